@@ -1,0 +1,69 @@
+"""Values that published events of both authorities are made of. They change only by gaining optional fields."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Language = Literal["kk", "ru", "en"]
+ProducerKind = Literal["legal_entity", "individual_entrepreneur"]
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A value inside an event; compared by content."""
+
+
+class OfficialText(Value, frozen=True, kw_only=True):
+    """A text of an authority or a name: always in Kazakh and Russian, in English where there is one."""
+
+    kk: str
+    ru: str
+    en: str | None = None
+
+
+class ProducerRef(Value, frozen=True, kw_only=True):
+    """A producer as events may name it.
+
+    A legal entity by its BIN; an individual entrepreneur only by the register's opaque id and a salted
+    commitment to the IIN, whose value stands in the vault.
+    """
+
+    producer_id: str
+    kind: ProducerKind
+    bin: str | None = None
+    iin_commitment: str | None = None
+    name: OfficialText | None = None
+
+
+class DocumentRef(Value, frozen=True, kw_only=True):
+    """A document by digest; the document itself is with the informatization authority.
+
+    `size` in bytes; `sha256` is 64 lower-case hexadecimal digits.
+    """
+
+    kind: str
+    media_type: str
+    size: int
+    sha256: str
+
+
+class FixedTerm(Value, frozen=True, kw_only=True):
+    """A term as it was fixed when the fact was recorded.
+
+    `due_on` is the last day (ISO date, Asia/Almaty); `calendar` is the version of the working calendar it was
+    counted by; `statutory` is false where the texts fix no term and a setting does.
+    """
+
+    name: str
+    due_on: str
+    calendar: str
+    basis: str
+    statutory: bool
+
+
+class Percentage(Value, frozen=True, kw_only=True):
+    """A share kept as its two inputs in tenge (decimal strings), so that it is never rounded."""
+
+    part: str
+    whole: str

@@ -1,0 +1,101 @@
+"""One database of one service: SQLite (embedded default) or PostgreSQL, behind the same two verbs, read and write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+from sqlalchemy import event as sa_event
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+BUSY_TIMEOUT_SECONDS: Final = 30
+
+BigInt: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""64-bit integers everywhere; SQLite needs the name INTEGER for an explicit rowid."""
+
+
+class Database:
+    """Connections to the one database (or PostgreSQL schema) that a service owns.
+
+    `url` is SQLAlchemy's (`sqlite:////path/file.db`, `postgresql+psycopg://...`). `schema` is the
+    PostgreSQL schema the service's tables live in; it becomes the connection's search path, so that no
+    statement names it.
+    """
+
+    def __init__(self, url: str, *, schema: str | None = None, pool_size: int = 12) -> None:
+        self.url = sa.make_url(url)
+        self.schema = schema
+        self.is_postgresql = self.url.get_backend_name() == "postgresql"
+        self.engine = self._postgresql(pool_size) if self.is_postgresql else self._sqlite(pool_size)
+        self._reading = (
+            self.engine.execution_options(isolation_level="AUTOCOMMIT") if self.is_postgresql else self.engine
+        )
+        self._writing = self.engine.execution_options(tizilim_write=True)
+
+    def _postgresql(self, pool_size: int) -> sa.Engine:
+        options = "-c timezone=UTC"
+        if self.schema:
+            options += f" -c search_path={self.schema}"
+        return sa.create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=BUSY_TIMEOUT_SECONDS,
+            connect_args={"options": options, "application_name": f"tizilim-{self.schema or 'tool'}"},
+        )
+
+    def _sqlite(self, pool_size: int) -> sa.Engine:
+        engine = sa.create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+        )
+
+        @sa_event.listens_for(engine, "connect")
+        def configure(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+            connection.isolation_level = None  # sqlite3 then leaves every BEGIN to us
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA journal_mode=WAL")
+            cursor.execute("PRAGMA synchronous=FULL")
+            cursor.execute("PRAGMA foreign_keys=ON")
+            cursor.close()
+
+        @sa_event.listens_for(engine, "begin")
+        def begin(connection: sa.Connection) -> None:
+            write = connection.get_execution_options().get("tizilim_write", False)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+        return engine
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection for reading: autocommit on PostgreSQL, one snapshot on SQLite."""
+        with self._reading.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sa.Connection]:
+        """A connection whose several reads all see one moment."""
+        if not self.is_postgresql:
+            with self.engine.begin() as connection:
+                yield connection
+            return
+        with self.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """One transaction; on SQLite it takes the only writer's lock at its start."""
+        with self._writing.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self.engine.dispose()

@@ -1,0 +1,121 @@
+"""Read models: folds over the journal that run inside the transaction that records the facts.
+
+A read model is one file: its table, its fold from events, its queries. `RowFold` does the mechanics that all
+keyed models share: load the rows a batch touches, evolve them in memory, write them back in one statement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.kernel.journal.units import Recorded
+
+Row = dict[str, Any]
+
+
+class Projection(Protocol):
+    """A read model: derived from the journal alone, so it can be emptied and folded again at any time."""
+
+    @property
+    def tables(self) -> Sequence[sa.Table]:
+        """The tables this model owns."""
+
+    def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
+        """Bring the model up to date with `facts`, which follow what it has seen, in journal order."""
+
+
+class BulkUpsert:
+    """Insert or replace many rows of one table in one statement, in either dialect."""
+
+    def __init__(self, table: sa.Table) -> None:
+        self.table = table
+        self._columns = [column.name for column in table.columns]
+        self._postgresql = self._unnested()
+        self._sqlite = self._upserted()
+
+    def _unnested(self) -> sa.TextClause:
+        """`INSERT ... SELECT * FROM unnest(arrays)`: one round trip and one plan, however many rows."""
+        dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it unannotated
+        names = ", ".join(self._columns)
+        arrays = ", ".join(
+            f"CAST(:{column.name} AS {column.type.compile(dialect)}[])" for column in self.table.columns
+        )
+        keys = ", ".join(column.name for column in self.table.primary_key.columns)
+        others = [c.name for c in self.table.columns if not c.primary_key]
+        updates = ", ".join(f"{name} = excluded.{name}" for name in others)
+        action = f"UPDATE SET {updates}" if others else "NOTHING"
+        return sa.text(
+            f"INSERT INTO {self.table.name} ({names}) SELECT * FROM unnest({arrays}) "  # noqa: S608  # names are ours
+            f"ON CONFLICT ({keys}) DO {action}"
+        )
+
+    def _upserted(self) -> sqlite.Insert:
+        insert = sqlite.insert(self.table)
+        keys = [column.name for column in self.table.primary_key.columns]
+        others = {c.name: insert.excluded[c.name] for c in self.table.columns if not c.primary_key}
+        if not others:
+            return insert.on_conflict_do_nothing(index_elements=keys)
+        return insert.on_conflict_do_update(index_elements=keys, set_=others)
+
+    def __call__(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
+        """Write `rows`, each with a value for every column."""
+        if not rows:
+            return
+        if connection.dialect.name == "postgresql":
+            arrays = {name: [row[name] for row in rows] for name in self._columns}
+            connection.execute(self._postgresql, arrays)
+        else:
+            connection.execute(self._sqlite, list(rows))
+
+
+class RowFold:
+    """A projection whose rows each evolve from the facts that name their key."""
+
+    def __init__(self, table: sa.Table) -> None:
+        self.table = table
+        self._key = next(iter(table.primary_key.columns))
+        self._upsert = BulkUpsert(table)
+        self._select = sa.select(table).where(self._key.in_(sa.bindparam("keys", expanding=True)))
+
+    @property
+    def tables(self) -> Sequence[sa.Table]:
+        """The one table of this model."""
+        return (self.table,)
+
+    def keys_of(self, recorded: Recorded) -> Iterable[Hashable]:
+        """The keys of the rows that a fact concerns; none when the model ignores it."""
+        raise TypeError(f"{type(self).__name__} names no keys for {type(recorded.fact.data).__name__}")
+
+    def begins(self, recorded: Recorded) -> bool:
+        """True when the fact can only be the first for its rows, so that none need be loaded."""
+        return False
+
+    def evolve(self, key: Hashable, row: Row | None, recorded: Recorded) -> Row:
+        """The row after the fact; pure."""
+        raise TypeError(f"{type(self).__name__} does not evolve by {type(recorded.fact.data).__name__}")
+
+    def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
+        """Load the rows that `facts` touch, evolve them in order, write them back."""
+        touched = [(key, recorded) for recorded in facts for key in self.keys_of(recorded)]
+        if not touched:
+            return
+        rows: dict[Hashable, Row | None] = {}
+        to_load: set[Hashable] = set()
+        for key, recorded in touched:
+            if key not in rows:
+                rows[key] = None
+                if not self.begins(recorded):
+                    to_load.add(key)
+        if to_load:
+            rows.update(self._load(connection, to_load))
+        for key, recorded in touched:
+            rows[key] = self.evolve(key, rows[key], recorded)
+        self._upsert(connection, [row for row in rows.values() if row is not None])
+
+    def _load(self, connection: sa.Connection, keys: Iterable[Hashable]) -> Mapping[Hashable, Row]:
+        found = connection.execute(self._select, {"keys": list(keys)}).mappings()
+        return {row[self._key.name]: dict(row) for row in found}

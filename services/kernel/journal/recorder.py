@@ -1,0 +1,328 @@
+"""The recorder under the event sourcing library: SQLAlchemy Core, the same on SQLite and PostgreSQL.
+
+Writes go through one group-committing leader per process and one ordering lock per database, so positions
+are contiguous, recorded instants strictly increase, and a later position is never visible before an earlier
+one. Events, idempotency keys, read models and upstream positions commit together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from eventsourcing import persistence
+from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
+
+from services.kernel.clock import Clock
+from services.kernel.database import Database
+from services.kernel.journal.committer import GroupCommitter
+from services.kernel.journal.events import microseconds
+from services.kernel.journal.projection import Projection
+from services.kernel.journal.tables import FollowingTables, JournalTables
+from services.kernel.journal.units import Committed, CursorStep, EncodedEvent, KeyRow, Recorded, Unit
+
+_TRANSLATED: Final = (
+    (sa.exc.IntegrityError, persistence.IntegrityError),
+    (sa.exc.DataError, persistence.DataError),
+    (sa.exc.InternalError, persistence.InternalError),
+    (sa.exc.ProgrammingError, persistence.ProgrammingError),
+    (sa.exc.InterfaceError, persistence.InterfaceError),
+    (sa.exc.OperationalError, persistence.OperationalError),
+    (sa.exc.TimeoutError, persistence.OperationalError),
+    (sa.exc.DatabaseError, persistence.DatabaseError),
+    (sa.exc.SQLAlchemyError, persistence.PersistenceError),
+)
+
+_INSERT_EVENTS_POSTGRESQL: Final = sa.text(
+    "INSERT INTO events (position, stream_id, stream_version, type, recorded_at, record) "
+    "SELECT * FROM unnest(CAST(:position AS bigint[]), CAST(:stream_id AS uuid[]), "
+    "CAST(:stream_version AS integer[]), CAST(:type AS text[]), CAST(:recorded_at AS bigint[]), "
+    "CAST(:record AS bytea[]))"
+)
+
+
+class JournalRecorder(ApplicationRecorder):
+    """Stores the events of one service and serves them by stream and by position.
+
+    `announce` is called with the new head after every commit (to wake feeds); it must not block.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        tables: JournalTables,
+        *,
+        clock: Clock,
+        projections: Sequence[Projection] = (),
+        following: FollowingTables | None = None,
+        announce: Callable[[int], None] = lambda _position: None,
+    ) -> None:
+        self.database = database
+        self.tables = tables
+        self._clock = clock
+        self._projections = tuple(projections)
+        self._following = following
+        self._announce = announce
+        self._committer = GroupCommitter(self._write)
+        self._prepare_statements()
+
+    def _prepare_statements(self) -> None:
+        events = self.tables.events
+        self._insert_events = sa.insert(events)
+        self._insert_keys = sa.insert(self.tables.idempotency_keys)
+        self._head = sa.select(events.c.position, events.c.recorded_at).order_by(events.c.position.desc()).limit(1)
+        self._stream = (
+            sa.select(events.c.stream_id, events.c.stream_version, events.c.type, events.c.record)
+            .where(events.c.stream_id == sa.bindparam("stream"))
+            .order_by(events.c.stream_version)
+        )
+
+    # --- writing -------------------------------------------------------------------------------------
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """Append events (the library's interface). Raises the library's `IntegrityError` on a conflict."""
+        if not stored_events:
+            return []
+        first = self.commit(Unit(events=tuple(stored_events))).position - len(stored_events) + 1
+        return list(range(first, first + len(stored_events)))
+
+    def commit(self, unit: Unit) -> Committed:
+        """Commit one unit of work, possibly in one transaction with others.
+
+        Raises the library's `IntegrityError` when a stream version, key, upstream position or set rule was
+        taken meanwhile, and its `OperationalError` when the store could not answer.
+        """
+        try:
+            return self._committer.commit(unit)
+        except sa.exc.SQLAlchemyError as error:
+            for theirs, ours in _TRANSLATED:
+                if isinstance(error, theirs):
+                    raise ours(str(error)) from error
+            raise
+
+    def _write(self, units: Sequence[Unit]) -> list[Committed]:
+        """Commit all `units` in one transaction, or none. An unknown outcome is settled by reading back."""
+        outcomes: list[Committed] = []
+        try:
+            with self.database.write() as connection:
+                head, recorded_at = self._lock(connection)
+                outcomes = self._append(connection, units, head, recorded_at)
+        except sa.exc.DBAPIError as error:
+            if not (error.connection_invalidated and outcomes and self._was_committed(outcomes)):
+                raise
+        if outcomes:
+            self._announce(outcomes[-1].position)
+        return outcomes
+
+    def _lock(self, connection: sa.Connection) -> tuple[int, int]:
+        """Take the ordering lock; return the head position and its recorded instant (microseconds)."""
+        if self.database.is_postgresql:
+            row = connection.execute(sa.text("SELECT * FROM journal_head()")).one()
+            return (row[0] or 0, row[1] or 0)
+        # BEGIN IMMEDIATE already holds the only writer's lock.
+        head = connection.execute(self._head).one_or_none()
+        return (head[0], head[1]) if head is not None else (0, 0)
+
+    def _append(
+        self, connection: sa.Connection, units: Sequence[Unit], head: int, recorded_at: int
+    ) -> list[Committed]:
+        now = microseconds(self._clock.now())
+        numbers = self._numbers(connection, units)
+        outcomes: list[Committed] = []
+        rows: list[dict[str, Any]] = []
+        for unit in units:
+            recorded: list[Recorded] = []
+            for event in unit.events:
+                head, recorded_at = head + 1, max(now, recorded_at + 1)
+                record = event.state
+                if isinstance(event, EncodedEvent):
+                    record = event.spliced(recorded_at, self._next_number(numbers, event))
+                    recorded.append(Recorded(head, recorded_at, record, event.fact))
+                rows.append(_event_row(event, head, recorded_at, record))
+            outcomes.append(Committed(tuple(recorded), head))
+        self._insert(connection, rows)
+        self._insert_answers(connection, units, outcomes, now)
+        self._step(connection, [unit.step for unit in units if unit.step is not None])
+        self._fold(connection, units, outcomes)
+        return outcomes
+
+    def _insert(self, connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
+        if not rows:
+            return
+        if self.database.is_postgresql:
+            arrays = {name: [row[name] for row in rows] for name in rows[0]}
+            connection.execute(_INSERT_EVENTS_POSTGRESQL, arrays)
+        else:
+            connection.execute(self._insert_events, rows)
+
+    def _insert_answers(
+        self, connection: sa.Connection, units: Sequence[Unit], outcomes: Sequence[Committed], now: int
+    ) -> None:
+        rows = [
+            _answer_row(unit.key, committed.position, now)
+            for unit, committed in zip(units, outcomes, strict=True)
+            if unit.key is not None
+        ]
+        if rows:
+            connection.execute(self._insert_keys, rows)
+
+    def _step(self, connection: sa.Connection, steps: Sequence[CursorStep]) -> None:
+        """Move upstream positions, each from exactly where the follower read it."""
+        if not steps:
+            return
+        if self._following is None:
+            raise TypeError("this journal follows no other")
+        cursors = self._following.cursors
+        for step in steps:
+            moved = connection.execute(
+                sa.update(cursors)
+                .where(cursors.c.upstream == step.upstream, cursors.c.position == step.previous)
+                .values(position=step.position)
+            )
+            if moved.rowcount != 1:
+                raise persistence.IntegrityError(f"{step.upstream} is no longer at {step.previous}")
+
+    def _fold(self, connection: sa.Connection, units: Sequence[Unit], outcomes: Sequence[Committed]) -> None:
+        facts = [recorded for committed in outcomes for recorded in committed.recorded]
+        if facts:
+            for projection in self._projections:
+                projection.fold(facts, connection)
+        for unit, committed in zip(units, outcomes, strict=True):
+            for write in unit.writes:
+                write(connection, committed.recorded)
+
+    def _numbers(self, connection: sa.Connection, units: Sequence[Unit]) -> dict[str, int]:
+        """Reserve the human numbers this batch needs; returns the last value used before it, by sequence."""
+        wanted: dict[str, int] = {}
+        for unit in units:
+            for event in unit.events:
+                if isinstance(event, EncodedEvent) and event.sequence is not None:
+                    wanted[event.sequence] = wanted.get(event.sequence, 0) + 1
+        numbers: dict[str, int] = {}
+        sequences = self.tables.sequences
+        for name, count in wanted.items():
+            raised = connection.execute(
+                sa.update(sequences)
+                .where(sequences.c.name == name)
+                .values(last_value=sequences.c.last_value + count)
+                .returning(sequences.c.last_value)
+            ).scalar_one_or_none()
+            if raised is None:
+                connection.execute(sa.insert(sequences).values(name=name, last_value=count))
+                raised = count
+            numbers[name] = raised - count
+        return numbers
+
+    @staticmethod
+    def _next_number(numbers: dict[str, int], event: EncodedEvent) -> int | None:
+        if event.sequence is None:
+            return None
+        numbers[event.sequence] += 1
+        return numbers[event.sequence]
+
+    def _was_committed(self, outcomes: Sequence[Committed]) -> bool:
+        """After a connection broke during COMMIT: is the batch's last record in the journal?
+
+        A batch commits whole and every record holds a unique event id, so one record answers for all. A
+        batch without events cannot be told apart and counts as not committed: its follower reads the same
+        upstream event again, and the compare-and-set of its position decides.
+        """
+        recorded = [fact for committed in outcomes for fact in committed.recorded]
+        if not recorded:
+            return False
+        events = self.tables.events
+        with self.database.read() as connection:
+            found = connection.execute(
+                sa.select(events.c.record).where(events.c.position == recorded[-1].position)
+            ).scalar_one_or_none()
+        return found is not None and bytes(found) == recorded[-1].record
+
+    # --- reading -------------------------------------------------------------------------------------
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        """The events of one stream (the library's interface)."""
+        version = self.tables.events.c.stream_version
+        query = self._stream
+        if gt is not None:
+            query = query.where(version > gt)
+        if lte is not None:
+            query = query.where(version <= lte)
+        if desc:
+            query = query.order_by(None).order_by(version.desc())
+        if limit is not None:
+            query = query.limit(limit)
+        with self.database.read() as connection:
+            rows = connection.execute(query, {"stream": originator_id}).all()
+        return [StoredEvent(row[0], row[1], row[2], bytes(row[3])) for row in rows]
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """Events by position (the library's interface; its notification is any recorded event)."""
+        events = self.tables.events.c
+        query = (
+            sa.select(events.stream_id, events.stream_version, events.type, events.record, events.position)
+            .order_by(events.position)
+            .limit(limit)
+        )
+        if start is not None:
+            query = query.where(events.position >= start if inclusive_of_start else events.position > start)
+        if stop is not None:
+            query = query.where(events.position <= stop)
+        if topics:
+            query = query.where(events.type.in_(list(topics)))
+        with self.database.read() as connection:
+            rows = connection.execute(query).all()
+        return [Notification(row[0], row[1], row[2], bytes(row[3]), row[4]) for row in rows]
+
+    def max_notification_id(self) -> int | None:
+        """The head position, or None while the journal is empty (the library's interface)."""
+        with self.database.read() as connection:
+            head = connection.execute(self._head).one_or_none()
+        return None if head is None else int(head[0])
+
+    def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Any:
+        """Refused: followers read the feed, which keeps effect and position in one transaction."""
+        raise persistence.NotSupportedError("follow the feed instead (services.kernel.feed)")
+
+
+def _event_row(event: StoredEvent, position: int, recorded_at: int, record: bytes) -> dict[str, Any]:
+    return {
+        "position": position,
+        "stream_id": event.originator_id,
+        "stream_version": event.originator_version,
+        "type": event.topic,
+        "recorded_at": recorded_at,
+        "record": record,
+    }
+
+
+def _answer_row(key: KeyRow, position: int, now: int) -> dict[str, Any]:
+    answer = key.answer
+    return {
+        "principal": answer.principal,
+        "operation": answer.operation,
+        "key": answer.key,
+        "body_digest": answer.body_digest,
+        "status": answer.status,
+        "resource": key.resource,
+        "stream_version": key.stream_version,
+        "position": position,
+        "stored_at": now,
+    }

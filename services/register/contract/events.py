@@ -1,0 +1,343 @@
+"""What the industry authority publishes: the legal facts of the register (order 327; law 86-VII arts. 51-1 to 51-6).
+
+Nothing personal stands in these events: address, e-mail, telephone, an individual's name and IIN are in the
+vault, bound by `commitments` (field name to hexadecimal HMAC-SHA256).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final, Literal
+
+from services.kernel.contract import (
+    DocumentRef,
+    FixedTerm,
+    Language,
+    OfficialText,
+    Percentage,
+    ProducerRef,
+    Value,
+)
+from services.kernel.journal.events import NUMBER_PLACEHOLDER, Event, EventRegistry
+
+REGISTER_EVENTS: Final = EventRegistry(source="urn:kz:register", prefix="kz.register")
+_published = REGISTER_EVENTS.published
+
+NotificationKind = Literal["confirmation", "monitoring", "appeal"]
+NotificationResult = Literal["confirmed", "refused", "conforms", "exclude", "upheld", "dismissed"]
+ExclusionGround = Literal["software_monitoring", "own_request", "liquidation", "reorganisation"]
+
+
+class Product(Value, frozen=True, kw_only=True):
+    """The software product as order 327 Appendix 1 describes goods (columns 7 to 12)."""
+
+    name: OfficialText
+    tn_ved: str
+    kpved: str
+    ens_tru: str
+    capacity_per_year: str
+    agsk3: str | None = None
+
+
+class Activity(Value, frozen=True, kw_only=True):
+    """What the producer does and where: OKED codes and the KATO region (Appendix 1, columns 4 and 5)."""
+
+    oked_primary: str
+    kato: str
+    oked_secondary: tuple[str, ...] = ()
+
+
+@_published("application.filed.v1")
+class ApplicationFiled(Event, frozen=True, kw_only=True):
+    """A producer filed an application or, when it names what it follows, a reapplication."""
+
+    legal_basis: ClassVar[str] = "order-327 para. 10; law-86-VII art. 51-2"
+    numbered: ClassVar[str | None] = "application"
+
+    application_id: str
+    producer: ProducerRef
+    product_id: str
+    product: Product
+    activity: Activity
+    reporting_year: int
+    documents: tuple[DocumentRef, ...]
+    language: Language
+    consent_to_data_processing: bool
+    commitments: dict[str, str]
+    number: str = NUMBER_PLACEHOLDER
+    registration_number: str | None = None
+    follows: str | None = None
+    rectified: OfficialText | None = None
+    signature_sha256: str | None = None
+
+
+@_published("application.withdrawn.v1")
+class ApplicationWithdrawn(Event, frozen=True, kw_only=True):
+    """The producer withdrew its pending application."""
+
+    legal_basis: ClassVar[str] = "order-327 para. 10"
+
+    application_id: str
+    producer_id: str
+    product_id: str
+    reason: str | None = None
+
+
+@_published("application.closed.v1")
+class ApplicationClosed(Event, frozen=True, kw_only=True):
+    """A pending application ended without a decision on it: its producer ceased, or an appeal was upheld."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-6"
+
+    application_id: str
+    producer_id: str
+    product_id: str
+    ground: Literal["liquidation", "reorganisation", "appeal_upheld"]
+
+
+@_published("application.satisfied.v1")
+class ApplicationSatisfied(Event, frozen=True, kw_only=True):
+    """The application led to inclusion; the entry's own stream holds `Included`."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(4); order-327 paras. 8-9"
+
+    application_id: str
+    entry_id: str
+    notification_id: str
+
+
+@_published("application.inclusion-refused.v1")
+class InclusionRefused(Event, frozen=True, kw_only=True):
+    """Inclusion was refused on the informatization authority's notification. No appeal: reapply."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(4); order-327 paras. 8-9"
+
+    application_id: str
+    producer: ProducerRef
+    product_id: str
+    notification_id: str
+    reasons: OfficialText
+
+
+@_published("notification.received.v1")
+class NotificationReceived(Event, frozen=True, kw_only=True):
+    """A notification of the informatization authority reached the industry authority, in whatever state."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(3), (4); order-327 paras. 8, 29, 31"
+
+    notification_id: str
+    revision: int
+    kind: NotificationKind
+    result: NotificationResult
+    case_id: str
+    producer: ProducerRef
+    product_id: str
+    reasons: OfficialText
+    issued_event_id: str
+    application_id: str | None = None
+    entry_id: str | None = None
+    appeal_id: str | None = None
+    quarter: str | None = None
+    annuls_from_start: bool = False
+    trusted_register_reference: str | None = None
+    localisation_share: Percentage | None = None
+    corrects: str | None = None
+    term: FixedTerm | None = None
+
+
+@_published("notification.returned.v1")
+class NotificationReturned(Event, frozen=True, kw_only=True):
+    """An inclusion notification went back for rework with remarks."""
+
+    legal_basis: ClassVar[str] = "order-327 para. 9"
+
+    notification_id: str
+    revision: int
+    case_id: str
+    application_id: str
+    producer_id: str
+    remarks: OfficialText
+    rework_term: FixedTerm
+
+
+@_published("notification.settled.v1")
+class NotificationSettled(Event, frozen=True, kw_only=True):
+    """What came of a notification; `no_effect` names why in `reason` (a problem-style code)."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(4); order-327 para. 9"
+
+    notification_id: str
+    outcome: Literal[
+        "included", "inclusion_refused", "monitoring_recorded", "excluded", "reinstated", "appeal_dismissed", "no_effect"
+    ]
+    reason: str | None = None
+
+
+@_published("entry.included.v1")
+class Included(Event, frozen=True, kw_only=True):
+    """A product of a producer was included: for the first time, or anew after a reapplication.
+
+    `included_on` is the legal day (ISO date, Asia/Almaty). `number` is the registration number.
+    """
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(4); order-327 paras. 8-9"
+    numbered: ClassVar[str | None] = "registration"
+
+    entry_id: str
+    application_id: str
+    application_number: str
+    notification_id: str
+    producer: ProducerRef
+    product: Product
+    activity: Activity
+    included_on: str
+    commitments: dict[str, str]
+    number: str = NUMBER_PLACEHOLDER
+    registration_number: str | None = None
+    trusted_register_reference: str | None = None
+    localisation_share: Percentage | None = None
+
+
+@_published("entry.monitoring-recorded.v1")
+class MonitoringRecorded(Event, frozen=True, kw_only=True):
+    """The quarterly monitoring found that the entry still conforms."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(3); order-327 para. 29"
+
+    entry_id: str
+    producer_id: str
+    notification_id: str
+    quarter: str | None = None
+
+
+@_published("entry.exclusion-requested.v1")
+class ExclusionRequested(Event, frozen=True, kw_only=True):
+    """The producer asked for its own exclusion."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-6(3); order-327 para. 30"
+
+    entry_id: str
+    producer_id: str
+    reason: str | None = None
+
+
+@_published("entry.excluded.v1")
+class Excluded(Event, frozen=True, kw_only=True):
+    """The entry left the register. `appeal_term` stands only where the law gives an appeal."""
+
+    legal_basis: ClassVar[str] = "law-86-VII arts. 51-2(4), 51-6; order-327 paras. 30-31"
+
+    entry_id: str
+    producer: ProducerRef
+    ground: ExclusionGround
+    excluded_on: str
+    reasons: OfficialText
+    notification_id: str | None = None
+    appeal_term: FixedTerm | None = None
+
+
+@_published("entry.appeal-filed.v1")
+class AppealFiled(Event, frozen=True, kw_only=True):
+    """The producer appealed the notification behind an exclusion; a late appeal is recorded all the same."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(5); order-327 para. 31"
+
+    entry_id: str
+    appeal_id: str
+    producer: ProducerRef
+    notification_id: str
+    exclusion_event_id: str
+    grounds: str
+    language: Language
+    filed_on: str
+    in_time: bool
+    term: FixedTerm
+    documents: tuple[DocumentRef, ...] = ()
+
+
+@_published("entry.appeal-dismissed.v1")
+class AppealDismissed(Event, frozen=True, kw_only=True):
+    """The appeal was dismissed, on its merits or as late; `term_ended_on` is the last day it could be filed."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(5); order-327 para. 31"
+
+    entry_id: str
+    appeal_id: str
+    producer: ProducerRef
+    notification_id: str
+    ground: Literal["late", "merits"]
+    reasons: OfficialText
+    term_ended_on: str
+
+
+@_published("entry.reinstated.v1")
+class Reinstated(Event, frozen=True, kw_only=True):
+    """An upheld appeal put the entry back; from the start when it annuls the exclusion from the start.
+
+    `reinstated_on` is the legal day from which the reinstatement counts (ISO date, Asia/Almaty).
+    """
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(4), (5); order-327 paras. 9, 31"
+
+    entry_id: str
+    appeal_id: str
+    producer: ProducerRef
+    notification_id: str
+    annuls_from_start: bool
+    exclusion_event_id: str
+    reinstated_on: str
+    reasons: OfficialText
+
+
+@_published("producer.registered.v1")
+class ProducerRegistered(Event, frozen=True, kw_only=True):
+    """A producer became known to the register with its first filing."""
+
+    legal_basis: ClassVar[str] = "order-327 para. 3(1)"
+
+    producer: ProducerRef
+
+
+@_published("producer.liquidated.v1")
+class ProducerLiquidated(Event, frozen=True, kw_only=True):
+    """A legal entity was liquidated: all its entries leave the register, its pending filings close."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-6; order-327 para. 30"
+
+    producer: ProducerRef
+    liquidated_on: str
+    reference: str
+
+
+@_published("producer.reorganised.v1")
+class ProducerReorganised(Event, frozen=True, kw_only=True):
+    """A legal entity was reorganised other than by transformation: as on liquidation; the new entity applies."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-6; order-327 para. 30"
+
+    producer: ProducerRef
+    form: Literal["merger", "accession", "division", "separation"]
+    reorganised_on: str
+    reference: str
+
+
+@_published("producer.transformed.v1")
+class ProducerTransformed(Event, frozen=True, kw_only=True):
+    """A legal entity changed its form: name or BIN change, entries stay."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-6; order-327 para. 30"
+
+    producer: ProducerRef
+    former_bin: str
+    transformed_on: str
+    reference: str
+
+
+@_published("term.missed.v1")
+class TermMissed(Event, frozen=True, kw_only=True):
+    """A term of the industry authority or of a producer ended unmet; what is done late is still done."""
+
+    legal_basis: ClassVar[str] = "order-327 paras. 9, 31"
+
+    term: FixedTerm
+    subject_id: str
+    missed_by: Literal["industry_authority", "informatization_authority", "producer"]

@@ -1,0 +1,216 @@
+"""What the informatization authority publishes: cases, conclusions, notifications, rounds, trusted software."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final, Literal
+
+from services.kernel.contract import FixedTerm, Language, OfficialText, Percentage, ProducerRef, Value
+from services.kernel.journal.events import Event, EventRegistry
+
+VERIFICATION_EVENTS: Final = EventRegistry(source="urn:kz:verification", prefix="kz.verification")
+_published = VERIFICATION_EVENTS.published
+
+CaseKind = Literal["confirmation", "monitoring", "appeal"]
+NotificationResult = Literal["confirmed", "refused", "conforms", "exclude", "upheld", "dismissed"]
+
+
+class CriterionOutcome(Value, frozen=True, kw_only=True):
+    """One criterion as judged: its inputs as text, its result, its reason, the paragraph it rests on."""
+
+    criterion: str
+    passed: bool
+    inputs: dict[str, str]
+    reason: OfficialText
+    citation: str
+
+
+class RecordedJudgement(Value, frozen=True, kw_only=True):
+    """A judgement under one rule set, so complete that a replay years later gives the same answer."""
+
+    rule_set: str
+    version: str
+    digest: str
+    legal_date: str
+    conforms: bool
+    criteria: tuple[CriterionOutcome, ...]
+    reason: OfficialText
+
+
+@_published("case.opened.v1")
+class CaseOpened(Event, frozen=True, kw_only=True):
+    """The authority opened a case on one product. `legal_date` chooses the rule set (ISO date, Asia/Almaty)."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(2), (3), (5)"
+
+    case_id: str
+    kind: CaseKind
+    producer: ProducerRef
+    product_id: str
+    product_name: OfficialText
+    legal_date: str
+    language: Language
+    term: FixedTerm | None = None
+    application_id: str | None = None
+    entry_id: str | None = None
+    appeal_id: str | None = None
+    quarter: str | None = None
+    appealed_case_id: str | None = None
+
+
+@_published("case.concluded.v1")
+class CaseConcluded(Event, frozen=True, kw_only=True):
+    """The authority concluded a confirmation or monitoring case, by the rule set in force on its legal date."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(2), (3); order of 28.11.2025"
+
+    case_id: str
+    result: NotificationResult
+    judgement: RecordedJudgement
+    reasons: OfficialText
+    departs_from_judgement: bool = False
+
+
+@_published("case.closed.v1")
+class CaseClosed(Event, frozen=True, kw_only=True):
+    """A case ended without a conclusion because its subject fell away."""
+
+    legal_basis: ClassVar[str] = "law-86-VII arts. 51-2, 51-6"
+
+    case_id: str
+    ground: Literal["withdrawn", "liquidation", "reorganisation", "appeal_upheld", "excluded", "reinstated"]
+
+
+@_published("case.notification-issued.v1")
+class NotificationIssued(Event, frozen=True, kw_only=True):
+    """The legal act that tells the industry authority a result (order 327 Appendix 4 for inclusion)."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(3), (4); order-327 paras. 8, 29, 31, Appendix 4"
+
+    notification_id: str
+    revision: int
+    kind: CaseKind
+    result: NotificationResult
+    case_id: str
+    producer: ProducerRef
+    product_id: str
+    product_name: OfficialText
+    reasons: OfficialText
+    application_id: str | None = None
+    entry_id: str | None = None
+    appeal_id: str | None = None
+    quarter: str | None = None
+    annuls_from_start: bool = False
+    dismissed_as_late: bool = False
+    trusted_register_reference: str | None = None
+    localisation_share: Percentage | None = None
+    corrects: str | None = None
+
+
+@_published("case.rework-begun.v1")
+class ReworkBegun(Event, frozen=True, kw_only=True):
+    """The industry authority's return of a notification was received; rework runs to the term it fixed."""
+
+    legal_basis: ClassVar[str] = "order-327 para. 9"
+
+    case_id: str
+    notification_id: str
+    remarks: OfficialText
+    term: FixedTerm
+
+
+@_published("case.notification-resubmitted.v1")
+class NotificationResubmitted(Event, frozen=True, kw_only=True):
+    """The reworked notification went to the industry authority again, whole, with the next revision."""
+
+    legal_basis: ClassVar[str] = "order-327 para. 9"
+
+    notification_id: str
+    revision: int
+    case_id: str
+    kind: CaseKind
+    result: NotificationResult
+    producer: ProducerRef
+    product_id: str
+    product_name: OfficialText
+    reasons: OfficialText
+    answer_to_remarks: OfficialText
+    application_id: str | None = None
+    entry_id: str | None = None
+    trusted_register_reference: str | None = None
+    localisation_share: Percentage | None = None
+
+
+@_published("case.appeal-decided.v1")
+class AppealDecided(Event, frozen=True, kw_only=True):
+    """An officer who did not conclude the appealed case decided the appeal; lateness needs no officer."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(5); order-327 para. 31"
+
+    case_id: str
+    appeal_id: str
+    decision: Literal["upheld", "partly_upheld", "dismissed"]
+    reasons: OfficialText
+    annuls_from_start: bool = False
+    late: bool = False
+
+
+@_published("round.opened.v1")
+class MonitoringRoundOpened(Event, frozen=True, kw_only=True):
+    """The monitoring of a quarter began over every entry included at its end."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(3); order-327 para. 29"
+
+    quarter: str
+    entries: int
+
+
+@_published("round.closed.v1")
+class MonitoringRoundClosed(Event, frozen=True, kw_only=True):
+    """Every case of the round was concluded or closed."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(3); order-327 para. 29"
+
+    quarter: str
+    conforming: int
+    excluded: int
+    closed: int
+
+
+@_published("trusted-software.listed.v1")
+class TrustedSoftwareListed(Event, frozen=True, kw_only=True):
+    """A product was listed in the register of trusted software (law 418-V art. 7-6).
+
+    `holder_bin` stands for a legal entity; an individual's IIN is committed to and stands in the vault.
+    """
+
+    legal_basis: ClassVar[str] = "law-418-V art. 7-6; order 53/НҚ of 2018"
+
+    listing_id: str
+    reference: str
+    product_name: OfficialText
+    listed_on: str
+    holder_bin: str | None = None
+    holder_iin_commitment: str | None = None
+    valid_until: str | None = None
+
+
+@_published("trusted-software.delisted.v1")
+class TrustedSoftwareDelisted(Event, frozen=True, kw_only=True):
+    """A product left the register of trusted software; this only opens monitoring, it excludes nothing."""
+
+    legal_basis: ClassVar[str] = "law-418-V art. 7-6"
+
+    listing_id: str
+    delisted_on: str
+    ground: OfficialText
+
+
+@_published("term.missed.v1")
+class TermMissed(Event, frozen=True, kw_only=True):
+    """A term of the informatization authority ended unmet; what is done late is still done."""
+
+    legal_basis: ClassVar[str] = "order-327 para. 9"
+
+    term: FixedTerm
+    subject_id: str
+    missed_by: Literal["industry_authority", "informatization_authority", "producer"]
