@@ -1,0 +1,1 @@
+"""Tizilim: the register of domestic software producers as three event-sourced services."""

@@ -1,0 +1,1 @@
+"""Tests mirror ``services/``; each is named for one behaviour."""
