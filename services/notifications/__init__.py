@@ -1,0 +1,1 @@
+"""The e-government's part: messages in the producer's personal account, and signed webhooks to consumers."""

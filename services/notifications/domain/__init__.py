@@ -1,0 +1,1 @@
+"""What notifications decides without any store or network: signatures, retries, the texts of messages."""
