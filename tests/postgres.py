@@ -35,6 +35,8 @@ OLDEST_MAJOR = 15
 START_PATIENCE_SECONDS = 90.0
 SUPERUSER = "tizilim"
 UNPRIVILEGED_USERS = ("postgres", "nobody")
+# Guards outlive the user that started them, so nobody may wait for them where they were started.
+started_guards: list[subprocess.Popen[bytes]] = []
 
 # Small, but as safe as production: fsync, full_page_writes and synchronous_commit keep their defaults.
 SETTINGS: Mapping[str, str] = {
@@ -132,7 +134,7 @@ class PostgresServer:
         """The libpq connection string of a database, for psycopg itself."""
         return f"host={self.directory} dbname={database} user={user}"
 
-    def execute(self, statement: sql.Composable, database: str = "postgres") -> None:
+    def execute(self, statement: sql.Composed, database: str = "postgres") -> None:
         """Run one statement as superuser, outside a transaction."""
         with psycopg.connect(self.conninfo(database), autocommit=True) as connection:
             connection.execute(statement)
@@ -179,7 +181,8 @@ def running_postgres(
 
     Args:
         directory: an existing directory for this cluster alone, removed in the end. When running as
-            root, an unprivileged user must be able to reach it. Default: a new temporary one.
+            root, an unprivileged user must be able to reach it. Its server may still be stopping when
+            this returns. Default: a new temporary directory, gone when this returns.
         settings: server settings beside or instead of ``SETTINGS``; only the starter's count.
 
     Raises:
@@ -262,6 +265,7 @@ def start_cluster(place: Path, settings: Mapping[str, str]) -> subprocess.Popen[
         stdin=subprocess.DEVNULL,
         start_new_session=True,  # a Ctrl-C in the terminal is for the tests, which then let go
     )
+    started_guards.append(guard)
     (place / "guard.pid").write_text(str(guard.pid))
     wait_until_ready(PostgresServer(place, binaries.major), guard)
     (place / "ready").write_text(json.dumps({"major": binaries.major}))
