@@ -66,6 +66,9 @@ class Aggregate:
         self.version = fact.originator_version
         self.last_event_id = fact.id
 
+    def numbered(self, event: Event) -> None:
+        """Learn the number that recording gave an event of this aggregate; for those that show one."""
+
     def collect_events(self) -> list[Fact]:
         """Hand over the facts decided since loading (the library's `CollectEventsProtocol`)."""
         pending, self._pending = self._pending, []

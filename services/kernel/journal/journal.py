@@ -72,6 +72,7 @@ class Work:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._saved: list[Fact] = []
+        self._aggregates: dict[UUID, Aggregate] = {}
         self._writes: list[Write] = []
         self._answer: tuple[str, int] | None = None
 
@@ -94,6 +95,7 @@ class Work:
     def save(self, *aggregates: Aggregate) -> None:
         """Take the facts that `aggregates` decided into this unit."""
         for aggregate in aggregates:
+            self._aggregates[aggregate.id] = aggregate
             self._saved.extend(aggregate.collect_events())
 
     def write(self, write: Write) -> None:
@@ -103,6 +105,12 @@ class Work:
     def answer_with(self, aggregate: Aggregate, resource: str | None = None) -> None:
         """Name what the stored answer to the idempotency key presents (by default the aggregate itself)."""
         self._answer = (resource or str(aggregate.id), aggregate.version)
+
+    def numbered(self, committed: Committed) -> None:
+        """Tell the aggregates of this unit the numbers that recording gave."""
+        for recorded in committed.recorded:
+            if recorded.fact.data.numbered is not None:
+                self._aggregates[recorded.fact.originator_id].numbered(recorded.fact.data)
 
     def unit(self, mapper: Mapper[UUID], answer: AnswerKey | None, step: CursorStep | None) -> Unit:
         """The unit of work decided so far."""
@@ -186,6 +194,7 @@ class Journal:
                 continue
             except (persistence.OperationalError, sa.exc.OperationalError, sa.exc.TimeoutError) as error:
                 raise Unavailable("store_unavailable") from error
+            work.numbered(committed)
             return Outcome(result, committed)
         raise AssertionError("unreachable: every attempt returns or raises")
 

@@ -138,8 +138,9 @@ class JournalRecorder(ApplicationRecorder):
                 head, recorded_at = head + 1, max(now, recorded_at + 1)
                 record = event.state
                 if isinstance(event, EncodedEvent):
-                    record = event.spliced(recorded_at, self._next_number(numbers, event))
-                    recorded.append(Recorded(head, recorded_at, record, event.fact))
+                    done = event.recorded(head, recorded_at, self._next_number(numbers, event))
+                    recorded.append(done)
+                    record = done.record
                 rows.append(_event_row(event, head, recorded_at, record))
             outcomes.append(Committed(tuple(recorded), head))
         self._insert(connection, rows)

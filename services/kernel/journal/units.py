@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import msgspec
 import sqlalchemy as sa
 from eventsourcing.persistence import StoredEvent
 
@@ -32,14 +33,16 @@ class EncodedEvent(StoredEvent):
     number_offset: int | None
     sequence: str | None
 
-    def spliced(self, recorded_at: int, number: int | None) -> bytes:
-        """The final bytes: the recorded instant and, where the event is numbered, its number."""
+    def recorded(self, position: int, recorded_at: int, number: int | None) -> Recorded:
+        """The fact as recorded: its instant and, where it is numbered, its number put into bytes and data."""
         record = bytearray(self.state)
         record[self.time_offset : self.time_offset + len(TIME_PLACEHOLDER)] = instant_text(recorded_at).encode()
+        fact = self.fact
         if self.number_offset is not None and number is not None:
-            text = f"{number:0{_NUMBER_WIDTH}d}".encode()
-            record[self.number_offset : self.number_offset + _NUMBER_WIDTH] = text
-        return bytes(record)
+            text = f"{number:0{_NUMBER_WIDTH}d}"
+            record[self.number_offset : self.number_offset + _NUMBER_WIDTH] = text.encode()
+            fact = replace(fact, data=msgspec.structs.replace(fact.data, number=text))
+        return Recorded(position, recorded_at, bytes(record), fact)
 
 
 def encode(registry: EventRegistry, fact: Fact) -> EncodedEvent:

@@ -1,7 +1,8 @@
 """What the industry authority publishes: the legal facts of the register (order 327; law 86-VII arts. 51-1 to 51-6).
 
-Nothing personal stands in these events: address, e-mail, telephone, an individual's name and IIN are in the
-vault, bound by `commitments` (field name to hexadecimal HMAC-SHA256).
+Nothing personal stands in these events, and no figures of a report: `localisation_share` is in per cent,
+rounded to two places for showing, and never compared. Address, e-mail, telephone, an individual's name and IIN
+are in the vault, bound by `commitments` (field name to hexadecimal HMAC-SHA256).
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from services.kernel.contract import (
     FixedTerm,
     Language,
     OfficialText,
-    Percentage,
     ProducerRef,
     Value,
 )
@@ -139,7 +139,7 @@ class NotificationReceived(Event, frozen=True, kw_only=True):
     quarter: str | None = None
     annuls_from_start: bool = False
     trusted_register_reference: str | None = None
-    localisation_share: Percentage | None = None
+    localisation_share: str | None = None
     corrects: str | None = None
     term: FixedTerm | None = None
 
@@ -194,7 +194,7 @@ class Included(Event, frozen=True, kw_only=True):
     number: str = NUMBER_PLACEHOLDER
     registration_number: str | None = None
     trusted_register_reference: str | None = None
-    localisation_share: Percentage | None = None
+    localisation_share: str | None = None
 
 
 @_published("entry.monitoring-recorded.v1")

@@ -1,0 +1,274 @@
+"""Following another service's journal with exactly-once effect.
+
+Each upstream event's effect and the move of the position commit together, compared and set from the exact
+position it was read at. An event whose handling fails is parked in the transaction that advances the
+position; later events of that stream park behind it; everything else goes on. Parked events are retried in
+order and never dropped. An upstream that is down, slow or wrong never stops the follower's own service.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+from uuid import UUID
+
+import httpx
+import msgspec
+from eventsourcing import persistence
+from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+
+from services.kernel.errors import DomainError, Unavailable
+from services.kernel.journal.events import EventRegistry, Fact, Header, Provenance
+from services.kernel.journal.units import CursorStep
+from services.kernel.telemetry import FOLLOWER_LAG, PARKED_EVENTS, logger
+from services.kernel.vault import PersonalValue
+
+PAGE: Final = 500
+WAIT_SECONDS: Final = 20
+MAX_PAUSE_SECONDS: Final = 10.0
+STORE_TROUBLE: Final = (
+    Unavailable,
+    OperationalError,
+    InterfaceError,
+    TimeoutError,
+    persistence.OperationalError,
+    persistence.InterfaceError,
+)
+"""The store cannot answer now: the event is not at fault and is read again."""
+
+
+class FeedBroken(Exception):
+    """The upstream answered with something that is not its journal (a gap, a wrong order, no JSON)."""
+
+
+class _Item(msgspec.Struct):
+    position: int
+    event: msgspec.Raw
+    confidential: dict[str, PersonalValue] = {}
+
+
+class _Feed(msgspec.Struct):
+    events: list[_Item]
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """One event of another service's journal as it came over the feed."""
+
+    position: int
+    header: Header
+    record: bytes
+    confidential: Mapping[str, PersonalValue]
+
+    @property
+    def stream_id(self) -> UUID:
+        """The stream the event belongs to, in its own service."""
+        return UUID(self.header.subject)
+
+    def provenance(self, actor: str) -> Provenance:
+        """What a fact caused by this event records: the chain it belongs to, decided by no person."""
+        return Provenance(
+            actor=actor,
+            decided_by="automatic",
+            correlation_id=self.header.correlationid,
+            causation_id=self.header.id,
+            traceparent=self.header.traceparent,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """An upstream event decoded by its publisher's registry, as an inbox handler receives it."""
+
+    upstream: Upstream
+    fact: Fact
+
+    def provenance(self, actor: str) -> Provenance:
+        """See `Upstream.provenance`."""
+        return self.upstream.provenance(actor)
+
+
+class Sink(Protocol):
+    """Where a follower's effects go: one transaction for each event, with the position in it."""
+
+    def position(self, upstream: str) -> int:
+        """How far this upstream has been handled; records a start at 0 when it is new."""
+
+    def handles(self, type_name: str) -> bool:
+        """True when events of this type have an effect here."""
+
+    def apply(self, event: Upstream, step: CursorStep) -> None:
+        """Commit the effect of one event with the step."""
+
+    def skip(self, step: CursorStep) -> None:
+        """Commit a step over events without effect."""
+
+    def park(self, event: Upstream, step: CursorStep, reason: str) -> None:
+        """Commit the step and keep the event for later."""
+
+    def parked(self, upstream: str) -> Sequence[Upstream]:
+        """The events kept for later, oldest first."""
+
+    def retry(self, event: Upstream, upstream: str) -> None:
+        """Commit the effect of a parked event and take it off the shelf."""
+
+    def retry_failed(self, event: Upstream, upstream: str, reason: str) -> None:
+        """Note that a parked event failed again."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedAddress:
+    """Where an upstream's feed is and how to be let in: `token` makes a fresh access token."""
+
+    upstream: str
+    base_url: str
+    token: Callable[[], str]
+
+
+class Follower:
+    """Follows one upstream in a thread of its own until stopped."""
+
+    def __init__(self, service: str, address: FeedAddress, sink: Sink, *, client: httpx.Client | None = None) -> None:
+        self._service = service
+        self._address = address
+        self._sink = sink
+        self._client = client or httpx.Client(timeout=httpx.Timeout(5.0, read=WAIT_SECONDS + 10.0), trust_env=False)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"follow-{address.upstream}", daemon=True)
+        self._blocked: set[UUID] = set()
+        self.lag: int | None = None
+        """Events the upstream holds beyond ours, as of the last page; None before the first."""
+
+    @property
+    def upstream(self) -> str:
+        """The name of the service followed."""
+        return self._address.upstream
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the event in hand; a long-poll under way is cut off."""
+        self._stopped.set()
+        self._client.close()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopped.is_set():
+            try:
+                self.turn(wait=WAIT_SECONDS)
+                failures = 0
+            except (httpx.HTTPError, FeedBroken, *STORE_TROUBLE) as error:
+                if self._stopped.is_set():
+                    return
+                failures += 1
+                logger.warning(
+                    "following interrupted",
+                    extra={"upstream": self.upstream, "error": type(error).__name__, "failures": failures},
+                )
+                pause = min(MAX_PAUSE_SECONDS, 0.05 * 2 ** min(failures, 8))
+                self._stopped.wait(pause * (0.5 + random.random() / 2))  # noqa: S311  # jitter, not a secret
+            except RuntimeError:  # the client was closed by stop()
+                if not self._stopped.is_set():
+                    raise
+
+    def turn(self, *, wait: int = 0) -> int:
+        """Read one page and handle it; returns how many events it held."""
+        self._retry_parked()
+        position = self._sink.position(self.upstream)
+        feed = self._read(position, 1 if self._blocked and wait else wait)
+        skipped_from = position
+        for item in feed.events:
+            event = self._event(item)
+            if not self._sink.handles(event.header.type):
+                position = item.position
+                continue
+            if position != skipped_from:
+                self._sink.skip(CursorStep(self.upstream, skipped_from, position))
+            self._handle(event, CursorStep(self.upstream, position, item.position))
+            position = skipped_from = item.position
+            if self._stopped.is_set():
+                break
+        if position != skipped_from:
+            self._sink.skip(CursorStep(self.upstream, skipped_from, position))
+        self.lag = max(0, feed.head - position)
+        FOLLOWER_LAG.labels(self._service, self.upstream).set(self.lag)
+        return len(feed.events)
+
+    def _read(self, after: int, wait: int) -> _Feed:
+        response = self._client.get(
+            f"{self._address.base_url}/v1/journal/events",
+            params={"after": after, "limit": PAGE, "wait": wait},
+            headers={"Authorization": f"Bearer {self._address.token()}"},
+        )
+        response.raise_for_status()
+        try:
+            feed = msgspec.json.decode(response.content, type=_Feed)
+        except msgspec.MsgspecError as error:
+            raise FeedBroken(str(error)) from error
+        for expected, item in enumerate(feed.events, start=after + 1):
+            if item.position != expected:
+                raise FeedBroken(f"expected position {expected}, got {item.position}")
+        return feed
+
+    @staticmethod
+    def _event(item: _Item) -> Upstream:
+        record = bytes(item.event)
+        return Upstream(item.position, msgspec.json.decode(record, type=Header), record, item.confidential)
+
+    def _handle(self, event: Upstream, step: CursorStep) -> None:
+        if event.stream_id in self._blocked:
+            self._park(event, step, "behind_parked")
+            return
+        try:
+            self._sink.apply(event, step)
+        except STORE_TROUBLE:
+            raise
+        except DomainError as error:
+            self._park(event, step, error.code)
+        except Exception as error:  # a poison event must stop its own stream only
+            logger.error("upstream event failed", exc_info=error, extra={"position": event.position})
+            self._park(event, step, type(error).__name__)
+
+    def _park(self, event: Upstream, step: CursorStep, reason: str) -> None:
+        self._sink.park(event, step, reason)
+        self._blocked.add(event.stream_id)
+        logger.warning(
+            "upstream event parked",
+            extra={
+                "upstream": self.upstream,
+                "position": event.position,
+                "type": event.header.type,
+                "reason": reason,
+            },
+        )
+
+    def _retry_parked(self) -> None:
+        """Try parked events again, oldest first; one that fails keeps those of its stream behind it."""
+        parked = self._sink.parked(self.upstream)
+        failed: set[UUID] = set()
+        for event in parked:
+            if event.stream_id in failed:
+                continue
+            try:
+                self._sink.retry(event, self.upstream)
+            except STORE_TROUBLE:
+                raise
+            except Exception as error:  # still poison; counted and shown, never dropped
+                failed.add(event.stream_id)
+                reason = error.code if isinstance(error, DomainError) else type(error).__name__
+                self._sink.retry_failed(event, self.upstream, reason)
+        self._blocked = failed
+        PARKED_EVENTS.labels(self._service, self.upstream).set(sum(e.stream_id in failed for e in parked))
+
+
+def decoded(event: Upstream, registry: EventRegistry) -> Foreign:
+    """Decode an upstream event. Raises `UnknownEventType` for one this version of the contract lacks."""
+    return Foreign(event, registry.decode(event.header.type, event.record))

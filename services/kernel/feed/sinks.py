@@ -1,0 +1,254 @@
+"""Where a follower's effects go: into a service's own journal, or into its ordinary tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.kernel.clock import Clock
+from services.kernel.database import Database
+from services.kernel.errors import Conflict, Unavailable
+from services.kernel.feed.following import Foreign, Upstream, decoded
+from services.kernel.journal.events import Event, EventRegistry, Header, microseconds
+from services.kernel.journal.journal import Journal, Work
+from services.kernel.journal.tables import FollowingTables
+from services.kernel.journal.units import CursorStep, Recorded, Write
+from services.kernel.vault import PersonalValue
+
+WorkHandler = Callable[[Work, Foreign], None]
+TableHandler = Callable[[sa.Connection, Foreign], None]
+_CONFIDENTIAL: Final = msgspec.json.Decoder(dict[str, PersonalValue])
+
+
+class Shelf:
+    """The follower's tables: positions and parked events, for either kind of sink."""
+
+    def __init__(self, database: Database, tables: FollowingTables, *, clock: Clock) -> None:
+        self._database = database
+        self._tables = tables
+        self._clock = clock
+
+    def position(self, upstream: str) -> int:
+        """How far an upstream has been handled; a new one starts at 0."""
+        cursors = self._tables.cursors
+        with self._database.read() as connection:
+            found = connection.execute(
+                sa.select(cursors.c.position).where(cursors.c.upstream == upstream)
+            ).scalar_one_or_none()
+        if found is not None:
+            return int(found)
+        dialect = postgresql if self._database.is_postgresql else sqlite
+        with self._database.write() as connection:
+            insert = dialect.insert(cursors).values(upstream=upstream, position=0)
+            connection.execute(insert.on_conflict_do_nothing())
+        return 0
+
+    def parked(self, upstream: str) -> list[Upstream]:
+        """The parked events of an upstream, oldest first."""
+        rows = self._tables.parked_events
+        with self._database.read() as connection:
+            found = connection.execute(
+                sa.select(rows.c.position, rows.c.record, rows.c.confidential)
+                .where(rows.c.upstream == upstream)
+                .order_by(rows.c.position)
+            ).all()
+        return [_upstream(row.position, bytes(row.record), row.confidential) for row in found]
+
+    def park(self, connection: sa.Connection, event: Upstream, upstream: str, reason: str) -> None:
+        """Keep an event for later."""
+        connection.execute(
+            sa.insert(self._tables.parked_events).values(
+                upstream=upstream,
+                position=event.position,
+                stream_id=event.stream_id,
+                type=event.header.type,
+                record=event.record,
+                confidential=msgspec.json.encode(event.confidential) if event.confidential else None,
+                reason=reason,
+                parked_at=microseconds(self._clock.now()),
+                tries=1,
+            )
+        )
+
+    def take(self, connection: sa.Connection, event: Upstream, upstream: str) -> None:
+        """Take a parked event off the shelf. Raises `Unavailable` when another worker already did."""
+        rows = self._tables.parked_events
+        taken = connection.execute(
+            sa.delete(rows).where(rows.c.upstream == upstream, rows.c.position == event.position)
+        )
+        if taken.rowcount != 1:
+            raise Unavailable("parked_event_taken")
+
+    def failed_again(self, event: Upstream, upstream: str, reason: str) -> None:
+        """Count another failed try of a parked event."""
+        rows = self._tables.parked_events
+        with self._database.write() as connection:
+            connection.execute(
+                sa.update(rows)
+                .where(rows.c.upstream == upstream, rows.c.position == event.position)
+                .values(tries=rows.c.tries + 1, reason=reason)
+            )
+
+
+def _upstream(position: int, record: bytes, confidential: bytes | None) -> Upstream:
+    opened = _CONFIDENTIAL.decode(confidential) if confidential else {}
+    return Upstream(position, msgspec.json.decode(record, type=Header), record, opened)
+
+
+def _ignored(registry: EventRegistry, handlers: Container[type[Event]]) -> frozenset[str]:
+    """The known type names without an effect here."""
+    return frozenset(name for name, kind in registry.classes().items() if kind not in handlers)
+
+
+class JournalSink:
+    """Effects decided as units of work of this service's own journal."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        shelf: Shelf,
+        registry: EventRegistry,
+        handlers: Mapping[type[Event], WorkHandler],
+    ) -> None:
+        self._journal = journal
+        self._shelf = shelf
+        self._registry = registry
+        self._handlers = handlers
+        self._ignored = _ignored(registry, handlers)
+
+    def position(self, upstream: str) -> int:
+        """See `Sink`."""
+        return self._shelf.position(upstream)
+
+    def handles(self, type_name: str) -> bool:
+        """True for types with a handler and for unknown ones, which must park rather than pass unseen."""
+        return type_name not in self._ignored
+
+    def apply(self, event: Upstream, step: CursorStep) -> None:
+        """See `Sink`."""
+        self._run(lambda work: self._handle(work, event), step)
+
+    def skip(self, step: CursorStep) -> None:
+        """See `Sink`."""
+        self._run(lambda _work: None, step)
+
+    def park(self, event: Upstream, step: CursorStep, reason: str) -> None:
+        """See `Sink`."""
+        self._run(lambda work: work.write(self._parking(event, step.upstream, reason)), step)
+
+    def parked(self, upstream: str) -> Sequence[Upstream]:
+        """See `Sink`."""
+        return self._shelf.parked(upstream)
+
+    def retry(self, event: Upstream, upstream: str) -> None:
+        """See `Sink`."""
+
+        def decide(work: Work) -> None:
+            self._handle(work, event)
+            work.write(lambda connection, _recorded: self._shelf.take(connection, event, upstream))
+
+        self._run(decide, None)
+
+    def retry_failed(self, event: Upstream, upstream: str, reason: str) -> None:
+        """See `Sink`."""
+        self._shelf.failed_again(event, upstream, reason)
+
+    def _handle(self, work: Work, event: Upstream) -> None:
+        foreign = decoded(event, self._registry)
+        handler = self._handlers.get(type(foreign.fact.data))
+        if handler is not None:
+            handler(work, foreign)
+
+    def _run(self, decide: Callable[[Work], None], step: CursorStep | None) -> None:
+        try:
+            self._journal.transact(decide, step=step)
+        except Conflict as error:
+            if error.code == "changed_meanwhile":  # another worker moved on; read the position again
+                raise Unavailable("position_moved") from error
+            raise
+
+    def _parking(self, event: Upstream, upstream: str, reason: str) -> Write:
+        def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+            self._shelf.park(connection, event, upstream, reason)
+
+        return write
+
+
+class TableSink:
+    """Effects written straight into a service's tables, for a service without a journal."""
+
+    def __init__(
+        self,
+        database: Database,
+        tables: FollowingTables,
+        shelf: Shelf,
+        registry: EventRegistry,
+        handlers: Mapping[type[Event], TableHandler],
+    ) -> None:
+        self._database = database
+        self._cursors = tables.cursors
+        self._shelf = shelf
+        self._registry = registry
+        self._handlers = handlers
+        self._ignored = _ignored(registry, handlers)
+
+    def position(self, upstream: str) -> int:
+        """See `Sink`."""
+        return self._shelf.position(upstream)
+
+    def handles(self, type_name: str) -> bool:
+        """True for types with a handler and for unknown ones, which must park rather than pass unseen."""
+        return type_name not in self._ignored
+
+    def apply(self, event: Upstream, step: CursorStep) -> None:
+        """See `Sink`."""
+        with self._moving(step) as connection:
+            self._handle(connection, event)
+
+    def skip(self, step: CursorStep) -> None:
+        """See `Sink`."""
+        with self._moving(step):
+            return
+
+    def park(self, event: Upstream, step: CursorStep, reason: str) -> None:
+        """See `Sink`."""
+        with self._moving(step) as connection:
+            self._shelf.park(connection, event, step.upstream, reason)
+
+    def parked(self, upstream: str) -> Sequence[Upstream]:
+        """See `Sink`."""
+        return self._shelf.parked(upstream)
+
+    def retry(self, event: Upstream, upstream: str) -> None:
+        """See `Sink`."""
+        with self._database.write() as connection:
+            self._handle(connection, event)
+            self._shelf.take(connection, event, upstream)
+
+    def retry_failed(self, event: Upstream, upstream: str, reason: str) -> None:
+        """See `Sink`."""
+        self._shelf.failed_again(event, upstream, reason)
+
+    def _handle(self, connection: sa.Connection, event: Upstream) -> None:
+        foreign = decoded(event, self._registry)
+        handler = self._handlers.get(type(foreign.fact.data))
+        if handler is not None:
+            handler(connection, foreign)
+
+    @contextmanager
+    def _moving(self, step: CursorStep) -> Iterator[sa.Connection]:
+        with self._database.write() as connection:
+            cursors = self._cursors
+            moved = connection.execute(
+                sa.update(cursors)
+                .where(cursors.c.upstream == step.upstream, cursors.c.position == step.previous)
+                .values(position=step.position)
+            )
+            if moved.rowcount != 1:
+                raise Unavailable("position_moved")
+            yield connection

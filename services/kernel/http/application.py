@@ -1,0 +1,122 @@
+"""The one way a service's HTTP application is put together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from anyio import to_thread
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import Response
+from fastapi.routing import APIRoute
+
+from services.kernel.http import problems
+from services.kernel.http.context import RequestContext
+from services.kernel.http.health import Check, health_router
+from services.kernel.http.openapi import described
+from services.kernel.http.problems import Problem, ProblemCatalogue
+from services.kernel.http.requests import Edge
+
+API_VERSION: Final = "1.0.0"
+
+
+@dataclass(frozen=True)
+class ServiceHttp:
+    """What distinguishes one service's HTTP application from another's."""
+
+    name: str
+    title: str
+    description: str
+    edge: Edge
+    routers: Sequence[APIRouter]
+    problem_files: Sequence[Path] = ()
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    larger_bodies: Mapping[str, int] = field(default_factory=dict)
+    webhooks: Mapping[str, Any] = field(default_factory=dict)
+    threads: int = 40
+    on_start: Sequence[Callable[[], None]] = ()
+    on_stop: Sequence[Callable[[], None]] = ()
+
+
+def create_application(service: ServiceHttp) -> FastAPI:
+    """The FastAPI application: routes, problems, context, health, and an OpenAPI that tells the whole truth."""
+    catalogue = ProblemCatalogue(*service.problem_files)
+    app = FastAPI(
+        title=service.title,
+        description=service.description,
+        version=API_VERSION,
+        lifespan=_lifespan(service),
+        redoc_url=None,
+        swagger_ui_parameters={"persistAuthorization": True},
+    )
+    app.state.edge = service.edge
+    app.state.catalogue = catalogue
+    for router in service.routers:
+        app.include_router(router)
+    app.include_router(health_router(service.checks))
+    app.include_router(_problem_pages(catalogue))
+    problems.install(app, catalogue)
+    app.add_middleware(
+        RequestContext, service=service.name, catalogue=catalogue, larger_bodies=service.larger_bodies
+    )
+    plain = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = described(plain(), _operations(app), webhooks=service.webhooks)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema
+    return app
+
+
+def _operations(app: FastAPI) -> dict[str, APIRoute]:
+    return {
+        route.operation_id or route.unique_id: route for route in app.routes if isinstance(route, APIRoute)
+    }
+
+
+def _lifespan(service: ServiceHttp) -> Callable[[FastAPI], Any]:
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        to_thread.current_default_thread_limiter().total_tokens = service.threads
+        for start in service.on_start:
+            await to_thread.run_sync(start)
+        try:
+            yield
+        finally:
+            for stop in service.on_stop:
+                await to_thread.run_sync(stop)
+
+    return lifespan
+
+
+def _problem_pages(catalogue: ProblemCatalogue) -> APIRouter:
+    """`/problems/{code}`: where the `type` of a problem document resolves to."""
+    router = APIRouter(tags=["operations"])
+
+    @router.get(
+        "/problems/{code}",
+        operation_id="read_problem_type",
+        summary="What a problem code means",
+        responses={200: {"content": {"text/markdown": {"schema": {"type": "string"}}}}},
+    )
+    async def read_problem_type(request: Request, code: str) -> Response:
+        if code not in catalogue.types:
+            raise Problem("path_unknown")
+        return Response(problem_page(catalogue, code), media_type="text/markdown; charset=utf-8")
+
+    return router
+
+
+def problem_page(catalogue: ProblemCatalogue, code: str) -> str:
+    """The documentation page of one problem code, as it also stands in `docs/problems/`."""
+    kind = catalogue.types[code]
+    lines = [f"# {code}", "", f"HTTP status {kind.status}.", ""]
+    for language in ("kk", "ru", "en"):
+        title, detail = getattr(kind.title, language), getattr(kind.detail, language)
+        lines += [f"- **{language}**: {title}. {detail}"]
+    return "\n".join([*lines, ""])

@@ -1,0 +1,140 @@
+"""What surrounds every request: its id, limits, metrics, the access log. Plain ASGI, so that it costs little."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+from uuid import uuid4
+
+from fastapi import Request
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.kernel.http.problems import Occurrence, ProblemCatalogue
+from services.kernel.telemetry import REQUEST_SECONDS, REQUESTS, logger
+
+MAX_URL_CHARACTERS: Final = 2_000
+MAX_BODY_BYTES: Final = 64 * 1024
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_TRACEPARENT: Final = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+
+
+class RequestContext:
+    """Gives each request an id, refuses what is too long or of the wrong media type, measures and logs.
+
+    `larger_bodies` maps a path to the bytes it may take instead of 64 KiB; such a path checks its own media
+    type.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        service: str,
+        catalogue: ProblemCatalogue,
+        larger_bodies: Mapping[str, int] | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._app = app
+        self._service = service
+        self._catalogue = catalogue
+        self._larger_bodies = dict(larger_bodies or {})
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = _headers(scope)
+        request_id = _accepted(_REQUEST_ID, headers.get(b"request-id")) or uuid4().hex
+        scope["request_id"] = request_id
+        scope["traceparent"] = _accepted(_TRACEPARENT, headers.get(b"traceparent"))
+        started = self._clock()
+        status = 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", []),
+                    (b"request-id", request_id.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                ]
+            await send(message)
+
+        try:
+            refusal = self._refusal(scope, headers)
+            if refusal is not None:
+                answer = self._catalogue.response(Request(scope), refusal)
+                await answer(scope, receive, sending)
+            else:
+                limit = self._larger_bodies.get(scope["path"], MAX_BODY_BYTES)
+                await self._app(scope, _limited(receive, limit), sending)
+        finally:
+            self._account(scope, status, self._clock() - started)
+
+    def _refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Occurrence | None:
+        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) + 1 > MAX_URL_CHARACTERS:
+            return Occurrence("url_too_long", {"limit": str(MAX_URL_CHARACTERS)})
+        if b"\x00" in scope["path"].encode(errors="replace") or b"%00" in scope["query_string"]:
+            return Occurrence("url_invalid")
+        if scope["method"] not in _WITH_BODY:
+            return None
+        limit = self._larger_bodies.get(scope["path"], MAX_BODY_BYTES)
+        length = headers.get(b"content-length", b"0")
+        if length.isdigit() and int(length) > limit:
+            return Occurrence("body_too_large", {"limit": str(limit)})
+        media_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+        has_body = length != b"0" or b"transfer-encoding" in headers
+        if has_body and media_type != b"application/json" and scope["path"] not in self._larger_bodies:
+            return Occurrence("media_type_unsupported")
+        return None
+
+    def _account(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "unmatched")
+        REQUESTS.labels(self._service, scope["method"], route, str(status)).inc()
+        REQUEST_SECONDS.labels(self._service, route).observe(seconds)
+        level = 40 if status >= 500 else 20
+        if logger.isEnabledFor(level):
+            principal = scope.get("principal")
+            logger.log(
+                level,
+                "request",
+                extra={
+                    "method": scope["method"],
+                    "route": route,
+                    "status": status,
+                    "milliseconds": round(seconds * 1000, 2),
+                    "request_id": scope["request_id"],
+                    "subject": getattr(principal, "subject", None),
+                },
+            )
+
+
+def _headers(scope: Scope) -> dict[bytes, bytes]:
+    return {name.lower(): value for name, value in scope["headers"]}
+
+
+def _accepted(pattern: re.Pattern[str], value: bytes | None) -> str | None:
+    text = value.decode("latin-1") if value else ""
+    return text if pattern.fullmatch(text) else None
+
+
+def _limited(receive: Receive, limit: int) -> Receive:
+    """Count the body as it arrives: a chunked one states no length to refuse beforehand."""
+    seen = 0
+
+    async def counting() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > limit:
+            raise HTTPException(413)
+        return message
+
+    return counting

@@ -1,0 +1,225 @@
+"""What a route is given: who reads, or a command with its legal act, idempotency key and precondition.
+
+A route declares its roles by its dependency; the OpenAPI, the role matrix and the check are all read from it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from fastapi import Header, Request
+
+from services.kernel.clock import Clock
+from services.kernel.errors import Stale
+from services.kernel.http.language import preferred_language
+from services.kernel.http.problems import Problem
+from services.kernel.identity.tokens import PUBLIC, Principal, TokenRefused, TokenVerifier
+from services.kernel.journal.aggregate import Act
+from services.kernel.journal.events import Provenance
+from services.kernel.journal.units import AnswerKey
+
+ROLES: Final = (
+    "producer",
+    "informatization_officer",
+    "industry_officer",
+    "auditor",
+    "integrator",
+    "service",
+    "public",
+)
+_OFFICERS: Final = frozenset({"informatization_officer", "industry_officer"})
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What the HTTP edge of one service needs; stands in `app.state.edge`."""
+
+    verifier: TokenVerifier
+    legal_clock: Clock
+    body_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and in which language texts for people are wanted (kk, ru or en)."""
+
+    principal: Principal
+    language: str
+    request_id: str
+
+    def is_any(self, *roles: str) -> bool:
+        """True when the caller has one of `roles`."""
+        return not self.principal.roles.isdisjoint(roles)
+
+    def acts_for(self, identifier: str) -> bool:
+        """True for officers and services, and for the producer whose BIN or IIN this is."""
+        return self.is_any(*_OFFICERS, "service", "auditor") or self.principal.producer == identifier
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRequest:
+    """A command as received: the caller, the legal act it makes, its key, and the version it was decided on."""
+
+    caller: Caller
+    act: Act
+    answer: AnswerKey
+    if_match: int | None
+
+    def require_version(self, version: int) -> None:
+        """Raise `Stale` (`version_stale`) unless the caller decided on this version."""
+        if self.if_match is not None and self.if_match != version:
+            raise Stale("version_stale", expected=str(self.if_match), present=str(version))
+
+    @property
+    def attempts(self) -> int:
+        """How often to decide: once when the caller named the version it saw."""
+        return 1 if self.if_match is not None else 3
+
+
+class Reading:
+    """Dependency of a route that reads: only callers with one of `roles` pass."""
+
+    needs_key: bool = False
+    needs_if_match: bool = False
+
+    def __init__(self, *roles: str) -> None:
+        unknown = set(roles) - set(ROLES)
+        if unknown or not roles:
+            raise ValueError(f"unknown or no roles: {unknown}")
+        self.roles = roles
+
+    async def __call__(self, request: Request) -> Caller:
+        """Who calls. Raises 401 without a valid token where one is needed, 403 for another role."""
+        return authorised(request, self.roles)
+
+
+class Commanding(Reading):
+    """Dependency of a route that records a fact or changes what the service keeps.
+
+    `status` is the answer's status, stored with the key.
+    """
+
+    needs_key = True
+
+    def __init__(self, *roles: str, status: int = 201) -> None:
+        super().__init__(*roles)
+        self.status = status
+
+    async def __call__(  # type: ignore[override]  # FastAPI reads the parameters from this signature
+        self,
+        request: Request,
+        idempotency_key: Annotated[
+            str,
+            Header(
+                description="Any unique text; the same key with the same body gives the first answer again.",
+                min_length=1,
+                max_length=255,
+                pattern=r"^[\x21-\x7e]+$",
+            ),
+        ],
+    ) -> CommandRequest:
+        """The command's frame. Raises 400 without a key."""
+        return await _command(request, self.roles, self.status, idempotency_key, None)
+
+
+class Deciding(Commanding):
+    """Dependency of an officer's decision or an edit of what exists: `If-Match` is required (428 without)."""
+
+    needs_if_match = True
+
+    async def __call__(  # type: ignore[override]  # FastAPI reads the parameters from this signature
+        self,
+        request: Request,
+        idempotency_key: Annotated[
+            str,
+            Header(
+                description="Any unique text; the same key with the same body gives the first answer again.",
+                min_length=1,
+                max_length=255,
+                pattern=r"^[\x21-\x7e]+$",
+            ),
+        ],
+        if_match: Annotated[
+            str,
+            Header(description="The `ETag` of the version decided on.", pattern=r'^"[0-9]{1,9}"$'),
+        ],
+    ) -> CommandRequest:
+        """The command's frame with the version it was decided on."""
+        return await _command(request, self.roles, self.status, idempotency_key, int(if_match.strip('"')))
+
+
+def authorised(request: Request, roles: tuple[str, ...]) -> Caller:
+    """The caller of a request that only `roles` may make."""
+    edge: Edge = request.app.state.edge
+    principal = PUBLIC
+    header = request.headers.get("authorization")
+    if header is not None:
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer":
+            raise Problem("token_invalid", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+        try:
+            principal = edge.verifier.verify(token.strip())
+        except TokenRefused as refused:
+            request.scope["token_refused"] = refused.reason
+            raise Problem(
+                "token_invalid", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}
+            ) from refused
+    request.scope["principal"] = principal
+    if "public" not in roles and principal.roles.isdisjoint(roles):
+        if principal is PUBLIC:
+            raise Problem("token_required", headers={"WWW-Authenticate": "Bearer"})
+        raise Problem("role_insufficient", roles=", ".join(roles))
+    return Caller(
+        principal,
+        preferred_language(request.headers.get("accept-language")),
+        request.scope.get("request_id", ""),
+    )
+
+
+DecidedBy = Literal["automatic", "officer", "producer", "state_system"]
+
+
+def provenance_of(request: Request, caller: Caller) -> Provenance:
+    """Who acts in this request, as facts record it: opaque ids only, never a BIN or IIN."""
+    roles = caller.principal.roles
+    decided_by: DecidedBy = "state_system"
+    if roles & _OFFICERS:
+        decided_by = "officer"
+    elif "producer" in roles:
+        decided_by = "producer"
+    return Provenance(
+        actor=_opaque(request, caller.principal),
+        decided_by=decided_by,
+        correlation_id=caller.request_id,
+        traceparent=request.scope.get("traceparent"),
+        xroad_client=_short(request.headers.get("x-road-client")),
+        xroad_id=_short(request.headers.get("x-road-id")),
+    )
+
+
+def _opaque(request: Request, principal: Principal) -> str:
+    """A stable id for the acting principal that reveals no name or number without the service's key."""
+    edge: Edge = request.app.state.edge
+    return hmac.new(edge.body_key, b"actor\x00" + principal.key.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _short(value: str | None) -> str | None:
+    return value[:255] if value else None
+
+
+async def _command(
+    request: Request, roles: tuple[str, ...], status: int, key: str, if_match: int | None
+) -> CommandRequest:
+    caller = authorised(request, roles)
+    edge: Edge = request.app.state.edge
+    digest = hmac.new(edge.body_key, digestmod=hashlib.sha256)
+    digest.update(f"{request.method} {request.scope['path']}\x00".encode())
+    digest.update(request.scope["query_string"] + b"\x00")
+    digest.update(await request.body())
+    operation = f"{request.method} {request.scope['route'].path}"
+    answer = AnswerKey(caller.principal.key, operation, key, digest.hexdigest(), status)
+    act = Act(edge.legal_clock.now(), provenance_of(request, caller))
+    return CommandRequest(caller, act, answer, if_match)

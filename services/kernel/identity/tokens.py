@@ -1,0 +1,202 @@
+"""JWT access tokens (RFC 9068): verified from configured issuers, signed by services and the local issuer.
+
+Only ES256, EdDSA and PS256 are taken, `typ` must be `at+jwt`, issuer and audience must match exactly, and a
+token older than five minutes plus skew is refused whatever its `exp` says.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OKPKey
+
+ALGORITHMS: Final = ["ES256", "EdDSA", "Ed25519", "PS256"]
+MAX_AGE_SECONDS: Final = 300
+SKEW_SECONDS: Final = 30
+DEVELOPMENT_ISSUER: Final = "urn:tizilim:development"
+CACHE_SIZE: Final = 4_096
+MAX_TOKEN_BYTES: Final = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls: an opaque subject of one issuer, its roles and, for a producer, its BIN or IIN."""
+
+    subject: str
+    issuer: str
+    roles: frozenset[str]
+    producer: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The principal as one text, for idempotency scopes."""
+        return f"{self.issuer}|{self.subject}"
+
+
+PUBLIC: Final = Principal(subject="public", issuer="", roles=frozenset({"public"}))
+
+
+class TokenRefused(Exception):
+    """The token proves nothing; `reason` is for the log, never for the caller."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Claims(msgspec.Struct):
+    iss: str
+    aud: str | list[str]
+    sub: str
+    iat: int
+    exp: int
+    roles: list[str]
+    producer: str | None = None
+
+
+class TokenVerifier:
+    """Verifies bearer tokens against the keys of trusted issuers; verified ones are remembered till they end."""
+
+    def __init__(self, issuers: Mapping[str, KeySet], *, audience: str) -> None:
+        self._issuers = dict(issuers)
+        self._audience = audience
+        self._cache: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
+        self._mutex = threading.Lock()
+
+    def verify(self, token: str, *, now: float | None = None) -> Principal:
+        """The principal a token proves at `now` (seconds since 1970). Raises `TokenRefused`."""
+        now = time.time() if now is None else now
+        with self._mutex:
+            known = self._cache.get(token)
+        if known is not None and now < known[0]:
+            return known[1]
+        claims = self._claims(token)
+        until = self._check(claims, now)
+        principal = Principal(claims.sub, claims.iss, frozenset(claims.roles), claims.producer)
+        with self._mutex:
+            self._cache[token] = (until, principal)
+            while len(self._cache) > CACHE_SIZE:
+                self._cache.popitem(last=False)
+        return principal
+
+    def _claims(self, token: str) -> _Claims:
+        if len(token) > MAX_TOKEN_BYTES:
+            raise TokenRefused("too long")
+        try:
+            keys = self._issuers[_unverified_issuer(token)]
+            decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
+            if decoded.header.get("typ", "").lower() not in ("at+jwt", "application/at+jwt"):
+                raise TokenRefused("typ is not at+jwt")
+            return msgspec.convert(decoded.claims, _Claims)
+        except KeyError:
+            raise TokenRefused("issuer not trusted") from None
+        except (JoseError, msgspec.ValidationError, ValueError, TypeError, AttributeError) as error:
+            raise TokenRefused(type(error).__name__) from error
+
+    def _check(self, claims: _Claims, now: float) -> float:
+        """Check audience and times; return until when the token holds."""
+        audiences = [claims.aud] if isinstance(claims.aud, str) else claims.aud
+        if self._audience not in audiences:
+            raise TokenRefused("audience")
+        if claims.iat > now + SKEW_SECONDS:
+            raise TokenRefused("issued in the future")
+        until = min(claims.exp, claims.iat + MAX_AGE_SECONDS) + SKEW_SECONDS
+        if now >= until:
+            raise TokenRefused("expired")
+        return until
+
+
+def _unverified_issuer(token: str) -> str:
+    """The issuer a token claims, only to choose the keys that must then verify it."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        raise TokenRefused("not a JWS")
+    padded = parts[1] + "=" * (-len(parts[1]) % 4)
+    payload = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+    issuer = payload.get("iss") if isinstance(payload, dict) else None
+    if not isinstance(issuer, str):
+        raise TokenRefused("no issuer")
+    return issuer
+
+
+class TokenIssuer:
+    """Signs access tokens with one Ed25519 key: a service's own, or the local development issuer's."""
+
+    def __init__(self, issuer: str, key: OKPKey, *, audience: str = "tizilim") -> None:
+        self.issuer = issuer
+        self._key = key
+        self._audience = audience
+
+    def token(
+        self,
+        *,
+        subject: str,
+        roles: Iterable[str],
+        producer: str | None = None,
+        lifetime: int = MAX_AGE_SECONDS,
+        now: float | None = None,
+    ) -> str:
+        """A token for `lifetime` seconds (at most five minutes are accepted)."""
+        issued = int(time.time() if now is None else now)
+        claims: dict[str, object] = {
+            "iss": self.issuer,
+            "aud": self._audience,
+            "sub": subject,
+            "iat": issued,
+            "exp": issued + lifetime,
+            "jti": uuid4().hex,
+            "roles": sorted(roles),
+        }
+        if producer is not None:
+            claims["producer"] = producer
+        header = {"alg": "Ed25519", "typ": "at+jwt", "kid": self._key.kid}
+        return jwt.encode(header, claims, self._key, algorithms=ALGORITHMS)
+
+    def public_keys(self) -> KeySet:
+        """The key set that verifies these tokens."""
+        return KeySet([OKPKey.import_key(self._key.as_dict(private=False))])
+
+
+def development_issuer(var: Path) -> TokenIssuer:
+    """The local issuer of a data folder; its key is made, readable by the owner only, on first use."""
+    return TokenIssuer(DEVELOPMENT_ISSUER, _key_in(var / "development-issuer.jwk"))
+
+
+def service_issuer(service: str, key_file: Path) -> TokenIssuer:
+    """The issuer with which a service signs its own tokens to neighbours."""
+    return TokenIssuer(f"urn:tizilim:{service}", OKPKey.import_key(json.loads(key_file.read_text())))
+
+
+def trusted_issuers(file: Path) -> dict[str, KeySet]:
+    """Read `{issuer: JWKS}`."""
+    return {name: KeySet.import_key_set(keys) for name, keys in json.loads(file.read_text()).items()}
+
+
+def _key_in(path: Path) -> OKPKey:
+    """The key in a file, made once even when several processes start together."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = OKPKey.generate_key("Ed25519", {"use": "sig", "alg": "Ed25519"}, auto_kid=True)
+        draft = path.with_suffix(f".{os.getpid()}.draft")
+        draft.touch(mode=0o600)
+        draft.write_text(json.dumps(made.as_dict(private=True)))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass  # another process was first; its key is the one
+        finally:
+            draft.unlink()
+    return OKPKey.import_key(json.loads(path.read_text()))

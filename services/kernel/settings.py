@@ -1,0 +1,68 @@
+"""Settings every service shares, read from the environment (`TIZILIM_<SERVICE>_...`), `.env` and secret files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1024 * 1024
+
+
+class ServiceSettings(BaseSettings):
+    """What any service needs to start; each service's own class sets the prefix and adds its own."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    environment: Literal["development", "production"] = "development"
+    var: Path = Path("var")
+    """Data folder: databases, development keys, documents, the simulated clock."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=0, ge=0, le=65_535)
+    database_url: str | None = None
+    """SQLAlchemy URL; by default a SQLite file in `var`."""
+    database_url_file: Path | None = None
+    """A secret file that holds the URL, so that no password stands in the environment."""
+    database_schema: str | None = None
+    trusted_issuers: Path | None = None
+    """JSON file: issuer name to JWKS. In development the local issuer of `var` is trusted beside it."""
+    client_key: Path | None = None
+    """This service's private JWK, with which it signs its own tokens to neighbours."""
+    audience: str = "tizilim"
+    idempotency_secret_file: Path | None = None
+    """Key of the HMAC over request bodies; made in `var` when absent in development."""
+    log_level: str = "INFO"
+    threads: int = Field(default=40, ge=2, le=400)
+
+    @property
+    def production(self) -> bool:
+        """True where development keys, clocks and SQLite are refused."""
+        return self.environment == "production"
+
+    def database(self, service: str) -> str:
+        """The database URL: from the secret file, the setting, or a SQLite file under `var`."""
+        if self.database_url_file is not None:
+            return self.database_url_file.read_text().strip()
+        return self.database_url or f"sqlite:///{self.var / service}.db"
+
+    @model_validator(mode="after")
+    def _production_is_not_development(self) -> Self:
+        if not self.production:
+            return self
+        missing = [
+            name
+            for name, value in (
+                ("trusted_issuers", self.trusted_issuers),
+                ("client_key", self.client_key),
+                ("idempotency_secret_file", self.idempotency_secret_file),
+            )
+            if value is None
+        ]
+        if missing:
+            raise ValueError(f"production needs {', '.join(missing)}")
+        url = self.database_url_file.read_text() if self.database_url_file else self.database_url
+        if url is None or url.startswith("sqlite"):
+            raise ValueError("production needs PostgreSQL (database_url or database_url_file)")
+        return self
