@@ -29,6 +29,7 @@ from services.kernel.vault import PersonalValue
 PAGE: Final = 500
 WAIT_SECONDS: Final = 20
 MAX_PAUSE_SECONDS: Final = 10.0
+ELECTION_PAUSE_SECONDS: Final = 2.0
 STORE_TROUBLE: Final = (
     Unavailable,
     OperationalError,
@@ -132,8 +133,17 @@ class FeedAddress:
 class Follower:
     """Follows one upstream in a thread of its own until stopped."""
 
-    def __init__(self, service: str, address: FeedAddress, sink: Sink, *, client: httpx.Client | None = None) -> None:
+    def __init__(
+        self,
+        service: str,
+        address: FeedAddress,
+        sink: Sink,
+        *,
+        client: httpx.Client | None = None,
+        elected: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._service = service
+        self._elected = elected
         self._address = address
         self._sink = sink
         self._client = client or httpx.Client(timeout=httpx.Timeout(5.0, read=WAIT_SECONDS + 10.0), trust_env=False)
@@ -162,6 +172,9 @@ class Follower:
     def _run(self) -> None:
         failures = 0
         while not self._stopped.is_set():
+            if not self._elected():
+                self._stopped.wait(ELECTION_PAUSE_SECONDS)
+                continue
             try:
                 self.turn(wait=WAIT_SECONDS)
                 failures = 0

@@ -25,6 +25,7 @@ class JournalSignal:
         self._head = 0
         self._waiters: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._grew = threading.Condition()
+        self._closing = False
 
     @property
     def head(self) -> int:
@@ -44,13 +45,21 @@ class JournalSignal:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(event.set)
 
+    def close(self) -> None:
+        """Let everyone who waits go at once; for a process that is stopping."""
+        self._closing = True
+        with self._mutex:
+            waiters, self._waiters = self._waiters, set()
+        for loop, event in waiters:
+            loop.call_soon_threadsafe(event.set)
+
     async def beyond(self, position: int, *, timeout: float) -> bool:
         """Wait up to `timeout` seconds for a head beyond `position`; holds neither thread nor connection."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         while self._head <= position:
             remaining = deadline - loop.time()
-            if remaining <= 0:
+            if remaining <= 0 or self._closing:
                 return False
             event = asyncio.Event()
             waiter = (loop, event)

@@ -1,0 +1,219 @@
+"""Running a service: its keys and clocks, one process on SQLite, background work, and a clean stop."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import IO, Final
+
+import psycopg
+import sqlalchemy as sa
+import uvicorn
+from fastapi import FastAPI
+
+from services.kernel.clock import Clock, LegalClock
+from services.kernel.database import Database
+from services.kernel.http.requests import Edge
+from services.kernel.identity.tokens import (
+    DEVELOPMENT_ISSUER,
+    TokenIssuer,
+    TokenVerifier,
+    development_issuer,
+    service_issuer,
+    trusted_issuers,
+)
+from services.kernel.settings import ServiceSettings
+from services.kernel.telemetry import logger
+
+GRACE_SECONDS: Final = 5
+ELECTION_SECONDS: Final = 2.0
+
+
+class AlreadyServed(RuntimeError):
+    """Another process serves this SQLite database; a second one would break its ordering in memory."""
+
+
+def legal_clock(settings: ServiceSettings) -> Clock:
+    """The clock of legal facts: the system's, or in development the simulated one of the data folder."""
+    return LegalClock(settings.var / "clock.json", production=settings.production)
+
+
+def own_issuer(service: str, settings: ServiceSettings) -> TokenIssuer:
+    """With what this service signs its tokens: its own key, or the development issuer's."""
+    if settings.client_key is not None:
+        return service_issuer(service, settings.client_key)
+    return development_issuer(settings.var)
+
+
+def edge_of(settings: ServiceSettings, clock: Clock) -> Edge:
+    """The HTTP edge's verifier, clock and body key."""
+    issuers = trusted_issuers(settings.trusted_issuers) if settings.trusted_issuers else {}
+    if settings.production and DEVELOPMENT_ISSUER in issuers:
+        raise ValueError("production does not trust the development issuer")
+    if not settings.production:
+        issuers[DEVELOPMENT_ISSUER] = development_issuer(settings.var).public_keys()
+    return Edge(TokenVerifier(issuers, audience=settings.audience), clock, _body_key(settings))
+
+
+def _body_key(settings: ServiceSettings) -> bytes:
+    """The key of the HMAC over request bodies; in development made once and kept in the data folder."""
+    if settings.idempotency_secret_file is not None:
+        return settings.idempotency_secret_file.read_bytes().strip()
+    path = settings.var / "body-digest.key"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(f".{os.getpid()}.draft")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(32))
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            logger.debug("another process made the body key first")
+        finally:
+            draft.unlink()
+    return path.read_bytes().strip()
+
+
+class ServingLock:
+    """Held by the one process that serves a SQLite database; on PostgreSQL it is not needed."""
+
+    def __init__(self, database: Database) -> None:
+        file = database.url.database
+        self._path = Path(f"{file}.serving") if not database.is_postgresql and file else None
+        self._held: IO[str] | None = None
+
+    def acquire(self) -> None:
+        """Take the lock. Raises `AlreadyServed`."""
+        if self._path is None:
+            return
+        held = self._path.open("w")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.close()
+            raise AlreadyServed(f"{self._path.stem} is already served by another process") from None
+        self._held = held
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+
+class Election:
+    """At most one process is elected for a name: by a session advisory lock on PostgreSQL, always on SQLite."""
+
+    def __init__(self, database: Database, name: str) -> None:
+        self._database = database
+        self._name = f"{database.schema or 'public'}.{name}"
+        self._connection: sa.Connection | None = None
+
+    def won(self) -> bool:
+        """True while this process is the elected one; tries to become it otherwise."""
+        if not self._database.is_postgresql:
+            return True
+        try:
+            if self._connection is None:
+                connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+                if not connection.scalar(
+                    sa.text("SELECT pg_try_advisory_lock(hashtextextended(:name, 1))"), {"name": self._name}
+                ):
+                    connection.close()
+                    return False
+                self._connection = connection
+            self._connection.exec_driver_sql("SELECT 1")
+        except (sa.exc.SQLAlchemyError, psycopg.Error):
+            self.resign()
+            return False
+        return True
+
+    def resign(self) -> None:
+        """Give up the election."""
+        if self._connection is not None:
+            self._connection.invalidate()
+            self._connection.close()
+            self._connection = None
+
+
+class Recurring:
+    """A background task run again and again in its own thread by the elected process, until stopped.
+
+    `run` returns the seconds to wait before the next run. An error is logged and the task goes on.
+    """
+
+    def __init__(self, name: str, run: Callable[[], float], election: Election) -> None:
+        self._name = name
+        self._run = run
+        self._election = election
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop after the run in hand."""
+        self._stopped.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=GRACE_SECONDS)
+
+    def _loop(self) -> None:
+        while not self._stopped.is_set():
+            pause = ELECTION_SECONDS
+            if self._election.won():
+                try:
+                    pause = self._run()
+                except Exception as error:  # the task must outlive one failure; it is logged and tried again
+                    logger.error("background task failed", exc_info=error, extra={"task": self._name})
+            self._stopped.wait(pause)
+        self._election.resign()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that wakes long-polls as soon as it is asked to stop."""
+
+    def __init__(self, config: uvicorn.Config, on_exit: Sequence[Callable[[], None]]) -> None:
+        super().__init__(config)
+        self._on_exit = on_exit
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to stop."""
+        for hook in self._on_exit:
+            hook()
+        super().handle_exit(sig, frame)
+
+
+def serve(app: FastAPI, settings: ServiceSettings, *, on_exit: Sequence[Callable[[], None]] = ()) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=75,
+    )
+    _Server(config, on_exit).run()
+
+
+def run_until_stopped(start: Sequence[Callable[[], None]], stop: Sequence[Callable[[], None]]) -> None:
+    """The main of a worker process: start everything, wait for SIGINT or SIGTERM, stop everything."""
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    for begin in start:
+        begin()
+    stopped.wait()
+    for end in stop:
+        end()
