@@ -116,10 +116,12 @@ class PostgresServer:
     Attributes:
         directory: holds the data, the socket, the log and the lock files.
         major: the server's major version, at least 15.
+        programs: where ``psql``, ``pg_dump`` and the like of that version are.
     """
 
     directory: Path
     major: int
+    programs: Path
 
     @property
     def pid(self) -> int:
@@ -196,7 +198,7 @@ def running_postgres(
                 if not (place / "ready").exists():
                     guard = start_cluster(place, {**SETTINGS, **(settings or {})})
             ready = json.loads((place / "ready").read_text())
-            yield PostgresServer(place, int(ready["major"]))
+            yield PostgresServer(place, int(ready["major"]), Path(ready["programs"]))
     finally:
         if guard is not None and directory is None:
             guard.wait(START_PATIENCE_SECONDS)
@@ -267,8 +269,8 @@ def start_cluster(place: Path, settings: Mapping[str, str]) -> subprocess.Popen[
     )
     started_guards.append(guard)
     (place / "guard.pid").write_text(str(guard.pid))
-    wait_until_ready(PostgresServer(place, binaries.major), guard)
-    (place / "ready").write_text(json.dumps({"major": binaries.major}))
+    wait_until_ready(PostgresServer(place, binaries.major, binaries.directory), guard)
+    (place / "ready").write_text(json.dumps({"major": binaries.major, "programs": str(binaries.directory)}))
     return guard
 
 

@@ -160,15 +160,15 @@ def test_the_server_stops_even_when_its_user_is_killed() -> None:
         "import json, sys, time\n"
         "from tests.postgres import running_postgres\n"
         "with running_postgres() as server:\n"
-        "    print(json.dumps([str(server.directory), server.major]), flush=True)\n"
+        "    print(json.dumps([str(server.directory), server.major, str(server.programs)]), flush=True)\n"
         "    sys.stdin.read()\n"
     )
     user = subprocess.Popen(
         [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
     )
     assert user.stdout is not None
-    directory, major = json.loads(user.stdout.readline())
-    server = PostgresServer(Path(directory), major)
+    directory, major, programs = json.loads(user.stdout.readline())
+    server = PostgresServer(Path(directory), major, Path(programs))
     assert answers(server)
     user.kill()
     user.communicate()

@@ -1,0 +1,118 @@
+# Everything a newcomer or a pipeline runs. Needs Python 3.11 or later, make, and the packages that
+# requirements.lock names. Pass what a tool should get with ARGS, e.g. `make test ARGS='-k appeal'`.
+
+SHELL := /bin/sh
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# Where `up` and `demo` keep their data, and the port before the first service's.
+export VAR ?= var
+export PORT_BASE ?= 8000
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+CODE := $(wildcard services tests bench migrations deploy)
+COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+           --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
+
+# The interpreter for a new environment: PYTHON if given, else the first that starts and is new enough.
+PYTHON ?=
+NEW_ENOUGH := import sys, ensurepip, sqlite3, ssl, venv; sys.exit(sys.version_info < (3, 11))
+
+##@ Running
+.PHONY: up demo token
+up: $(VENV)/.project ## Run the three services here until Ctrl-C (VAR=var, PORT_BASE=8000)
+	@exec $(BIN)/tizilim up $(ARGS)
+
+demo: $(VENV)/.project ## Tell a producer's whole life, step by step, against running services
+	@exec $(BIN)/tizilim demo $(ARGS)
+
+token: $(VENV)/.project ## Print a development token, e.g. make token ROLE=industry_officer
+	@exec $(BIN)/tizilim token $(if $(ROLE),--role $(ROLE)) $(ARGS)
+
+##@ Judging
+.PHONY: test check bench chaos
+test: $(VENV)/.dev ## Run the tests on both cores (ARGS goes to pytest)
+	@$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+
+check: check-style check-format check-types check-imports check-openapi check-migrations check-files ## Judge style, types, import rules, generated files and links
+
+bench: $(VENV)/.dev ## Measure, as ratios in one run, and compare with docs/performance.md
+	@$(BIN)/python -m bench $(ARGS)
+
+chaos: $(VENV)/.dev ## Kill services at random under load and account for every fact
+	@$(BIN)/python -m bench.chaos $(ARGS)
+
+.PHONY: check-style check-format check-types check-imports check-openapi check-migrations check-files
+check-style: $(VENV)/.dev
+	@$(BIN)/ruff check --quiet .
+
+check-format: $(VENV)/.dev
+	@$(BIN)/ruff format --check --quiet . || { echo "not formatted; run: make format" >&2; exit 1; }
+
+check-types: $(VENV)/.dev
+	@$(BIN)/mypy --strict --no-error-summary $(CODE)
+
+check-imports: $(VENV)/.dev
+	@$(BIN)/lint-imports --no-logo
+
+check-openapi: $(VENV)/.project
+	@$(BIN)/tizilim openapi --check
+
+check-migrations: $(VENV)/.project
+	@$(BIN)/tizilim migrate --check
+
+check-files: $(VENV)/.dev
+	@$(BIN)/pytest -q tests/deployment tests/documentation
+
+##@ Writing
+.PHONY: format openapi lock
+format: $(VENV)/.dev ## Format the code and fix what can be fixed by itself
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+openapi: $(VENV)/.project ## Write openapi/ anew from the code
+	@$(BIN)/tizilim openapi
+
+lock: $(VENV)/.dev ## Write the lock files anew from pyproject.toml (UPGRADE=1 takes newer versions)
+	@$(COMPILE) pyproject.toml --group build --output-file requirements.lock
+	@$(COMPILE) pyproject.toml --group dev --constraints requirements.lock --output-file requirements-dev.lock
+
+##@ Housekeeping
+.PHONY: help install clean
+help: ## Show this
+	@awk 'BEGIN { FS = ":.*## "; print "make TARGET, where TARGET is one of" } \
+	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  %-8s  %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: $(VENV)/.dev ## Install everything, tests' and checks' tools too, into .venv
+
+clean: ## Remove the environment and caches; data in VAR stays
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Installed again only when the lock, or for the last step the project's own description, changes.
+$(BIN)/python:
+	@for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3.14 python3 python); do \
+	  if "$$python" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then \
+	    echo "making $(VENV) with $$("$$python" --version)"; exec "$$python" -m venv --clear $(VENV); \
+	  fi; \
+	done; \
+	echo "No usable Python 3.11 or later (with venv, ssl and sqlite3)$(if $(PYTHON),: $(PYTHON))." >&2; \
+	echo "Install one, or name it: make $(firstword $(MAKECMDGOALS) help) PYTHON=/path/to/python3.11" >&2; exit 1
+
+$(VENV)/.runtime: requirements.lock | $(BIN)/python
+	@echo "installing requirements.lock"
+	@$(PIP) install --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/.project: pyproject.toml $(VENV)/.runtime
+	@$(PIP) install --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.project
+	@echo "installing requirements-dev.lock"
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
