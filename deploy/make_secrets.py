@@ -14,6 +14,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from joserfc.jwk import OKPKey
@@ -59,15 +60,14 @@ def make_secrets(directory: Path, postgres: str) -> list[str]:
     """Write every secret that is missing; the answer names them."""
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
-    wanted: dict[str, Callable[[], str]] = {"postgres_password": lambda: secrets.token_hex(24)}
+    wanted: dict[str, Callable[[], str]] = {"postgres_password": partial(secrets.token_hex, 24)}
     for service in SERVICES:
         for kind in ("owner", "application"):
-            wanted[f"{service}_{kind}_database_url"] = lambda service=service, kind=kind: database_url(
-                f"{service}_{kind}", service, postgres
-            )
+            role = f"{service}_{kind}"
+            wanted[f"{role}_database_url"] = partial(database_url, role, service, postgres)
         wanted[f"{service}_client_key"] = signing_key
-        wanted[f"{service}_idempotency_secret"] = lambda: secrets.token_hex(32)
-    wanted["trusted_issuers"] = lambda: trusted_issuers(directory)
+        wanted[f"{service}_idempotency_secret"] = partial(secrets.token_hex, 32)
+    wanted["trusted_issuers"] = partial(trusted_issuers, directory)
     return [name for name, make in wanted.items() if write_once(directory / name, make)]
 
 

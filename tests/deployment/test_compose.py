@@ -22,10 +22,13 @@ SERVICES = ("register", "verification", "notifications")
 APIS = SERVICES
 WORKERS = tuple(f"{service}-worker" for service in SERVICES)
 JOBS = ("privileges", *(f"migrate-{service}" for service in SERVICES))
-KNOWN_KEYS = frozenset(
-    "build cap_drop command depends_on entrypoint environment healthcheck image init logging networks ports"
-    " read_only restart secrets security_opt shm_size stop_grace_period tmpfs user volumes".split()
-)
+# fmt: off
+KNOWN_KEYS = frozenset({
+    "build", "cap_drop", "command", "depends_on", "entrypoint", "environment", "healthcheck", "image", "init",
+    "logging", "networks", "ports", "read_only", "restart", "secrets", "security_opt", "shm_size",
+    "stop_grace_period", "tmpfs", "user", "volumes",
+})
+# fmt: on
 
 
 def known_settings(service: str) -> set[str]:

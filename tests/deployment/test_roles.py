@@ -134,7 +134,10 @@ def test_the_application_may_only_add_to_the_journal(
     deployment: Deployment, service: str, statement: str
 ) -> None:
     engine = deployment.engine(service, "application")
-    with pytest.raises(sa.exc.DBAPIError, match="permission denied|must be owner"), engine.begin() as connection:
+    with (
+        pytest.raises(sa.exc.DBAPIError, match=r"permission denied|must be owner"),
+        engine.begin() as connection,
+    ):
         connection.execute(sa.text(statement))
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT has_table_privilege('events', 'INSERT')")).scalar_one()
