@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,8 +48,8 @@ class Deployment:
     def migrate(self) -> None:
         for service in SERVICES:
             database = Database(self.server.url(service, f"{service}_owner"), schema=service)
-            upgrade(service, database)
-            database.close()
+            with closing(database):
+                upgrade(service, database)
 
 
 @pytest.fixture(scope="module")
