@@ -36,6 +36,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     numbered: ClassVar[str | None] = None
 
 
+def unnumbered() -> str:
+    """The default of a `number` field: the place the journal fills at recording.
+
+    A factory, because a plain default would be left out of the bytes.
+    """
+    return NUMBER_PLACEHOLDER
+
+
 class Provenance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Who caused a fact and in which request: opaque ids only, so that the bytes can be published.
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, Literal
 
+import msgspec
+
 from services.kernel.contract import (
     DocumentRef,
     FixedTerm,
@@ -17,7 +19,7 @@ from services.kernel.contract import (
     ProducerRef,
     Value,
 )
-from services.kernel.journal.events import NUMBER_PLACEHOLDER, Event, EventRegistry
+from services.kernel.journal.events import Event, EventRegistry, unnumbered
 
 REGISTER_EVENTS: Final = EventRegistry(source="urn:kz:register", prefix="kz.register")
 _published = REGISTER_EVENTS.published
@@ -63,7 +65,7 @@ class ApplicationFiled(Event, frozen=True, kw_only=True):
     language: Language
     consent_to_data_processing: bool
     commitments: dict[str, str]
-    number: str = NUMBER_PLACEHOLDER
+    number: str = msgspec.field(default_factory=unnumbered)
     registration_number: str | None = None
     follows: str | None = None
     rectified: OfficialText | None = None
@@ -191,7 +193,7 @@ class Included(Event, frozen=True, kw_only=True):
     activity: Activity
     included_on: str
     commitments: dict[str, str]
-    number: str = NUMBER_PLACEHOLDER
+    number: str = msgspec.field(default_factory=unnumbered)
     registration_number: str | None = None
     trusted_register_reference: str | None = None
     localisation_share: str | None = None
