@@ -39,6 +39,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from services.notifications.adapters.addresses import DEVELOPMENT_ADDRESSES
+from services.notifications.adapters.webhook_http import WebhookSender
+from services.notifications.domain.endpoint import DEVELOPMENT_URLS
+
 HOST: Final = "hooks.example.kz"
 ADDRESS: Final = "127.0.0.1"
 BODY: Final = b'{"data":"' + b"x" * 680 + b'"}'
@@ -48,6 +52,7 @@ HEADERS: Final = {
     "webhook-timestamp": "1772442000",
     "webhook-signature": "v1,tp8GVaptSQiIWJ7oB+6PRW63RAFJsGSuJIUSXZEDlws=",
 }
+OURS: Final = "our sender, on aiohttp"
 DEADLINE_SECONDS: Final = 15
 MAX_ANSWER: Final = 16 * 1024
 ANSWER: Final = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{"status":"ok"}'
@@ -268,6 +273,28 @@ async def over_urllib3(port: int, tls: ssl.SSLContext | None, keep: bool) -> Asy
         yield post
 
 
+class PinnedNames:
+    """Gives the sender the one address."""
+
+    async def resolve(self, host: str, port: int) -> list[str]:  # noqa: ARG002  # the interface's own parameters
+        """The pinned address, whatever was asked."""
+        return [ADDRESS]
+
+
+@contextlib.asynccontextmanager
+async def over_sender(port: int, tls: ssl.SSLContext | None, keep: bool) -> AsyncIterator[Post]:  # noqa: ARG001
+    """The product's own sender, with all its checks; it always keeps connections for a second."""
+    url = f"{'https' if tls else 'http'}://{HOST}:{port}/hook"
+    async with WebhookSender(
+        resolver=PinnedNames(), urls=DEVELOPMENT_URLS, addresses=DEVELOPMENT_ADDRESSES, tls=tls
+    ) as sender:
+
+        async def post() -> int:
+            return (await sender.post(url, BODY, HEADERS)).status or 0
+
+        yield post
+
+
 Carrier = Callable[[int, ssl.SSLContext | None, bool], contextlib.AbstractAsyncContextManager[Post]]
 CARRIERS: Final[dict[str, Carrier]] = {
     "httpx": lambda port, tls, keep: over_httpx(httpx, port, tls, keep),
@@ -275,6 +302,7 @@ CARRIERS: Final[dict[str, Carrier]] = {
     "httpcore2": over_httpcore2,
     "aiohttp": over_aiohttp,
     "urllib3": over_urllib3,
+    OURS: over_sender,
 }
 
 
@@ -310,15 +338,18 @@ def main() -> None:
         for _ in range(given.rounds):
             for secure, keep, many in settings:
                 for name, carrier in CARRIERS.items():
+                    if name == OURS and not keep:
+                        continue
                     port, tls = (secured, trusting) if secure else (plain, None)
                     rate = uvloop.run(measure(carrier, port, tls, keep, many, given.requests))
                     figures.setdefault((name, secure, keep, many), []).append(rate)
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in CARRIERS)
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in CARRIERS if name != OURS)
     print(f"{versions}; Python {platform.python_version()}, uvloop; medians of {given.rounds} rounds, POSTs/s\n")
     names = [f"{'https' if s else 'http'} {'kept' if k else 'new'} x{m}" for s, k, m in settings]
     print("| carrier | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
     for name in CARRIERS:
-        cells = [f"{statistics.median(figures[(name, *setting)]):,.0f}" for setting in settings]
+        measured = [figures.get((name, *setting)) for setting in settings]
+        cells = [f"{statistics.median(rates):,.0f}" if rates else "" for rates in measured]
         print(f"| {name} | " + " | ".join(cells) + " |")
 
 
