@@ -207,6 +207,17 @@ def test_an_answer_cut_off_is_not_a_delivery(answer: bytes) -> None:
     assert one(closing_after(answer)).trouble is Trouble.ANSWER_BROKEN
 
 
+def test_a_post_that_meets_a_closing_connection_is_not_repeated_unasked() -> None:
+    behaviours = [answering(OK), closing_after(b"")]
+
+    async def in_turn(writer: asyncio.StreamWriter) -> None:
+        await behaviours.pop(0)(writer)
+
+    attempts, received = asyncio.run(exchange(in_turn, times=2))
+    assert [attempt.trouble for attempt in attempts] == [None, Trouble.ANSWER_BROKEN]
+    assert (len(received.requests), received.connections) == (2, 1)
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     parts=st.lists(
