@@ -1,4 +1,4 @@
-"""Two clocks: the legal one gives facts and terms their instants, the system's gives tokens, leases and retries.
+"""Two clocks: the legal one gives facts and terms their instants, the system's tokens, leases and retries.
 
 In development the legal clock can be set through one file in the data folder, shared by all services, so
 that a producer's whole life can be lived through in minutes. Production refuses a simulated clock.

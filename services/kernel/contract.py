@@ -1,4 +1,4 @@
-"""Values that published events of both authorities are made of. They change only by gaining optional fields."""
+"""Values that both authorities' published events are made of; they only ever gain optional fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One database of one service: SQLite (embedded default) or PostgreSQL, behind the same two verbs, read and write."""
+"""One database of one service: SQLite (embedded default) or PostgreSQL, behind the same two verbs."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ class Database:
             with self.engine.begin() as connection:
                 yield connection
             return
-        with self.engine.connect().execution_options(isolation_level="REPEATABLE READ") as connection:
-            with connection.begin():
-                yield connection
+        fixed = self.engine.execution_options(isolation_level="REPEATABLE READ")
+        with fixed.begin() as connection:
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:

@@ -108,7 +108,7 @@ class ServingLock:
 
 
 class Election:
-    """At most one process is elected for a name: by a session advisory lock on PostgreSQL, always on SQLite."""
+    """At most one process is elected for a name: by advisory lock on PostgreSQL, always on SQLite."""
 
     def __init__(self, database: Database, name: str) -> None:
         self._database = database
@@ -171,7 +171,7 @@ class Recurring:
             if self._election.won():
                 try:
                     pause = self._run()
-                except Exception as error:  # the task must outlive one failure; it is logged and tried again
+                except Exception as error:  # noqa: BLE001  # the task must outlive one failure; it is logged and tried again
                     logger.error("background task failed", exc_info=error, extra={"task": self._name})
             self._stopped.wait(pause)
         self._election.resign()

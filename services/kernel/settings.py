@@ -1,4 +1,4 @@
-"""Settings every service shares, read from the environment (`TIZILIM_<SERVICE>_...`), `.env` and secret files."""
+"""Settings every service shares: from the environment (`TIZILIM_<SERVICE>_...`), `.env` and secret files."""
 
 from __future__ import annotations
 

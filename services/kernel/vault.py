@@ -59,7 +59,7 @@ def opens(field: str, opened: PersonalValue, committed: str) -> bool:
 
 
 def vault_table(metadata: sa.MetaData) -> sa.Table:
-    """Describe the erasable store: one row for each personal field of each event, found by event or subject."""
+    """Describe the erasable store: a row for each personal field of each event, by event or subject."""
     return sa.Table(
         "personal_values",
         metadata,

@@ -1,0 +1,1 @@
+"""A journal over HTTP: serving one, following another."""

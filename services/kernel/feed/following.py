@@ -18,7 +18,7 @@ from uuid import UUID
 import httpx
 import msgspec
 from eventsourcing import persistence
-from sqlalchemy.exc import InterfaceError, OperationalError, TimeoutError
+from sqlalchemy import exc as sqlalchemy_errors
 
 from services.kernel.errors import DomainError, Unavailable
 from services.kernel.journal.events import EventRegistry, Fact, Header, Provenance
@@ -32,9 +32,9 @@ MAX_PAUSE_SECONDS: Final = 10.0
 ELECTION_PAUSE_SECONDS: Final = 2.0
 STORE_TROUBLE: Final = (
     Unavailable,
-    OperationalError,
-    InterfaceError,
-    TimeoutError,
+    sqlalchemy_errors.OperationalError,
+    sqlalchemy_errors.InterfaceError,
+    sqlalchemy_errors.TimeoutError,
     persistence.OperationalError,
     persistence.InterfaceError,
 )
@@ -146,7 +146,9 @@ class Follower:
         self._elected = elected
         self._address = address
         self._sink = sink
-        self._client = client or httpx.Client(timeout=httpx.Timeout(5.0, read=WAIT_SECONDS + 10.0), trust_env=False)
+        self._client = client or httpx.Client(
+            timeout=httpx.Timeout(5.0, read=WAIT_SECONDS + 10.0), trust_env=False
+        )
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"follow-{address.upstream}", daemon=True)
         self._blocked: set[UUID] = set()
@@ -246,7 +248,7 @@ class Follower:
             raise
         except DomainError as error:
             self._park(event, step, error.code)
-        except Exception as error:  # a poison event must stop its own stream only
+        except Exception as error:  # noqa: BLE001  # a poison event must stop its own stream only
             logger.error("upstream event failed", exc_info=error, extra={"position": event.position})
             self._park(event, step, type(error).__name__)
 
@@ -274,7 +276,7 @@ class Follower:
                 self._sink.retry(event, self.upstream)
             except STORE_TROUBLE:
                 raise
-            except Exception as error:  # still poison; counted and shown, never dropped
+            except Exception as error:  # noqa: BLE001  # still poison; counted and shown, never dropped
                 failed.add(event.stream_id)
                 reason = error.code if isinstance(error, DomainError) else type(error).__name__
                 self._sink.retry_failed(event, self.upstream, reason)

@@ -1,4 +1,4 @@
-"""The feed is the journal: contiguous events after a position, with long-poll, served as the recorded bytes."""
+"""The feed is the journal: contiguous events after a position, with long-poll, as the recorded bytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class FeedEvent(Representation):
     position: int = Field(description="Contiguous from 1.")
     event: dict[str, object]
     confidential: dict[str, dict[str, str]] | None = Field(
-        default=None, description="Personal values and salts by field; only for callers with the role `service`."
+        default=None, description="Personal values and salts by field; only for the role `service`."
     )
 
 
@@ -64,12 +64,12 @@ def journal_router(journal: Journal, *roles: str, vault: Vault | None = None) ->
         ] = 0,
         format: Annotated[  # noqa: A002  # the API's own name
             Literal["json", "ndjson"],
-            Query(description="`ndjson` streams everything up to the head; `limit` is then the page read at once."),
+            Query(description="`ndjson` streams everything up to the head, `limit` events at a time."),
         ] = "json",
     ) -> Response:
         confidential = vault if caller.is_any("service") else None
         if wait and journal.signal.head <= after:
-            await journal.signal.beyond(after, timeout=wait)
+            await journal.signal.beyond(after, seconds=wait)
         if format == "ndjson":
             return StreamingResponse(_lines(journal, confidential, after, limit), media_type=NDJSON)
         body, last = await to_thread.run_sync(_page, journal, confidential, after, limit)

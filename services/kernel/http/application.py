@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from anyio import to_thread
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import Response
 from fastapi.routing import APIRoute
 
@@ -42,7 +42,7 @@ class ServiceHttp:
 
 
 def create_application(service: ServiceHttp) -> FastAPI:
-    """The FastAPI application: routes, problems, context, health, and an OpenAPI that tells the whole truth."""
+    """The FastAPI application: routes, problems, context, health, and an OpenAPI that tells all."""
     catalogue = ProblemCatalogue(*service.problem_files)
     app = FastAPI(
         title=service.title,
@@ -104,7 +104,7 @@ def _problem_pages(catalogue: ProblemCatalogue) -> APIRouter:
         summary="What a problem code means",
         responses={200: {"content": {"text/markdown": {"schema": {"type": "string"}}}}},
     )
-    async def read_problem_type(request: Request, code: str) -> Response:
+    async def read_problem_type(code: str) -> Response:
         if code not in catalogue.types:
             raise Problem("path_unknown")
         return Response(problem_page(catalogue, code), media_type="text/markdown; charset=utf-8")

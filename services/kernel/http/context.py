@@ -1,4 +1,4 @@
-"""What surrounds every request: its id, limits, metrics, the access log. Plain ASGI, so that it costs little."""
+"""What surrounds every request: its id, limits, metrics, the access log. Plain ASGI, to cost little."""
 
 from __future__ import annotations
 

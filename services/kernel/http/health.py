@@ -26,7 +26,12 @@ def health_router(checks: Mapping[str, Check]) -> APIRouter:
     """The three operational routes; `checks` decide readiness."""
     router = APIRouter(tags=["operations"])
 
-    @router.get("/healthz", operation_id="is_alive", summary="Is the process alive?", responses={200: {"model": Health}})
+    @router.get(
+        "/healthz",
+        operation_id="is_alive",
+        summary="Is the process alive?",
+        responses={200: {"model": Health}},
+    )
     async def is_alive() -> Response:
         return Response(rendered(Health(status="ok", checks={})), media_type=JSON)
 
@@ -40,7 +45,8 @@ def health_router(checks: Mapping[str, Check]) -> APIRouter:
         found = {name: check() for name, check in checks.items()}
         ready = all(trouble is None for trouble in found.values())
         health = Health(
-            status="ok" if ready else "unready", checks={name: trouble or "ok" for name, trouble in found.items()}
+            status="ok" if ready else "unready",
+            checks={name: trouble or "ok" for name, trouble in found.items()},
         )
         return Response(rendered(health), 200 if ready else 503, media_type=JSON)
 

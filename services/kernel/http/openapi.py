@@ -57,7 +57,10 @@ _MEANINGS: Final = {
 }
 _COMMAND_HEADERS: Final = {
     "ETag": {"description": "Version of what was written.", "schema": {"type": "string"}},
-    "Journal-Position": {"description": "Position of the fact in the journal.", "schema": {"type": "integer"}},
+    "Journal-Position": {
+        "description": "Position of the fact in the journal.",
+        "schema": {"type": "integer"},
+    },
     "Location": {"description": "Where it can be read.", "schema": {"type": "string"}},
 }
 

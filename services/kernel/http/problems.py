@@ -156,7 +156,8 @@ def install(app: FastAPI, catalogue: ProblemCatalogue) -> None:
         )
 
     def unexpected(request: Request, error: Exception) -> Response:
-        logger.error("unexpected error", exc_info=error, extra={"request_id": request.scope.get("request_id")})
+        request_id = request.scope.get("request_id")
+        logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
         return catalogue.response(request, Occurrence("internal_error", status=500))
 
     app.add_exception_handler(DomainError, domain)

@@ -61,7 +61,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class CommandRequest:
-    """A command as received: the caller, the legal act it makes, its key, and the version it was decided on."""
+    """A command as received: caller, legal act, key, and the version it was decided on."""
 
     caller: Caller
     act: Act

@@ -71,7 +71,12 @@ def read(request: Request, model: BaseModel, *, version: int | None = None, publ
 
 
 def page(
-    request: Request, items: Sequence[ItemT], kind: type[Page[ItemT]], *, next_cursor: str | None, public: bool = False
+    request: Request,
+    items: Sequence[ItemT],
+    kind: type[Page[ItemT]],
+    *,
+    next_cursor: str | None,
+    public: bool = False,
 ) -> Response:
     """The answer to a list: one page, its ETag, and `Link: rel="next"` (RFC 8288) unless it is the last."""
     answer = read(request, kind(items=list(items), next=next_cursor), public=public)

@@ -1,0 +1,1 @@
+"""Who calls: access tokens, roles, principals."""

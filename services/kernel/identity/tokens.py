@@ -68,7 +68,7 @@ class _Claims(msgspec.Struct):
 
 
 class TokenVerifier:
-    """Verifies bearer tokens against the keys of trusted issuers; verified ones are remembered till they end."""
+    """Verifies bearer tokens against trusted issuers' keys; verified ones are remembered till they end."""
 
     def __init__(self, issuers: Mapping[str, KeySet], *, audience: str) -> None:
         self._issuers = dict(issuers)

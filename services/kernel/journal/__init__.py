@@ -1,0 +1,1 @@
+"""The journal: one recorder, typed events, read models, units of work."""

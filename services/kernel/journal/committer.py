@@ -101,7 +101,7 @@ class GroupCommitter:
     def _settle(self, batch: list[_Waiting]) -> None:
         try:
             outcomes = self._write([waiting.unit for waiting in batch])
-        except Exception as error:  # the batch rolled back whole; each unit answers for itself below
+        except Exception as error:  # noqa: BLE001  # the batch rolled back whole; each unit answers for itself below
             if len(batch) == 1:
                 batch[0].error = error
                 return

@@ -61,7 +61,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Envelope(msgspec.Struct, Generic[DataT], frozen=True, kw_only=True, omit_defaults=True):
-    """A CloudEvents 1.0 event in structured JSON; extension attributes are lower case as the standard asks."""
+    """A CloudEvents 1.0 event in structured JSON; extension attributes are lower case, as it asks."""
 
     actor: str
     correlationid: str

@@ -208,7 +208,9 @@ class Journal:
         keys = self.tables.idempotency_keys.c
         with self.database.read() as connection:
             row = connection.execute(
-                sa.select(keys.body_digest, keys.status, keys.resource, keys.stream_version, keys.position).where(
+                sa.select(
+                    keys.body_digest, keys.status, keys.resource, keys.stream_version, keys.position
+                ).where(
                     keys.principal == answer.principal,
                     keys.operation == answer.operation,
                     keys.key == answer.key,

@@ -72,7 +72,9 @@ class JournalRecorder(ApplicationRecorder):
         events = self.tables.events
         self._insert_events = sa.insert(events)
         self._insert_keys = sa.insert(self.tables.idempotency_keys)
-        self._head = sa.select(events.c.position, events.c.recorded_at).order_by(events.c.position.desc()).limit(1)
+        self._head = (
+            sa.select(events.c.position, events.c.recorded_at).order_by(events.c.position.desc()).limit(1)
+        )
         self._stream = (
             sa.select(events.c.stream_id, events.c.stream_version, events.c.type, events.c.record)
             .where(events.c.stream_id == sa.bindparam("stream"))
@@ -115,6 +117,10 @@ class JournalRecorder(ApplicationRecorder):
         if outcomes:
             self._announce(outcomes[-1].position)
         return outcomes
+
+    def hold_order(self, connection: sa.Connection) -> int:
+        """Take the ordering lock in a transaction of the caller's; returns the head position."""
+        return self._lock(connection)[0]
 
     def _lock(self, connection: sa.Connection) -> tuple[int, int]:
         """Take the ordering lock; return the head position and its recorded instant (microseconds)."""

@@ -53,10 +53,10 @@ class JournalSignal:
         for loop, event in waiters:
             loop.call_soon_threadsafe(event.set)
 
-    async def beyond(self, position: int, *, timeout: float) -> bool:
-        """Wait up to `timeout` seconds for a head beyond `position`; holds neither thread nor connection."""
+    async def beyond(self, position: int, *, seconds: float) -> bool:
+        """Wait up to `seconds` for a head beyond `position`; holds neither thread nor connection."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout
+        deadline = loop.time() + seconds
         while self._head <= position:
             remaining = deadline - loop.time()
             if remaining <= 0 or self._closing:

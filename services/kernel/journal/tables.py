@@ -1,4 +1,4 @@
-"""The journal's tables, the same on SQLite and PostgreSQL. Alembic owns them; this is their one description."""
+"""The journal's tables, the same on SQLite and PostgreSQL; Alembic owns what this describes."""
 
 from __future__ import annotations
 
@@ -33,14 +33,23 @@ POSTGRESQL_GUARDS = (
 is read after the lock is held."""
 
 SQLITE_GUARDS = (
-    "CREATE TRIGGER events_no_update BEFORE UPDATE ON events "
-    "BEGIN SELECT RAISE(ABORT, 'events are append-only'); END",
-    "CREATE TRIGGER events_no_delete BEFORE DELETE ON events "
-    "BEGIN SELECT RAISE(ABORT, 'events are append-only'); END",
-    "CREATE TRIGGER events_no_replace BEFORE INSERT ON events "
-    "WHEN EXISTS (SELECT 1 FROM events WHERE position >= NEW.position "
-    "OR (stream_id = NEW.stream_id AND stream_version = NEW.stream_version)) "
-    "BEGIN SELECT RAISE(ABORT, 'events are append-only'); END",
+    """
+    CREATE TRIGGER events_no_update BEFORE UPDATE ON events
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
+    """,
+    """
+    CREATE TRIGGER events_no_delete BEFORE DELETE ON events
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
+    """,
+    """
+    CREATE TRIGGER events_no_replace BEFORE INSERT ON events
+    WHEN EXISTS (
+        SELECT 1 FROM events
+        WHERE position >= NEW.position
+        OR (stream_id = NEW.stream_id AND stream_version = NEW.stream_version)
+    )
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
+    """,
 )
 """The third guard is for `INSERT OR REPLACE`, which deletes without firing the second."""
 

@@ -26,7 +26,7 @@ _NUMBER_WIDTH = len(NUMBER_PLACEHOLDER)
 
 @dataclass(frozen=True)
 class EncodedEvent(StoredEvent):
-    """A stored event of ours: canonical bytes with two fixed-width places that only the ordering lock can fill."""
+    """A stored event of ours: canonical bytes with two fixed-width places that only recording can fill."""
 
     fact: Fact
     time_offset: int
@@ -34,9 +34,11 @@ class EncodedEvent(StoredEvent):
     sequence: str | None
 
     def recorded(self, position: int, recorded_at: int, number: int | None) -> Recorded:
-        """The fact as recorded: its instant and, where it is numbered, its number put into bytes and data."""
+        """The fact as recorded: its instant and, where it is numbered, its number put in."""
         record = bytearray(self.state)
-        record[self.time_offset : self.time_offset + len(TIME_PLACEHOLDER)] = instant_text(recorded_at).encode()
+        record[self.time_offset : self.time_offset + len(TIME_PLACEHOLDER)] = instant_text(
+            recorded_at
+        ).encode()
         fact = self.fact
         if self.number_offset is not None and number is not None:
             text = f"{number:0{_NUMBER_WIDTH}d}"

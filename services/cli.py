@@ -1,0 +1,129 @@
+"""`tizilim`: run the services, get a token, move the legal clock, migrate, rebuild, tell a story."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from services.commands.registry import SERVICES, Installation
+
+Command = Callable[[argparse.Namespace, Installation], int]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    command: Command = parsed.command
+    try:
+        return command(parsed, Installation.from_environment())
+    except ValueError as error:
+        print(f"tizilim: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tizilim",
+        description="The register of domestic software producers. VAR names the data folder (default var), "
+        "PORT_BASE the port before the first service's (default 8000).",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("up", help="run the three services until Ctrl-C").set_defaults(command=_up)
+    demo = commands.add_parser("demo", help="tell a producer's whole life against running services")
+    demo.add_argument("--story", help="only the story of examples/<STORY>.json")
+    demo.set_defaults(command=_demo)
+    token = commands.add_parser("token", help="print a development token")
+    token.add_argument("--role", required=True)
+    token.add_argument("--producer", metavar="BIN_OR_IIN")
+    token.add_argument("--subject", help="who it is for, as one opaque name")
+    token.set_defaults(command=_token)
+    clock = commands.add_parser("clock", help="show, set or clear the simulated legal clock (development)")
+    clock.add_argument("instant", nargs="?", help="an RFC 3339 instant, or `real`")
+    clock.set_defaults(command=_clock)
+    migrate = commands.add_parser("migrate", help="bring databases to the newest revision")
+    migrate.add_argument("services", nargs="*", metavar="SERVICE")
+    migrate.add_argument("--check", action="store_true", help="only check that code and migrations agree")
+    migrate.set_defaults(command=_migrate)
+    rebuild = commands.add_parser("rebuild", help="fold the journal into empty read models again")
+    rebuild.add_argument("service", choices=SERVICES[:2])
+    rebuild.set_defaults(command=_rebuild)
+    openapi = commands.add_parser("openapi", help="write OpenAPI, event schemas and problem pages")
+    openapi.add_argument("--check", action="store_true", help="only check that they are as generated")
+    openapi.set_defaults(command=_openapi)
+    return parser
+
+
+def _up(_parsed: argparse.Namespace, installation: Installation) -> int:
+    from services.commands import up
+
+    return up.run(installation)
+
+
+def _demo(parsed: argparse.Namespace, installation: Installation) -> int:
+    from services.commands import demo
+
+    return demo.run(installation, parsed.story)
+
+
+def _token(parsed: argparse.Namespace, installation: Installation) -> int:
+    from services.commands.token import make_token
+
+    print(make_token(installation, parsed.role, producer=parsed.producer, subject=parsed.subject))
+    return 0
+
+
+def _clock(parsed: argparse.Namespace, installation: Installation) -> int:
+    from services.kernel.clock import LegalClock, clear_simulated_clock, set_simulated_clock
+
+    file = installation.var / "clock.json"
+    if parsed.instant == "real":
+        clear_simulated_clock(file)
+    elif parsed.instant is not None:
+        instant = datetime.fromisoformat(parsed.instant)
+        set_simulated_clock(file, instant if instant.tzinfo else instant.replace(tzinfo=UTC))
+    print(f"{LegalClock(file).now().isoformat()} ({'simulated' if file.exists() else 'real'})")
+    return 0
+
+
+def _migrate(parsed: argparse.Namespace, installation: Installation) -> int:
+    from services.commands import migrate
+
+    services = parsed.services or list(SERVICES)
+    if unknown := set(services) - set(SERVICES):
+        raise ValueError(f"unknown service {', '.join(sorted(unknown))}")
+    if not parsed.check:
+        migrate.migrate(installation, services)
+        return 0
+    found = migrate.check(services)
+    print("\n".join(found) if found else "code and migrations agree")
+    return 1 if found else 0
+
+
+def _rebuild(parsed: argparse.Namespace, installation: Installation) -> int:
+    from services.commands.rebuild import rebuild
+
+    count, seconds = rebuild(installation, parsed.service)
+    print(f"{parsed.service}: {count} events folded in {seconds:.2f} s")
+    return 0
+
+
+def _openapi(parsed: argparse.Namespace, _installation: Installation) -> int:
+    from services.commands import openapi
+
+    if not parsed.check:
+        print(f"{openapi.write()} documents changed")
+        return 0
+    stale = openapi.check()
+    print(
+        "\n".join(["not as generated (run: make openapi):", *stale])
+        if stale
+        else "documents are as generated"
+    )
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""The three services as the commands see them: name, settings, application, address."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+from services.kernel.database import Database
+from services.kernel.settings import ServiceSettings
+
+SERVICES: Final = ("register", "verification", "notifications")
+DEFAULT_PORT_BASE: Final = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """One machine's Tizilim: the data folder and the ports after `port_base`."""
+
+    var: Path
+    port_base: int
+
+    @classmethod
+    def from_environment(cls) -> Installation:
+        """`VAR` (default `var`) and `PORT_BASE` (default 8000). Raises `ValueError` for a bad port."""
+        base = int(os.environ.get("PORT_BASE") or DEFAULT_PORT_BASE)
+        if not 1 <= base <= 65_000:
+            raise ValueError(f"PORT_BASE must be between 1 and 65000, not {base}")
+        return cls(Path(os.environ.get("VAR") or "var"), base)
+
+    def port(self, service: str) -> int:
+        """8001 for register, 8002 for verification, 8003 for notifications, by default."""
+        return self.port_base + 1 + SERVICES.index(service)
+
+    def url(self, service: str) -> str:
+        """Where a service of this installation answers."""
+        return f"http://127.0.0.1:{self.port(service)}"
+
+    def environment(self, service: str) -> dict[str, str]:
+        """The settings a service process of this installation gets; what is already set outside wins."""
+        prefix = f"TIZILIM_{service.upper()}_"
+        wanted = {f"{prefix}VAR": str(self.var), f"{prefix}PORT": str(self.port(service))}
+        for neighbour in SERVICES:
+            if neighbour != service:
+                wanted[f"{prefix}{neighbour.upper()}_URL"] = self.url(neighbour)
+        return {**wanted, **{name: value for name, value in os.environ.items() if name.startswith(prefix)}}
+
+
+def settings_of(service: str, **given: Any) -> ServiceSettings:
+    """A service's settings from the environment, with `given` values before them."""
+    module = import_module(f"services.{service}.settings")
+    for kind in vars(module).values():
+        if isinstance(kind, type) and issubclass(kind, ServiceSettings) and kind is not ServiceSettings:
+            return kind(**given)
+    raise TypeError(f"services.{service}.settings defines no settings")
+
+
+def application_of(service: str, settings: ServiceSettings) -> FastAPI:
+    """A service's HTTP application, not yet started."""
+    app = import_module(f"services.{service}.main").create_app(settings)
+    if not isinstance(app, FastAPI):
+        raise TypeError(f"services.{service}.main.create_app makes no application")
+    return app
+
+
+def database_of(service: str, var: Path) -> Database:
+    """A service's database by the three settings that name it; needs nothing else to be configured."""
+    prefix = f"TIZILIM_{service.upper()}_"
+    file = os.environ.get(f"{prefix}DATABASE_URL_FILE")
+    url = Path(file).read_text().strip() if file else os.environ.get(f"{prefix}DATABASE_URL")
+    folder = Path(os.environ.get(f"{prefix}VAR") or var)
+    if url is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        url = f"sqlite:///{folder / service}.db"
+    return Database(url, schema=os.environ.get(f"{prefix}DATABASE_SCHEMA"))

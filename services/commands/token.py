@@ -1,0 +1,20 @@
+"""`tizilim token`: a development access token for a role, as `make up` trusts it."""
+
+from __future__ import annotations
+
+from services.commands.registry import Installation
+from services.kernel.http.requests import ROLES
+from services.kernel.identifiers import parse_bin_or_iin
+from services.kernel.identity.tokens import development_issuer
+
+
+def make_token(installation: Installation, role: str, *, producer: str | None, subject: str | None) -> str:
+    """A five-minute token. Raises `ValueError` for an unknown role or a producer without a BIN or IIN."""
+    if role not in ROLES or role == "public":
+        raise ValueError(f"unknown role {role!r}; one of {', '.join(r for r in ROLES if r != 'public')}")
+    if role == "producer":
+        if producer is None:
+            raise ValueError("a producer's token needs --producer with its BIN or IIN")
+        parse_bin_or_iin(producer)
+    name = subject or (f"producer-{producer}" if producer else role.replace("_", "-"))
+    return development_issuer(installation.var).token(subject=name, roles=[role], producer=producer)

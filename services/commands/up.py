@@ -1,0 +1,181 @@
+"""`tizilim up`: migrate, start the three services, say when they are ready, stop them cleanly."""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from services.commands.registry import SERVICES, Installation, database_of
+from services.kernel.migrating import upgrade
+
+READY_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 10.0
+_PR_SET_PDEATHSIG: Final = 1
+
+
+class CannotStart(RuntimeError):
+    """Something outside the services stands in the way; the text says what to do."""
+
+
+class Process:
+    """One service's process, its output going to a log file in the data folder."""
+
+    def __init__(self, service: str, installation: Installation) -> None:
+        self.service = service
+        self.log = installation.var / "log" / f"{service}.log"
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as output:
+            self._popen = subprocess.Popen(  # noqa: S603  # our own module under our own interpreter
+                [sys.executable, "-m", f"services.{service}.main"],
+                env={**os.environ, **installation.environment(service)},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C reaches `up` alone, which then stops the services in order
+                preexec_fn=_die_with_parent,  # noqa: PLW1509  # started before any thread
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._popen.pid
+
+    def ended(self) -> int | None:
+        """The exit code, or None while it runs."""
+        return self._popen.poll()
+
+    def stop(self) -> None:
+        """Ask it to stop; after ten seconds, end it."""
+        if self._popen.poll() is None:
+            self._popen.terminate()
+        try:
+            self._popen.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            self._popen.wait()
+
+    def last_lines(self, count: int = 15) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+
+
+def _die_with_parent() -> None:
+    """On Linux a service does not outlive an `up` that was killed; elsewhere it is found by its lock."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+@contextmanager
+def running(installation: Installation) -> Iterator[list[Process]]:
+    """The three services, ready; stopped at the end. Raises `CannotStart`."""
+    with _only_one(installation.var):
+        _check_ports(installation)
+        for service in SERVICES:
+            database = database_of(service, installation.var)
+            upgrade(service, database)
+            database.close()
+        processes = [Process(service, installation) for service in SERVICES]
+        try:
+            _wait_until_ready(installation, processes)
+            yield processes
+        finally:
+            for process in reversed(processes):
+                process.stop()
+
+
+def run(installation: Installation) -> int:
+    """Run in the foreground until SIGINT or SIGTERM; returns the exit code."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        with running(installation) as processes:
+            print(_ready_text(installation), flush=True)
+            while not stopping.wait(0.5):
+                for process in processes:
+                    if process.ended() is not None:
+                        print(
+                            f"{process.service} ended unexpectedly:\n{process.last_lines()}", file=sys.stderr
+                        )
+                        return 1
+            print("stopping", flush=True)
+    except CannotStart as reason:
+        print(f"cannot start: {reason}", file=sys.stderr)
+        return 1
+    return 0
+
+
+@contextmanager
+def _only_one(var: Path) -> Iterator[None]:
+    var.mkdir(parents=True, exist_ok=True)
+    with (var / "up.lock").open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotStart(f"another `tizilim up` already uses the data folder {var}") from None
+        yield
+
+
+def _check_ports(installation: Installation) -> None:
+    for service in SERVICES:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", installation.port(service)))
+            except OSError:
+                raise CannotStart(
+                    f"port {installation.port(service)} for {service} is taken; "
+                    "choose others with PORT_BASE, for example PORT_BASE=9000"
+                ) from None
+
+
+def _wait_until_ready(installation: Installation, processes: list[Process]) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    with httpx.Client(trust_env=False, timeout=2.0) as client:
+        for process in processes:
+            while not _is_ready(client, installation.url(process.service)):
+                if process.ended() is not None:
+                    raise CannotStart(f"{process.service} ended:\n{process.last_lines()}")
+                if time.monotonic() > deadline:
+                    raise CannotStart(
+                        f"{process.service} is not ready after {READY_SECONDS:.0f} s; see {process.log}"
+                    )
+                time.sleep(0.05)
+
+
+def _is_ready(client: httpx.Client, url: str) -> bool:
+    try:
+        return client.get(f"{url}/readyz").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def _ready_text(installation: Installation) -> str:
+    lines = ["", "Tizilim is ready.", ""]
+    lines += [
+        f"  {service:<14} {installation.url(service)}   API pages: {installation.url(service)}/docs"
+        for service in SERVICES
+    ]
+    lines += [
+        "",
+        f"  data and logs  {installation.var}/ (log/<service>.log)",
+        "  a token        .venv/bin/tizilim token --role industry_officer",
+        "  a whole story  make demo",
+        "",
+        "Ctrl-C stops everything; the next `make up` goes on where this one stopped.",
+        "",
+    ]
+    return "\n".join(lines)
