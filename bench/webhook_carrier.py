@@ -2,9 +2,9 @@
 
     python bench/webhook_carrier.py [--rounds 5] [--requests 1000]
 
-Every candidate sends the same signed POST to a name whose address is given by us (pinned), under a total deadline,
-reading at most 16 KiB of the answer. Rounds are interleaved and medians reported, because the machine is shared.
-Only 127.0.0.1 is ever connected to; the number of requests is fixed.
+Every candidate sends the same signed POST to a name whose address is given by us (pinned), under a total
+deadline, reading at most 16 KiB of the answer. Rounds are interleaved and medians reported, because the
+machine is shared. Only 127.0.0.1 is ever connected to; the number of requests is fixed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import datetime
+import datetime as dt
 import importlib.metadata
 import multiprocessing
 import platform
@@ -55,7 +55,9 @@ HEADERS: Final = {
 OURS: Final = "our sender, on aiohttp"
 DEADLINE_SECONDS: Final = 15
 MAX_ANSWER: Final = 16 * 1024
-ANSWER: Final = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{"status":"ok"}'
+ANSWER: Final = (
+    b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 15\r\n\r\n{"status":"ok"}'
+)
 CLOSING_ANSWER: Final = ANSWER.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
 
 Post = Callable[[], Awaitable[int]]
@@ -89,7 +91,10 @@ def serve(certificate: str, ports: Connection) -> None:
         loop = asyncio.get_running_loop()
         tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls.load_cert_chain(certificate)
-        servers = [await loop.create_server(Receiver, ADDRESS, 0, ssl=context, backlog=512) for context in (None, tls)]
+        servers = [
+            await loop.create_server(Receiver, ADDRESS, 0, ssl=context, backlog=512)
+            for context in (None, tls)
+        ]
         ports.send([server.sockets[0].getsockname()[1] for server in servers])
         await asyncio.Event().wait()
 
@@ -100,15 +105,15 @@ def make_certificate(path: Path) -> bytes:
     """Write a certificate for HOST with its key to `path`; give the certificate as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(HOST)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
@@ -126,7 +131,9 @@ def receiver(directory: Path) -> Iterator[tuple[int, int, ssl.SSLContext]]:
     """A receiver process: its plain port, its TLS port, and a context that trusts it."""
     pem = make_certificate(directory / "receiver.pem")
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=serve, args=(str(directory / "receiver.pem"), theirs), daemon=True)
+    process = multiprocessing.Process(
+        target=serve, args=(str(directory / "receiver.pem"), theirs), daemon=True
+    )
     process.start()
     try:
         plain, tls = ours.recv()
@@ -143,10 +150,12 @@ class Pinned(AbstractResolver):
         self,
         host: str,
         port: int = 0,
-        family: socket.AddressFamily = socket.AF_INET,  # noqa: ARG002  # the interface's own parameter
+        family: socket.AddressFamily = socket.AF_INET,
     ) -> list[ResolveResult]:
         """The pinned address, whatever was asked."""
-        return [ResolveResult(hostname=host, host=ADDRESS, port=port, family=socket.AF_INET, proto=0, flags=0)]
+        return [
+            ResolveResult(hostname=host, host=ADDRESS, port=port, family=socket.AF_INET, proto=0, flags=0)
+        ]
 
     async def close(self) -> None:
         """Nothing to close."""
@@ -160,7 +169,7 @@ class PinnedBackend(httpcore2.AsyncNetworkBackend):
 
     async def connect_tcp(
         self,
-        host: str,  # noqa: ARG002  # the interface's own parameter
+        host: str,
         port: int,
         timeout: float | None = None,  # noqa: ASYNC109  # the interface's own parameter
         local_address: str | None = None,
@@ -176,12 +185,16 @@ async def over_httpx(library: Any, port: int, tls: ssl.SSLContext | None, keep: 
     limits = library.Limits(max_connections=200, max_keepalive_connections=200 if keep else 0)
     url = f"{'https' if tls else 'http'}://{ADDRESS}:{port}/hook"
     headers = HEADERS | {"host": f"{HOST}:{port}"}
-    async with library.AsyncClient(verify=tls or True, trust_env=False, limits=limits, timeout=None) as client:
+    async with library.AsyncClient(
+        verify=tls or True, trust_env=False, limits=limits, timeout=None
+    ) as client:
 
         async def post() -> int:
             async with (
                 asyncio.timeout(DEADLINE_SECONDS),
-                client.stream("POST", url, content=BODY, headers=headers, extensions={"sni_hostname": HOST}) as answer,
+                client.stream(
+                    "POST", url, content=BODY, headers=headers, extensions={"sni_hostname": HOST}
+                ) as answer,
             ):
                 await read_capped(answer.aiter_raw())
                 return int(answer.status_code)
@@ -276,13 +289,13 @@ async def over_urllib3(port: int, tls: ssl.SSLContext | None, keep: bool) -> Asy
 class PinnedNames:
     """Gives the sender the one address."""
 
-    async def resolve(self, host: str, port: int) -> list[str]:  # noqa: ARG002  # the interface's own parameters
+    async def resolve(self, host: str, port: int) -> list[str]:
         """The pinned address, whatever was asked."""
         return [ADDRESS]
 
 
 @contextlib.asynccontextmanager
-async def over_sender(port: int, tls: ssl.SSLContext | None, keep: bool) -> AsyncIterator[Post]:  # noqa: ARG001
+async def over_sender(port: int, tls: ssl.SSLContext | None, _keep: bool) -> AsyncIterator[Post]:
     """The product's own sender, with all its checks; it always keeps connections for a second."""
     url = f"{'https' if tls else 'http'}://{HOST}:{port}/hook"
     async with WebhookSender(
@@ -332,7 +345,9 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--requests", type=int, default=1_000)
     given = arguments.parse_args()
-    settings = [(secure, keep, many) for secure in (False, True) for keep in (True, False) for many in (10, 50)]
+    settings = [
+        (secure, keep, many) for secure in (False, True) for keep in (True, False) for many in (10, 50)
+    ]
     figures: dict[tuple[str, bool, bool, int], list[float]] = {}
     with tempfile.TemporaryDirectory() as directory, receiver(Path(directory)) as (plain, secured, trusting):
         for _ in range(given.rounds):
@@ -344,7 +359,9 @@ def main() -> None:
                     rate = uvloop.run(measure(carrier, port, tls, keep, many, given.requests))
                     figures.setdefault((name, secure, keep, many), []).append(rate)
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in CARRIERS if name != OURS)
-    print(f"{versions}; Python {platform.python_version()}, uvloop; medians of {given.rounds} rounds, POSTs/s\n")
+    print(
+        f"{versions}; Python {platform.python_version()}, uvloop; medians of {given.rounds} rounds, POSTs/s\n"
+    )
     names = [f"{'https' if s else 'http'} {'kept' if k else 'new'} x{m}" for s, k, m in settings]
     print("| carrier | " + " | ".join(names) + " |\n|---|" + "---|" * len(names))
     for name in CARRIERS:

@@ -1,8 +1,8 @@
 """Which internet addresses a webhook may be sent to, whatever name led to them.
 
 The question is where a packet ends up, not whether an address is "global": the standard library's `is_global`
-lets translated and multicast addresses through. The table follows IANA's special-purpose registries and refuses
-the whole of every range that carries another address inside it or that no public server lives in.
+lets translated and multicast addresses through. The table follows IANA's special-purpose registries and
+refuses the whole of every range that carries another address inside it or that no public server lives in.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ _REFUSED_V4: Final = tuple(
     )
 )
 
-# Everything outside global unicast is refused without a list: loopback, unspecified, IPv4-mapped and -compatible,
-# NAT64 (64:ff9b::/96 and its local prefix), discard-only, unique-local, link-local, site-local, multicast, SRv6.
+# Everything outside global unicast is refused without a list: loopback, unspecified, IPv4-mapped and
+# -compatible, NAT64 (64:ff9b::/96 and its local prefix), discard-only, unique-local, link-local,
+# site-local, multicast, SRv6.
 _GLOBAL_V6: Final = ipaddress.IPv6Network("2000::/3")
 _REFUSED_V6: Final = tuple(
     ipaddress.IPv6Network(network)
@@ -85,8 +86,8 @@ class AddressRules:
         """Give the addresses back, each once, when every one of them may be called.
 
         `answers` are a resolver's, as text. One refused address refuses them all: a name that answers with
-        public and internal addresses at once is an attack or a mistake. Raises AddressRefused, also when there
-        is no answer or one that is no address.
+        public and internal addresses at once is an attack or a mistake. Raises AddressRefused, also when
+        there is no answer or one that is no address.
         """
         try:
             addresses = [ipaddress.ip_address(answer) for answer in answers]

@@ -1,8 +1,8 @@
 """Sends one webhook: one POST to one endpoint, safely whatever the endpoint and its name server do.
 
-Resolve, check every answer, connect to the very address that was checked, with the right name in Host, SNI and
-certificate check; no redirects, no proxies, no cookies; one deadline for everything from the name's resolution to
-the answer's last byte; at most 16 KiB of the answer read. Which library carries this and why:
+Resolve, check every answer, connect to the very address that was checked, with the right name in Host, SNI
+and certificate check; no redirects, no proxies, no cookies; one deadline for everything from the name's
+resolution to the answer's last byte; at most 16 KiB of the answer read. Which library carries this and why:
 `docs/decisions/0003-what-carries-webhooks.md`.
 """
 
@@ -32,7 +32,8 @@ MAX_ANSWER_BYTES: Final = 16 * 1024
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
 USER_AGENT: Final = "Tizilim-Webhooks/1"
 
-# Shorter than servers commonly keep an idle connection, so that a POST hardly ever meets one just being closed.
+# Shorter than servers commonly keep an idle connection, so that a POST hardly ever meets one just being
+# closed.
 IDLE_SECONDS: Final = 1.0
 
 AddressInfo = tuple[int, int, int, str, tuple[object, ...]]
@@ -149,23 +150,14 @@ class WebhookSender:
         answer, trouble = await self._try(url, body, headers)
         return Attempt(answer, trouble, timedelta(seconds=loop.time() - started))
 
-    async def _try(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[Answer | None, Trouble | None]:
+    async def _try(
+        self, url: str, body: bytes, headers: Mapping[str, str]
+    ) -> tuple[Answer | None, Trouble | None]:
         try:
             async with asyncio.timeout(self._deadline.total_seconds()):
                 return await self._exchange(self._checked_url(url), body, headers), None
-        except Invalid:
-            return None, Trouble.URL_REFUSED
-        except TimeoutError:
-            return None, Trouble.DEADLINE_PASSED
-        except (AddressRefused, aiohttp.ClientConnectorDNSError):
-            return None, Trouble.NO_USABLE_ADDRESS
-        except aiohttp.ClientSSLError:
-            return None, Trouble.TLS_FAILED
-        except aiohttp.ClientConnectorError as error:
-            refused = isinstance(error.os_error, AddressRefused)
-            return None, Trouble.NO_USABLE_ADDRESS if refused else Trouble.NOT_CONNECTED
-        except aiohttp.ClientError:
-            return None, Trouble.ANSWER_BROKEN
+        except (Invalid, TimeoutError, AddressRefused, aiohttp.ClientError) as error:
+            return None, _trouble(error)
 
     def _checked_url(self, text: str) -> URL:
         """The URL as the carrier will read it: names are checked when resolved, addresses here."""
@@ -204,7 +196,7 @@ class _CheckedResolver(AbstractResolver):
         self,
         host: str,
         port: int = 0,
-        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002  # the interface's own parameter
+        family: socket.AddressFamily = socket.AF_UNSPEC,  # the interface's own parameter
     ) -> list[ResolveResult]:
         """All addresses of the host, when all may be called. Raises OSError, which AddressRefused is too."""
         return [
@@ -221,6 +213,24 @@ class _CheckedResolver(AbstractResolver):
 
     async def close(self) -> None:
         """The resolver is its owner's."""
+
+
+def _trouble(error: Exception) -> Trouble:
+    """Name what went wrong; the carrier's errors are told from the special to the general."""
+    if isinstance(error, aiohttp.ClientConnectorError) and isinstance(error.os_error, AddressRefused):
+        return Trouble.NO_USABLE_ADDRESS
+    return next(trouble for kind, trouble in _TROUBLES if isinstance(error, kind))
+
+
+_TROUBLES: Final[tuple[tuple[type[Exception], Trouble], ...]] = (
+    (Invalid, Trouble.URL_REFUSED),
+    (TimeoutError, Trouble.DEADLINE_PASSED),
+    (AddressRefused, Trouble.NO_USABLE_ADDRESS),
+    (aiohttp.ClientConnectorDNSError, Trouble.NO_USABLE_ADDRESS),
+    (aiohttp.ClientSSLError, Trouble.TLS_FAILED),
+    (aiohttp.ClientConnectorError, Trouble.NOT_CONNECTED),
+    (aiohttp.ClientError, Trouble.ANSWER_BROKEN),
+)
 
 
 def _reads_the_same(url: URL, endpoint: EndpointUrl) -> bool:

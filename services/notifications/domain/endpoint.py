@@ -1,7 +1,8 @@
-"""Which URLs a webhook may be sent to, judged by their text alone; what the name resolves to is judged at each try.
+"""Which URLs a webhook may be sent to, judged by their text alone.
 
-The accepted form is much narrower than RFC 3986 allows, so that no two parsers can read a different host out of
-the same text. The normalised text is what is stored and what is called.
+What the name resolves to is judged at each try. The accepted form is much narrower than RFC 3986 allows, so
+that no two parsers can read a different host out of the same text. The normalised text is what is stored
+and what is called.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ MAX_HOST_LENGTH: Final = 253
 
 IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Path and query: RFC 3986 `pchar`, "/" and "?". No fragment, no backslash, no control, space or bare non-ASCII.
+# Path and query: RFC 3986 `pchar`, "/" and "?". No fragment, no backslash, no control, space or bare
+# non-ASCII.
 _URL: Final = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://"
     r"(?P<authority>[^/?#\\]*)"
@@ -75,8 +77,8 @@ _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 def parse_endpoint_url(text: str, rules: UrlRules = PRODUCTION_URLS) -> EndpointUrl:
     """Read and normalise a webhook URL.
 
-    Raises Invalid `endpoint_url_invalid` whose parameter `rule` is `length`, `form`, `credentials`, `fragment`,
-    `scheme`, `port` or `host`. Whether an address may be called is not decided here.
+    Raises Invalid `endpoint_url_invalid` whose parameter `rule` is `length`, `form`, `credentials`,
+    `fragment`, `scheme`, `port` or `host`. Whether an address may be called is not decided here.
     """
     if not 0 < len(text) <= MAX_URL_LENGTH:
         raise _invalid("length")
@@ -122,7 +124,8 @@ def _read_host(text: str, rules: UrlRules) -> tuple[str, IpAddress | None]:
 
 
 def _dotted_quad(host: str) -> ipaddress.IPv4Address:
-    # 127.1, 0x7f.0.0.1, 0177.0.0.1 and 2130706433 all reach 127.0.0.1 through the C library: one form is enough.
+    # 127.1, 0x7f.0.0.1, 0177.0.0.1 and 2130706433 all reach 127.0.0.1 through the C library: one form is
+    # enough.
     try:
         return ipaddress.IPv4Address(host)
     except ValueError:

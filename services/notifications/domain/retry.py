@@ -27,7 +27,7 @@ DELAYS: Final = (
 
 TRIES: Final = len(DELAYS) + 1
 JITTER: Final = 0.2
-"""A scheduled wait is stretched or shortened by up to this share; one that was asked for is only stretched."""
+"""A scheduled wait is stretched or shortened by up to this share; a requested one is only stretched."""
 
 MAX_RETRY_AFTER: Final = timedelta(hours=24)
 MAX_HEADER_LENGTH: Final = 64
@@ -67,8 +67,8 @@ def classify(status: int | None, retry_after: str | None, now: datetime) -> Outc
     """Judge one try by its HTTP status, or by None where no complete answer came.
 
     2xx delivers; 410 is gone; 429, 502 and 504 are overloaded; everything else, redirects included, failed.
-    `retry_after` is the header's value if there was one; `now` (aware) turns a date in it into a wait. A header
-    that is neither a number of seconds nor a date is as if absent.
+    `retry_after` is the header's value if there was one; `now` (aware) turns a date in it into a wait. A
+    header that is neither a number of seconds nor a date is as if absent.
     """
     if status is not None and 200 <= status <= 299:
         return Outcome(Verdict.DELIVERED)
@@ -83,8 +83,8 @@ def next_attempt(
 ) -> datetime | Exhausted | Disabled:
     """When to try again after try number `attempt_no` (from 1) ended at `now` (aware) with `outcome`.
 
-    The wait is the schedule's with 20 % of jitter either way; an overloaded endpoint gets the following, longer
-    wait of the schedule; `Retry-After` is never undercut, up to its 24 hours. Raises ValueError when
+    The wait is the schedule's with 20 % of jitter either way; an overloaded endpoint gets the following,
+    longer wait of the schedule; `Retry-After` is never undercut, up to its 24 hours. Raises ValueError when
     there is nothing to try again: the try delivered, or its number is not positive.
     """
     if attempt_no < 1:

@@ -1,11 +1,12 @@
 """Signatures of webhooks by Standard Webhooks 1.0.0: `v1` (HMAC-SHA256) and `v1a` (Ed25519).
 
-What is signed is `{webhook-id}.{webhook-timestamp}.{body}`. `webhook-signature` carries one signature for each
-key, separated by spaces, so that a consumer who still holds the old secret keeps verifying while secrets rotate.
+What is signed is `{webhook-id}.{webhook-timestamp}.{body}`. `webhook-signature` carries one signature for
+each key, separated by spaces, so that a consumer who still holds the old secret keeps verifying while
+secrets rotate.
 
-The `standardwebhooks` library computes `v1`. It is never handed what it would sign wrongly (a time that is not
-UTC, a secret of any length, a body that is not UTF-8), and its `verify`, which reads the machine's clock and
-raises bare `ValueError` on malformed headers, is not used.
+The `standardwebhooks` library computes `v1`. It is never handed what it would sign wrongly (a time that is
+not UTC, a secret of any length, a body that is not UTF-8), and its `verify`, which reads the machine's
+clock and raises bare `ValueError` on malformed headers, is not used.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ DEFAULT_SECRET_BYTES: Final = 32
 ED25519_BYTES: Final = 32
 MAX_SIGNATURES: Final = 16
 
-_SECRET_PREFIX: Final = "whsec_"
+_SECRET_PREFIX: Final = "whsec_"  # noqa: S105  # a prefix, not a secret
 _PRIVATE_PREFIX: Final = "whsk_"
 _PUBLIC_PREFIX: Final = "whpk_"
 
@@ -49,7 +50,7 @@ class SigningError(ValueError):
 
 
 class InvalidKey(SigningError):
-    """The text is no key of the expected kind, or its length is out of bounds. Never holds the text itself."""
+    """The text is no key of the expected kind, or its length is out of bounds; it is never repeated."""
 
 
 class InvalidMessage(SigningError):

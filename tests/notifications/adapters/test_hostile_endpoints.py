@@ -193,7 +193,11 @@ def test_an_internal_address_in_the_url_is_not_connected_to(url: str) -> None:
 @pytest.mark.parametrize("url", REFUSED_TEXTS)
 def test_a_url_that_could_be_read_in_two_ways_is_refused_before_any_lookup(url: str) -> None:
     network = NoNetwork()
-    answers: dict[str, list[Sequence[str]]] = {NAME: [[PUBLIC]], "localhost": [[PUBLIC]], "metadata": [[PUBLIC]]}
+    answers: dict[str, list[Sequence[str]]] = {
+        NAME: [[PUBLIC]],
+        "localhost": [[PUBLIC]],
+        "metadata": [[PUBLIC]],
+    }
     result = asyncio.run(attempt(url, answers, network))
     assert (result.trouble, result.answer, network.wanted) == (Trouble.URL_REFUSED, None, [])
 

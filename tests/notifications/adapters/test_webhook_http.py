@@ -1,4 +1,4 @@
-"""Real POSTs to endpoints on the loopback interface, the well-behaved and the other kind (API.md "Webhooks")."""
+"""Real POSTs to endpoints on the loopback interface, well-behaved and otherwise (API.md "Webhooks")."""
 
 from __future__ import annotations
 
@@ -103,7 +103,11 @@ def test_16_kib_of_an_answer_are_read_and_the_rest_is_left() -> None:
     started = time.monotonic()
     attempt = one(pour)
     assert attempt.answer is not None
-    assert (len(attempt.answer.body), attempt.answer.truncated, attempt.status) == (MAX_ANSWER_BYTES, True, 200)
+    assert (len(attempt.answer.body), attempt.answer.truncated, attempt.status) == (
+        MAX_ANSWER_BYTES,
+        True,
+        200,
+    )
     assert time.monotonic() - started < 2
 
 
@@ -202,7 +206,9 @@ def closing_after(answer: bytes) -> Behaviour:
     return behave
 
 
-@pytest.mark.parametrize("answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", b"HTTP/1.1 200"])
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", b"HTTP/1.1 200"]
+)
 def test_an_answer_cut_off_is_not_a_delivery(answer: bytes) -> None:
     assert one(closing_after(answer)).trouble is Trouble.ANSWER_BROKEN
 
@@ -222,8 +228,12 @@ def test_a_post_that_meets_a_closing_connection_is_not_repeated_unasked() -> Non
 @given(
     parts=st.lists(
         st.binary(max_size=40)
-        | st.sampled_from([b"HTTP/1.1 ", b"200 OK", b"\r\n", b"\r\n\r\n", b"Content-Length: ", b"Set-Cookie: a=\x01;;"])
-        | st.sampled_from([b"Transfer-Encoding: chunked\r\n", b"0\r\n\r\n", b"Connection: upgrade\r\n", b"101", b"7"]),
+        | st.sampled_from(
+            [b"HTTP/1.1 ", b"200 OK", b"\r\n", b"\r\n\r\n", b"Content-Length: ", b"Set-Cookie: a=\x01;;"]
+        )
+        | st.sampled_from(
+            [b"Transfer-Encoding: chunked\r\n", b"0\r\n\r\n", b"Connection: upgrade\r\n", b"101", b"7"]
+        ),
         max_size=12,
     )
 )
@@ -260,7 +270,9 @@ def test_a_certificate_for_the_endpoints_name_is_accepted_at_the_pinned_address(
 def test_a_certificate_for_another_name_is_refused_and_nothing_is_sent(tmp_path: Path) -> None:
     async def ask() -> tuple[Attempt, int]:
         async with secured("other.example.kz", tmp_path) as (received, sending):
-            return await sending.post(f"https://{HOST}:{received.port}/", BODY, SIGNED), len(received.requests)
+            return await sending.post(f"https://{HOST}:{received.port}/", BODY, SIGNED), len(
+                received.requests
+            )
 
     attempt, requests = asyncio.run(ask())
     assert (attempt.trouble, requests) == (Trouble.TLS_FAILED, 0)
@@ -298,7 +310,8 @@ def test_one_hanging_endpoint_holds_up_no_other() -> None:
     async def race() -> tuple[float, int]:
         async with endpoint(_never) as stuck, endpoint(answering(OK)) as well, sender() as sending:
             hanging = [
-                asyncio.create_task(sending.post(f"http://{HOST}:{stuck.port}/", BODY, SIGNED)) for _ in range(200)
+                asyncio.create_task(sending.post(f"http://{HOST}:{stuck.port}/", BODY, SIGNED))
+                for _ in range(200)
             ]
             await asyncio.sleep(0)
             started = time.monotonic()
@@ -333,7 +346,9 @@ def test_a_real_post_to_localhost_in_development() -> None:
         resolver = SystemResolver(threads=1)
         async with (
             endpoint(answering(OK)) as received,
-            WebhookSender(resolver=resolver, urls=DEVELOPMENT_URLS, addresses=DEVELOPMENT_ADDRESSES) as sending,
+            WebhookSender(
+                resolver=resolver, urls=DEVELOPMENT_URLS, addresses=DEVELOPMENT_ADDRESSES
+            ) as sending,
         ):
             return await sending.post(f"http://localhost:{received.port}/hook", BODY, SIGNED)
 

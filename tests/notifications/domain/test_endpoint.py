@@ -26,7 +26,10 @@ from services.notifications.domain.endpoint import DEVELOPMENT_URLS, UrlRules, p
         ("https://hooks.example.kz?x=1", "https://hooks.example.kz/?x=1"),
         ("https://Тізілім.Қаз/hook", "https://xn--g1aidv4hbb.xn--80ao21a/hook"),
         ("https://93.184.216.34/", "https://93.184.216.34/"),
-        ("https://[2606:2800:0220:0001:0248:1893:25C8:1946]/", "https://[2606:2800:220:1:248:1893:25c8:1946]/"),
+        (
+            "https://[2606:2800:0220:0001:0248:1893:25C8:1946]/",
+            "https://[2606:2800:220:1:248:1893:25c8:1946]/",
+        ),
         ("https://1.example.kz/", "https://1.example.kz/"),
     ],
 )
@@ -71,11 +74,17 @@ def test_a_deployment_may_name_its_own_ports() -> None:
         parse_endpoint_url("https://hooks.example.kz:8443/", rules)
 
 
-ALPHABET = st.sampled_from([*"aZ0.-:/@?#[]%\\ \t\r\n_~x1", "。", "①", "қ", "\u202e", "localhost", "127.0.0.1", "kz"])
+ALPHABET = st.sampled_from(
+    [*"aZ0.-:/@?#[]%\\ \t\r\n_~x1", "。", "①", "қ", "\u202e", "localhost", "127.0.0.1", "kz"]
+)
 
 
-@given(rest=st.lists(ALPHABET, max_size=14).map("".join), rules=st.sampled_from([UrlRules(), DEVELOPMENT_URLS]))
-def test_other_parsers_read_the_same_host_and_port_out_of_every_accepted_url(rest: str, rules: UrlRules) -> None:
+@given(
+    rest=st.lists(ALPHABET, max_size=14).map("".join), rules=st.sampled_from([UrlRules(), DEVELOPMENT_URLS])
+)
+def test_other_parsers_read_the_same_host_and_port_out_of_every_accepted_url(
+    rest: str, rules: UrlRules
+) -> None:
     try:
         accepted = parse_endpoint_url("https://" + rest, rules)
     except Invalid:

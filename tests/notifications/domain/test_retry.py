@@ -1,4 +1,4 @@
-"""Standard Webhooks 1.0.0, "Deliverability and reliability" and "Delivery success and failure"; RFC 9110 10.2.3."""
+"""Standard Webhooks 1.0.0, "Deliverability and reliability"; RFC 9110 section 10.2.3."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def test_there_are_ten_tries_over_about_75_hours() -> None:
 
 
 @given(attempt_no=st.integers(1, 9), rng=rngs)
-def test_a_failed_try_is_repeated_within_a_fifth_of_its_scheduled_wait(attempt_no: int, rng: random.Random) -> None:
+def test_a_failed_try_is_repeated_within_a_fifth_of_its_scheduled_wait(
+    attempt_no: int, rng: random.Random
+) -> None:
     scheduled = DELAYS[attempt_no - 1]
     assert 0.8 * scheduled <= wait(attempt_no, FAILED, rng) <= 1.2 * scheduled
 
@@ -73,7 +75,9 @@ def test_retry_after_is_never_undercut_up_to_24_hours(
 
 
 @given(attempt_no=st.integers(10, 10**6), verdict=retries, rng=rngs)
-def test_the_tenth_failure_exhausts_the_delivery(attempt_no: int, verdict: Verdict, rng: random.Random) -> None:
+def test_the_tenth_failure_exhausts_the_delivery(
+    attempt_no: int, verdict: Verdict, rng: random.Random
+) -> None:
     assert next_attempt(attempt_no, Outcome(verdict), NOW, rng) == Exhausted()
 
 
@@ -125,7 +129,9 @@ def test_anything_else_failed_and_redirects_too(status: int | None) -> None:
 
 
 @given(status=st.integers(100, 599), header=st.none() | st.text(max_size=80))
-def test_no_header_makes_classification_fail_or_wait_longer_than_a_day(status: int, header: str | None) -> None:
+def test_no_header_makes_classification_fail_or_wait_longer_than_a_day(
+    status: int, header: str | None
+) -> None:
     assert timedelta(0) <= classify(status, header, NOW).retry_after <= DAY
 
 

@@ -171,7 +171,11 @@ def test_a_secret_in_another_form_is_refused_without_being_repeated(text: str) -
 
 @pytest.mark.parametrize(
     "text",
-    ["whpk_", "whsec_" + base64.b64encode(bytes(32)).decode(), "whpk_" + base64.b64encode(bytes(33)).decode()],
+    [
+        "whpk_",
+        "whsec_" + base64.b64encode(bytes(32)).decode(),
+        "whpk_" + base64.b64encode(bytes(33)).decode(),
+    ],
 )
 def test_a_public_key_in_another_form_is_refused(text: str) -> None:
     with pytest.raises(InvalidKey):
@@ -222,7 +226,9 @@ def test_a_malformed_header_is_named(name: str, value: str) -> None:
         verify(headers, BODY, [SECRET], AT)
 
 
-@pytest.mark.parametrize("signature", ["v1,ы", "v1,\udcff", "v1a,ы", "v1a,\udcff", "v1a,AAAA", "v1,====", "v2,AAAA"])
+@pytest.mark.parametrize(
+    "signature", ["v1,ы", "v1,\udcff", "v1a,ы", "v1a,\udcff", "v1a,AAAA", "v1,====", "v2,AAAA"]
+)
 def test_a_signature_of_garbage_matches_nothing(signature: str) -> None:
     headers = signed_headers("id", AT, BODY, [SECRET]) | {"webhook-signature": signature}
     for key in (SECRET, PrivateKey(bytes(32)).public()):
