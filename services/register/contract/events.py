@@ -169,7 +169,13 @@ class NotificationSettled(Event, frozen=True, kw_only=True):
 
     notification_id: str
     outcome: Literal[
-        "included", "inclusion_refused", "monitoring_recorded", "excluded", "reinstated", "appeal_dismissed", "no_effect"
+        "included",
+        "inclusion_refused",
+        "monitoring_recorded",
+        "excluded",
+        "reinstated",
+        "appeal_dismissed",
+        "no_effect",
     ]
     reason: str | None = None
 

@@ -1,0 +1,1 @@
+"""The register's read models, one file each: table, fold, queries."""
