@@ -2,7 +2,8 @@
 
 Nothing personal stands in these events, and no figures of a report: `localisation_share` is in per cent,
 rounded to two places for showing, and never compared. Address, e-mail, telephone, an individual's name and IIN
-are in the vault, bound by `commitments` (field name to hexadecimal HMAC-SHA256).
+are in the vault, bound by `commitments` (field name to hexadecimal HMAC-SHA256); so are the free texts of a
+producer (grounds of an appeal, reasons of a withdrawal or of a request), which anything may stand in.
 """
 
 from __future__ import annotations
@@ -27,6 +28,27 @@ _published = REGISTER_EVENTS.published
 NotificationKind = Literal["confirmation", "monitoring", "appeal"]
 NotificationResult = Literal["confirmed", "refused", "conforms", "exclude", "upheld", "dismissed"]
 ExclusionGround = Literal["software_monitoring", "own_request", "liquidation", "reorganisation"]
+DocumentKind = Literal[
+    "localisation_report",
+    "contracts",
+    "development_order",
+    "terms_of_reference",
+    "commissioning_order",
+    "copyright_certificate",
+    "employment_agreement",
+    "rights_alienation_agreement",
+    "developers_list",
+]
+PACKAGE_GROUPS: Final[dict[str, frozenset[DocumentKind]]] = {
+    "localisation_report": frozenset({"localisation_report"}),
+    "contracts": frozenset({"contracts"}),
+    "development_order": frozenset({"development_order"}),
+    "terms_of_reference": frozenset({"terms_of_reference"}),
+    "commissioning_order": frozenset({"commissioning_order"}),
+    "exclusive_rights": frozenset({"copyright_certificate", "employment_agreement", "rights_alienation_agreement"}),
+    "developers_list": frozenset({"developers_list"}),
+}
+"""The document package (order of 28.11.2025): at least one document of each group."""
 
 
 class Product(Value, frozen=True, kw_only=True):
@@ -81,19 +103,19 @@ class ApplicationWithdrawn(Event, frozen=True, kw_only=True):
     application_id: str
     producer_id: str
     product_id: str
-    reason: str | None = None
+    commitments: dict[str, str] = {}
 
 
 @_published("application.closed.v1")
 class ApplicationClosed(Event, frozen=True, kw_only=True):
-    """A pending application ended without a decision on it: its producer ceased, or an appeal was upheld."""
+    """A pending application ended without a decision: its producer ceased, or its product is back in the register."""
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-6"
 
     application_id: str
     producer_id: str
     product_id: str
-    ground: Literal["liquidation", "reorganisation", "appeal_upheld"]
+    ground: Literal["liquidation", "reorganisation", "appeal_upheld", "exclusion_corrected"]
 
 
 @_published("application.satisfied.v1")
@@ -219,13 +241,14 @@ class MonitoringRecorded(Event, frozen=True, kw_only=True):
 
 @_published("entry.exclusion-requested.v1")
 class ExclusionRequested(Event, frozen=True, kw_only=True):
-    """The producer asked for its own exclusion."""
+    """The producer asked for its own exclusion; `term` is a setting's, the texts fix none."""
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-6(3); order-327 para. 30"
 
     entry_id: str
     producer_id: str
-    reason: str | None = None
+    commitments: dict[str, str] = {}
+    term: FixedTerm | None = None
 
 
 @_published("entry.excluded.v1")
@@ -245,7 +268,10 @@ class Excluded(Event, frozen=True, kw_only=True):
 
 @_published("entry.appeal-filed.v1")
 class AppealFiled(Event, frozen=True, kw_only=True):
-    """The producer appealed the notification behind an exclusion; a late appeal is recorded all the same."""
+    """The producer appealed the notification behind an exclusion; a late appeal is recorded all the same.
+
+    The grounds are the producer's own text and stand in the vault (`grounds`), bound by `commitments`.
+    """
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-2(5); order-327 para. 31"
 
@@ -254,11 +280,11 @@ class AppealFiled(Event, frozen=True, kw_only=True):
     producer: ProducerRef
     notification_id: str
     exclusion_event_id: str
-    grounds: str
     language: Language
     filed_on: str
     in_time: bool
     term: FixedTerm
+    commitments: dict[str, str]
     documents: tuple[DocumentRef, ...] = ()
 
 
@@ -293,6 +319,23 @@ class Reinstated(Event, frozen=True, kw_only=True):
     annuls_from_start: bool
     exclusion_event_id: str
     reinstated_on: str
+    reasons: OfficialText
+
+
+@_published("entry.corrected.v1")
+class EntryCorrected(Event, frozen=True, kw_only=True):
+    """A fact of the entry was wrong and is left out from the start; it stays recorded, as does what was known.
+
+    Today it leaves out an exclusion, when a "conforms" notification names the exclusion's notification as the
+    one it corrects.
+    """
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(4); order-327 para. 31"
+
+    entry_id: str
+    producer: ProducerRef
+    corrected_event_id: str
+    notification_id: str
     reasons: OfficialText
 
 
