@@ -29,10 +29,14 @@ class Projection(Protocol):
 
 
 class BulkUpsert:
-    """Insert or replace many rows of one table in one statement, in either dialect."""
+    """Insert or replace many rows of one table in one statement, in either dialect.
 
-    def __init__(self, table: sa.Table) -> None:
+    With `replace=False` a row whose key exists already stays as it was.
+    """
+
+    def __init__(self, table: sa.Table, *, replace: bool = True) -> None:
         self.table = table
+        self._replaced = [c.name for c in table.columns if replace and not c.primary_key]
         self._columns = [column.name for column in table.columns]
         self._postgresql = self._unnested()
         self._sqlite = self._upserted()
@@ -45,9 +49,8 @@ class BulkUpsert:
             f"CAST(:{column.name} AS {column.type.compile(dialect)}[])" for column in self.table.columns
         )
         keys = ", ".join(column.name for column in self.table.primary_key.columns)
-        others = [c.name for c in self.table.columns if not c.primary_key]
-        updates = ", ".join(f"{name} = excluded.{name}" for name in others)
-        action = f"UPDATE SET {updates}" if others else "NOTHING"
+        updates = ", ".join(f"{name} = excluded.{name}" for name in self._replaced)
+        action = f"UPDATE SET {updates}" if self._replaced else "NOTHING"
         return sa.text(
             f"INSERT INTO {self.table.name} ({names}) SELECT * FROM unnest({arrays}) "  # noqa: S608  # names are ours
             f"ON CONFLICT ({keys}) DO {action}"
@@ -56,10 +59,10 @@ class BulkUpsert:
     def _upserted(self) -> sqlite.Insert:
         insert = sqlite.insert(self.table)
         keys = [column.name for column in self.table.primary_key.columns]
-        others = {c.name: insert.excluded[c.name] for c in self.table.columns if not c.primary_key}
-        if not others:
+        if not self._replaced:
             return insert.on_conflict_do_nothing(index_elements=keys)
-        return insert.on_conflict_do_update(index_elements=keys, set_=others)
+        excluded = {name: insert.excluded[name] for name in self._replaced}
+        return insert.on_conflict_do_update(index_elements=keys, set_=excluded)
 
     def __call__(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
         """Write `rows`, each with a value for every column."""

@@ -45,7 +45,9 @@ PACKAGE_GROUPS: Final[dict[str, frozenset[DocumentKind]]] = {
     "development_order": frozenset({"development_order"}),
     "terms_of_reference": frozenset({"terms_of_reference"}),
     "commissioning_order": frozenset({"commissioning_order"}),
-    "exclusive_rights": frozenset({"copyright_certificate", "employment_agreement", "rights_alienation_agreement"}),
+    "exclusive_rights": frozenset(
+        {"copyright_certificate", "employment_agreement", "rights_alienation_agreement"}
+    ),
     "developers_list": frozenset({"developers_list"}),
 }
 """The document package (order of 28.11.2025): at least one document of each group."""

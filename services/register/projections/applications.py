@@ -8,6 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from services.kernel.journal.events import Event
 from services.kernel.journal.projection import Row, RowFold
 from services.kernel.journal.units import Recorded
 from services.register.contract.events import (
@@ -37,7 +38,7 @@ PENDING: Final = sa.Index(
     sqlite_where=APPLICATIONS.c.status == "filed",
 )
 
-_ENDS: Final = {
+_ENDS: Final[dict[type[Event], str]] = {
     ApplicationWithdrawn: "withdrawn",
     ApplicationClosed: "closed",
     ApplicationSatisfied: "included",
@@ -53,8 +54,8 @@ class Applications(RowFold):
 
     def keys_of(self, recorded: Recorded) -> Iterable[Hashable]:
         """The application itself."""
-        data = recorded.fact.data
-        return (recorded.fact.originator_id,) if isinstance(data, ApplicationFiled | tuple(_ENDS)) else ()  # type: ignore[operator]
+        kind = type(recorded.fact.data)
+        return (recorded.fact.originator_id,) if kind is ApplicationFiled or kind in _ENDS else ()
 
     def begins(self, recorded: Recorded) -> bool:
         """Filing begins a row."""
@@ -73,7 +74,7 @@ class Applications(RowFold):
             }
         if row is None:
             raise ValueError(f"{key} has no filing")
-        return {**row, "status": _ENDS[type(data)]}  # type: ignore[index]
+        return {**row, "status": _ENDS[type(data)]}
 
 
 def pending_of_product(connection: sa.Connection, product_id: UUID) -> UUID | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.kernel.journal.projection import Row, RowFold
+from services.kernel.journal.projection import BulkUpsert, Row
 from services.kernel.journal.units import Recorded
 from services.kernel.names import normalised_name
 from services.register.contract.events import ApplicationFiled
@@ -26,30 +26,28 @@ PRODUCTS: Final = sa.Table(
 )
 
 
-class Products(RowFold):
+class Products:
     """One row a product, under the names of its first filing."""
 
+    tables: Sequence[sa.Table] = (PRODUCTS,)
+
     def __init__(self) -> None:
-        super().__init__(PRODUCTS)
+        self._insert = BulkUpsert(PRODUCTS, replace=False)
 
-    def keys_of(self, recorded: Recorded) -> Iterable[Hashable]:
-        """The product of a filing."""
-        data = recorded.fact.data
-        return (UUID(data.product_id),) if isinstance(data, ApplicationFiled) else ()
+    def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
+        """Add the products that filings name for the first time."""
+        rows: dict[str, Row] = {}
+        for recorded in facts:
+            data = recorded.fact.data
+            if isinstance(data, ApplicationFiled):
+                rows.setdefault(data.product_id, _row(data))
+        self._insert(connection, list(rows.values()))
 
-    def begins(self, recorded: Recorded) -> bool:
-        """A first filing follows nothing; a reapplication's product has its row."""
-        data = recorded.fact.data
-        return isinstance(data, ApplicationFiled) and data.follows is None
 
-    def evolve(self, key: Hashable, row: Row | None, recorded: Recorded) -> Row:
-        """The row after the fact: that of the first filing stays."""
-        data = recorded.fact.data
-        if row is not None or not isinstance(data, ApplicationFiled):
-            return row or {}
-        return {
-            "product_id": key,
-            "producer_id": UUID(data.producer.producer_id),
-            "name_kk": normalised_name(data.product.name.kk),
-            "name_ru": normalised_name(data.product.name.ru),
-        }
+def _row(filed: ApplicationFiled) -> Row:
+    return {
+        "product_id": UUID(filed.product_id),
+        "producer_id": UUID(filed.producer.producer_id),
+        "name_kk": normalised_name(filed.product.name.kk),
+        "name_ru": normalised_name(filed.product.name.ru),
+    }
