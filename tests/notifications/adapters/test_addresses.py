@@ -1,4 +1,4 @@
-"""API.md "Webhooks": addresses a webhook may be sent to; IANA's special-purpose address registries."""
+"""Addresses a webhook may be sent to, by IANA's special-purpose address registries."""
 
 from __future__ import annotations
 

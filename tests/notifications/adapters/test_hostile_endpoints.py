@@ -1,4 +1,4 @@
-"""A corpus of URLs and name servers' answers that must not lead to a connection (API.md "Webhooks")."""
+"""A corpus of URLs and name servers' answers that must not lead to a connection."""
 
 from __future__ import annotations
 

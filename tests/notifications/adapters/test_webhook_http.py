@@ -1,4 +1,4 @@
-"""Real POSTs to endpoints on the loopback interface, well-behaved and otherwise (API.md "Webhooks")."""
+"""Real POSTs to endpoints on the loopback interface, well-behaved and otherwise."""
 
 from __future__ import annotations
 

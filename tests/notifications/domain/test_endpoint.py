@@ -1,4 +1,4 @@
-"""API.md "Webhooks": URLs of at most 2,000 characters, https only outside development."""
+"""Endpoint URLs: at most 2,000 characters, of one narrow form, https only outside development."""
 
 from __future__ import annotations
 
