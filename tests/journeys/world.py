@@ -128,7 +128,7 @@ def _is_free(port: int) -> bool:
 def installation_of(
     var: Path, *, database_urls: Mapping[str, str] | None = None, settings: Mapping[str, str] | None = None
 ) -> Iterator[World]:
-    """A running installation in `var`: SQLite unless `database_urls` name others; `settings` are environment."""
+    """A running installation: SQLite unless `database_urls` name others; `settings` are environment."""
     environment = dict(settings or {})
     for service, url in (database_urls or {}).items():
         environment[f"TIZILIM_{service.upper()}_DATABASE_URL"] = url
