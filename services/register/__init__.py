@@ -1,0 +1,1 @@
+"""The industry authority: includes, excludes, keeps the register of software producers."""

@@ -1,0 +1,1 @@
+"""The published events of the register: the only thing a neighbour may import."""

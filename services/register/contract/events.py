@@ -1,9 +1,10 @@
-"""What the industry authority publishes: the legal facts of the register (order 327; law 86-VII arts. 51-1 to 51-6).
+"""What the industry authority publishes: the legal facts of the register.
 
-Nothing personal stands in these events, and no figures of a report: `localisation_share` is in per cent,
-rounded to two places for showing, and never compared. Address, e-mail, telephone, an individual's name and IIN
-are in the vault, bound by `commitments` (field name to hexadecimal HMAC-SHA256); so are the free texts of a
-producer (grounds of an appeal, reasons of a withdrawal or of a request), which anything may stand in.
+Order 327; law 86-VII arts. 51-1 to 51-6. Nothing personal stands in these events, and no figures of a report:
+`localisation_share` is in per cent, rounded to two places for showing, and never compared. Address, e-mail,
+telephone, an individual's name and IIN are in the vault, bound by `commitments` (field name to hexadecimal
+HMAC-SHA256); so are the free texts of a producer (grounds of an appeal, reasons of a withdrawal or of a
+request), in which anything may stand.
 """
 
 from __future__ import annotations
@@ -105,12 +106,12 @@ class ApplicationWithdrawn(Event, frozen=True, kw_only=True):
     application_id: str
     producer_id: str
     product_id: str
-    commitments: dict[str, str] = {}
+    commitments: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 @_published("application.closed.v1")
 class ApplicationClosed(Event, frozen=True, kw_only=True):
-    """A pending application ended without a decision: its producer ceased, or its product is back in the register."""
+    """A pending application ended undecided: its producer ceased, or its product is in the register again."""
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-6"
 
@@ -197,6 +198,7 @@ class NotificationSettled(Event, frozen=True, kw_only=True):
         "inclusion_refused",
         "monitoring_recorded",
         "excluded",
+        "exclusion_corrected",
         "reinstated",
         "appeal_dismissed",
         "no_effect",
@@ -249,7 +251,7 @@ class ExclusionRequested(Event, frozen=True, kw_only=True):
 
     entry_id: str
     producer_id: str
-    commitments: dict[str, str] = {}
+    commitments: dict[str, str] = msgspec.field(default_factory=dict)
     term: FixedTerm | None = None
 
 
@@ -292,7 +294,7 @@ class AppealFiled(Event, frozen=True, kw_only=True):
 
 @_published("entry.appeal-dismissed.v1")
 class AppealDismissed(Event, frozen=True, kw_only=True):
-    """The appeal was dismissed, on its merits or as late; `term_ended_on` is the last day it could be filed."""
+    """The appeal was dismissed, on its merits or as late; `term_ended_on` is the last day of its term."""
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-2(5); order-327 para. 31"
 
@@ -326,7 +328,7 @@ class Reinstated(Event, frozen=True, kw_only=True):
 
 @_published("entry.corrected.v1")
 class EntryCorrected(Event, frozen=True, kw_only=True):
-    """A fact of the entry was wrong and is left out from the start; it stays recorded, as does what was known.
+    """A fact of the entry was wrong and is left out from the start; it stays recorded, with what was known.
 
     Today it leaves out an exclusion, when a "conforms" notification names the exclusion's notification as the
     one it corrects.
@@ -363,7 +365,7 @@ class ProducerLiquidated(Event, frozen=True, kw_only=True):
 
 @_published("producer.reorganised.v1")
 class ProducerReorganised(Event, frozen=True, kw_only=True):
-    """A legal entity was reorganised other than by transformation: as on liquidation; the new entity applies."""
+    """A legal entity was reorganised, not by transformation: as on liquidation; the new entity applies."""
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-6; order-327 para. 30"
 

@@ -1,1 +1,1 @@
-"""The industry authority's rules: pure decisions over an application, an entry, a notification, a producer."""
+"""The register's law as pure decisions: producers, applications, entries, notifications."""

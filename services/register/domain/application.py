@@ -1,87 +1,136 @@
-"""An application: `filed`, then `included`, `refused`, `withdrawn` or `closed`. A reapplication is a new one."""
+"""An application: one filing for one product, from filing to its end (order 327 paras. 9-10, 32)."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import singledispatchmethod
-from typing import Final, Literal
+from typing import Literal
 from uuid import UUID
 
 from services.kernel.calendar import legal_date
-from services.kernel.contract import OfficialText
+from services.kernel.contract import DocumentRef, Language, OfficialText, ProducerRef
 from services.kernel.errors import Conflict, Invalid
 from services.kernel.journal.aggregate import Act, Aggregate
 from services.kernel.journal.events import Event, Fact
 from services.register.contract.events import (
+    PACKAGE_GROUPS,
+    Activity,
     ApplicationClosed,
     ApplicationFiled,
     ApplicationSatisfied,
     ApplicationWithdrawn,
+    ExclusionGround,
     InclusionRefused,
+    Product,
 )
 
-Status = Literal["filed", "included", "refused", "withdrawn", "closed"]
+ApplicationStatus = Literal["filed", "included", "refused", "withdrawn", "closed"]
+ClosedGround = Literal["liquidation", "reorganisation", "appeal_upheld", "exclusion_corrected"]
 
-PACKAGE: Final = (
-    ("localisation_report",),
-    ("income_contract",),
-    ("payment_contract",),
-    ("development_start_order",),
-    ("terms_of_reference",),
-    ("commissioning_order",),
-    ("copyright_certificate", "employment_agreement", "employer_assignment", "rights_alienation_agreement"),
-    ("developers_list",),
-)
-"""The document package of the order of 28.11.2025: one document of each group at the least."""
 
-DOCUMENT_KINDS: Final = tuple(kind for group in PACKAGE for kind in group)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the register knows of a product when its producer files for it.
+
+    `decided` is the latest application that ended in inclusion or refusal: what a reapplication follows.
+    """
+
+    ceased: str | None = None
+    present_bin: str | None = None
+    pending: str | None = None
+    entry_status: Literal["included", "excluded"] | None = None
+    exclusion_ground: ExclusionGround | None = None
+    decided: str | None = None
+    decided_as: Literal["included", "refused"] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What the producer fills in, apart from who it is."""
+
+    product: Product
+    activity: Activity
+    reporting_year: int
+    documents: tuple[DocumentRef, ...]
+    language: Language
+    consent_to_data_processing: bool
+    registration_number: str | None = None
+    follows: str | None = None
+    rectified: OfficialText | None = None
+    signature_sha256: str | None = None
 
 
 class Application(Aggregate):
-    """One filing of one producer for one product."""
+    """`filed -> included | refused | withdrawn | closed`."""
 
     born_of = (ApplicationFiled,)
 
-    def __init__(self, id: UUID) -> None:  # noqa: A002  # the library's protocol names it so
+    def __init__(self, id: UUID) -> None:  # noqa: A002  # the kernel's signature
         super().__init__(id)
-        self.status: Status = "filed"
         self.filed: ApplicationFiled
-        self.filed_event_id = ""
-        self.filed_at: Fact
+        self.filed_by: str
+        self.status: ApplicationStatus = "filed"
+        self.reasons: OfficialText | None = None
+        self.notification_id: str | None = None
+        self.closed_on_ground: ClosedGround | None = None
 
-    def file(self, act: Act, filing: ApplicationFiled) -> None:
-        """Order 327 para. 10: file with consent, a complete package and a report of a year that is over."""
-        if not filing.consent_to_data_processing:
-            raise Invalid("consent_missing", pointer="/consent_to_data_processing")
-        year = legal_date(act.at).year
-        if filing.reporting_year >= year:
-            raise Invalid(
-                "reporting_year_not_over",
-                pointer="/reporting_year",
-                year=str(filing.reporting_year),
-                expected=str(year - 1),
-            )
-        present = {document.kind for document in filing.documents}
-        for group in PACKAGE:
-            if present.isdisjoint(group):
-                raise Invalid("document_kind_missing", pointer="/documents", kinds=", ".join(group))
-        self.record(act, filing)
+    def file(  # who, what, on what standing, with which sealed values
+        self,
+        act: Act,
+        form: Form,
+        standing: Standing,
+        *,
+        producer: ProducerRef,
+        product_id: str,
+        commitments: dict[str, str],
+    ) -> None:
+        """File, or file again after a refusal or exclusion (order 327 paras. 10, 32).
 
-    def withdraw(self, act: Act, reason: str | None) -> None:
-        """The producer takes its pending application back."""
-        self._must_be_pending("withdrawal")
+        Raises `Invalid` for a form that cannot stand and `Conflict` for a state that forbids filing.
+        """
+        _check_form(act, form)
+        _check_standing(form, standing)
+        self.record(
+            act,
+            ApplicationFiled(
+                application_id=str(self.id),
+                producer=producer,
+                product_id=product_id,
+                product=form.product,
+                activity=form.activity,
+                reporting_year=form.reporting_year,
+                documents=form.documents,
+                language=form.language,
+                consent_to_data_processing=True,
+                commitments=commitments,
+                registration_number=form.registration_number,
+                follows=form.follows,
+                rectified=form.rectified,
+                signature_sha256=form.signature_sha256,
+            ),
+            basis=(
+                "order-327 paras. 10, 32; law-86-VII art. 51-2"
+                if form.follows is not None
+                else ApplicationFiled.legal_basis
+            ),
+        )
+
+    def withdraw(self, act: Act, commitments: dict[str, str]) -> None:
+        """Withdraw while no decision has been taken."""
+        self._must_be_pending()
         self.record(
             act,
             ApplicationWithdrawn(
                 application_id=str(self.id),
                 producer_id=self.filed.producer.producer_id,
                 product_id=self.filed.product_id,
-                reason=reason,
+                commitments=commitments,
             ),
         )
 
-    def close(self, act: Act, ground: Literal["liquidation", "reorganisation", "appeal_upheld"]) -> None:
-        """Art. 51-6: the application falls away without a decision on it."""
-        self._must_be_pending("closing")
+    def close(self, act: Act, ground: ClosedGround) -> None:
+        """End without a decision: the producer ceased, or the product is back in the register."""
+        self._must_be_pending()
         self.record(
             act,
             ApplicationClosed(
@@ -90,21 +139,24 @@ class Application(Aggregate):
                 product_id=self.filed.product_id,
                 ground=ground,
             ),
-        )
-
-    def satisfy(self, act: Act, *, entry_id: str, notification_id: str) -> None:
-        """Art. 51-2(4): the application led to inclusion."""
-        self._must_be_pending("inclusion")
-        self.record(
-            act,
-            ApplicationSatisfied(
-                application_id=str(self.id), entry_id=entry_id, notification_id=notification_id
+            basis=(
+                "law-86-VII art. 51-2(5); order-327 para. 31"
+                if ground in ("appeal_upheld", "exclusion_corrected")
+                else ApplicationClosed.legal_basis
             ),
         )
 
-    def refuse(self, act: Act, *, notification_id: str, reasons: OfficialText) -> None:
-        """Art. 51-2(4): inclusion is refused; there is no appeal, a reapplication stays open."""
-        self._must_be_pending("refusal")
+    def satisfy(self, act: Act, notification_id: str) -> None:
+        """The product was included on this application."""
+        self._must_be_pending()
+        event = ApplicationSatisfied(
+            application_id=str(self.id), entry_id=self.filed.product_id, notification_id=notification_id
+        )
+        self.record(act, event)
+
+    def refuse(self, act: Act, notification_id: str, reasons: OfficialText) -> None:
+        """Refuse inclusion on the informatization authority's notification (order 327 paras. 8-9)."""
+        self._must_be_pending()
         self.record(
             act,
             InclusionRefused(
@@ -116,9 +168,9 @@ class Application(Aggregate):
             ),
         )
 
-    def _must_be_pending(self, command: str) -> None:
+    def _must_be_pending(self) -> None:
         if self.status != "filed":
-            raise Conflict("application_not_pending", state=self.status, command=command, allowed="none")
+            raise Conflict("application_not_pending", state=self.status, allowed=_NEXT[self.status])
 
     def numbered(self, event: Event) -> None:
         """Learn the application number."""
@@ -128,26 +180,82 @@ class Application(Aggregate):
     @singledispatchmethod
     def when(self, event: Event, fact: Fact) -> None:
         """Change state by one event."""
-        super().when(event, fact)
+        raise TypeError(f"an application knows no {type(event).__name__}")
 
     @when.register
     def _(self, event: ApplicationFiled, fact: Fact) -> None:
         self.filed = event
-        self.filed_event_id = fact.id
-        self.filed_at = fact
+        self.filed_by = fact.id
 
     @when.register
-    def _(self, event: ApplicationWithdrawn, _fact: Fact) -> None:
+    def _(self, event: ApplicationWithdrawn, fact: Fact) -> None:
         self.status = "withdrawn"
 
     @when.register
-    def _(self, event: ApplicationClosed, _fact: Fact) -> None:
+    def _(self, event: ApplicationClosed, fact: Fact) -> None:
         self.status = "closed"
+        self.closed_on_ground = event.ground
 
     @when.register
-    def _(self, event: ApplicationSatisfied, _fact: Fact) -> None:
+    def _(self, event: ApplicationSatisfied, fact: Fact) -> None:
         self.status = "included"
+        self.notification_id = event.notification_id
 
     @when.register
-    def _(self, event: InclusionRefused, _fact: Fact) -> None:
+    def _(self, event: InclusionRefused, fact: Fact) -> None:
         self.status = "refused"
+        self.notification_id = event.notification_id
+        self.reasons = event.reasons
+
+
+_NEXT: dict[ApplicationStatus, str] = {
+    "filed": "withdrawal",
+    "included": "exclusion request",
+    "refused": "reapplication",
+    "withdrawn": "application",
+    "closed": "none",
+}
+"""What a producer can do next, by the state its application is in."""
+
+
+def _check_form(act: Act, form: Form) -> None:
+    if not form.consent_to_data_processing:
+        raise Invalid("consent_required", pointer="/consent_to_data_processing")
+    year = legal_date(act.at).year
+    if form.reporting_year >= year:
+        raise Invalid("reporting_year_not_over", pointer="/reporting_year", latest=str(year - 1))
+    kinds = {document.kind for document in form.documents}
+    for group, any_of in PACKAGE_GROUPS.items():
+        if kinds.isdisjoint(any_of):
+            raise Invalid(
+                "document_missing", pointer="/documents", group=group, kinds=", ".join(sorted(any_of))
+            )
+
+
+def _check_standing(form: Form, standing: Standing) -> None:
+    if standing.ceased is not None:
+        raise Conflict("producer_ceased", state=standing.ceased, allowed="application of the new entity")
+    if standing.present_bin is not None:
+        raise Conflict("producer_transformed", state="transformed", bin=standing.present_bin)
+    if standing.pending is not None:
+        raise Conflict(
+            "application_pending", state="filed", allowed="withdrawal", application_id=standing.pending
+        )
+    if standing.entry_status == "included":
+        raise Conflict("already_included", state="included", allowed="exclusion request")
+    _check_reapplication(form, standing)
+
+
+def _check_reapplication(form: Form, standing: Standing) -> None:
+    """A reapplication names what it follows and what was rectified; after own request, only the first."""
+    if form.follows is None and standing.decided is None:
+        if form.rectified is not None:
+            raise Invalid("nothing_to_rectify", pointer="/rectified")
+        return
+    if form.follows is None:
+        raise Invalid("follows_required", pointer="/follows", application_id=standing.decided or "")
+    if form.follows != standing.decided:
+        raise Invalid("follows_wrong", pointer="/follows", application_id=standing.decided or "")
+    by_own_request = standing.decided_as == "included" and standing.exclusion_ground == "own_request"
+    if form.rectified is None and not by_own_request:
+        raise Invalid("rectified_required", pointer="/rectified")

@@ -1,293 +1,282 @@
-"""An entry: one product of one producer over its whole life, `included` or `excluded`."""
+"""An entry: one product of one producer in the register, over its whole life (law 86-VII arts. 51-2, 51-6).
+
+The stream of an entry has the product's id, so a product can never have two entries.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
-from functools import singledispatchmethod
-from typing import Final, Literal
+from datetime import datetime
 from uuid import UUID
 
-from services.kernel.calendar import APPEAL, end_of, legal_date
-from services.kernel.contract import DocumentRef, FixedTerm, Language, OfficialText
-from services.kernel.errors import Conflict
+import msgspec
+
+from services.kernel.calendar import has_ended, legal_date
+from services.kernel.contract import DocumentRef, FixedTerm, Language, OfficialText, ProducerRef
+from services.kernel.errors import Conflict, NotFound
 from services.kernel.journal.aggregate import Act, Aggregate
-from services.kernel.journal.events import Event, Fact
+from services.kernel.journal.events import Event, Fact, new_event_id
 from services.register.contract.events import (
     AppealDismissed,
     AppealFiled,
+    EntryCorrected,
     Excluded,
     ExclusionGround,
     ExclusionRequested,
     Included,
     MonitoringRecorded,
-    NotificationReceived,
     Reinstated,
+    TermMissed,
 )
-
-Status = Literal["included", "excluded"]
-
-OWN_REQUEST: Final = OfficialText(
-    kk="Өндірушінің өз өтініші бойынша шығарылды.",
-    ru="Исключено по заявлению самого производителя.",
-    en="Excluded at the producer's own request.",
-)
+from services.register.domain.application import Application
+from services.register.domain.entry_state import Appeal, EntryState, Exclusion, evolved
+from services.register.domain.texts import EXCLUSION_BASES
 
 
-@dataclass(frozen=True, slots=True)
-class Exclusion:
-    """The exclusion an entry stands under, as later decisions need it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """What the informatization authority's notification brings to an inclusion (order 327 Appendix 4)."""
 
-    event_id: str
-    excluded_on: str
-    ground: ExclusionGround
-    notification_id: str | None
-    appeal_term: FixedTerm | None
-
-
-@dataclass(frozen=True, slots=True)
-class Appeal:
-    """The one appeal of an exclusion."""
-
-    appeal_id: str
     notification_id: str
-    exclusion_event_id: str
-    term: FixedTerm
-    decided: bool = False
+    trusted_register_reference: str | None = None
+    localisation_share: str | None = None
 
 
 class Entry(Aggregate):
-    """The register's line for one product; its stream id is the product's id."""
+    """`included -> excluded`, and `excluded -> included` by reinstatement, correction or inclusion anew."""
 
     born_of = (Included,)
 
-    def __init__(self, id: UUID) -> None:  # noqa: A002  # the library's protocol names it so
+    def __init__(self, id: UUID) -> None:  # noqa: A002  # the kernel's signature
         super().__init__(id)
-        self.status: Status = "excluded"
-        self.included: Included
-        self.included_event_id = ""
-        self.exclusion: Exclusion | None = None
-        self.appeal: Appeal | None = None
-        self.exclusion_requested = False
+        self._state: EntryState | None = None
 
-    def include(self, act: Act, inclusion: Included) -> None:
-        """Art. 51-2(4): include, for the first time or anew after a reapplication."""
-        if self.status == "included":
-            raise Conflict("entry_already_included", state=self.status, allowed="exclusion")
-        self.record(act, inclusion)
+    @property
+    def state(self) -> EntryState:
+        """What the entry is now. Raises `NotFound` (`entry_unknown`) before its first inclusion."""
+        if self._state is None:
+            raise NotFound("entry_unknown", id=str(self.id))
+        return self._state
 
-    def record_monitoring(self, act: Act, notification: NotificationReceived) -> None:
-        """Order 327 para. 29: the entry still conforms."""
-        self._must_be_included("monitoring")
+    @property
+    def is_included(self) -> bool:
+        """True while the product is in the register."""
+        return self._state is not None and self._state.status == "included"
+
+    def include(self, act: Act, application: Application, producer: ProducerRef, found: Confirmation) -> None:
+        """Include for the first time, or anew after a reapplication (art. 51-2(4), order 327 paras. 8-9)."""
+        if self.is_included:
+            raise Conflict("already_included", state="included", allowed="exclusion request")
+        filed = application.filed
+        at = self._counts_from(act.at)
         self.record(
             act,
-            MonitoringRecorded(
+            Included(
                 entry_id=str(self.id),
-                producer_id=self.included.producer.producer_id,
-                notification_id=notification.notification_id,
-                quarter=notification.quarter,
+                application_id=filed.application_id,
+                application_number=filed.number,
+                notification_id=found.notification_id,
+                producer=producer,
+                product=filed.product,
+                activity=filed.activity,
+                included_on=legal_date(at).isoformat(),
+                commitments=filed.commitments,
+                registration_number=filed.registration_number,
+                trusted_register_reference=found.trusted_register_reference,
+                localisation_share=found.localisation_share,
             ),
+            effective_at=at,
         )
 
-    def exclude_on_notification(
-        self, act: Act, notification: NotificationReceived, *, appeal_to_working_day: bool = True
-    ) -> None:
-        """Order 327 para. 31: exclude on the notification; an appeal may follow within thirty calendar days."""
-        self._must_be_included("exclusion")
-        self._exclude(
-            act,
-            "software_monitoring",
-            notification.reasons,
-            notification_id=notification.notification_id,
-            appeal_term=APPEAL.fixed(act.at, to_working_day=appeal_to_working_day),
+    def record_monitoring(self, act: Act, notification_id: str, quarter: str | None) -> None:
+        """The quarterly monitoring found the product still conforming (art. 51-2(3), order 327 para. 29)."""
+        self._must_be_included()
+        event = MonitoringRecorded(
+            entry_id=str(self.id),
+            producer_id=self.state.producer.producer_id,
+            notification_id=notification_id,
+            quarter=quarter,
         )
+        self.record(act, event)
 
-    def request_exclusion(self, act: Act, reason: str | None) -> None:
-        """Art. 51-6(3): the producer asks for its own exclusion."""
-        self._must_be_included("exclusion_request")
-        if self.exclusion_requested:
-            raise Conflict("exclusion_already_requested", state=self.status, allowed="exclusion")
-        self.record(
-            act,
-            ExclusionRequested(
-                entry_id=str(self.id), producer_id=self.included.producer.producer_id, reason=reason
-            ),
+    def request_exclusion(self, act: Act, commitments: dict[str, str], term: FixedTerm) -> Fact:
+        """The producer asks for its own exclusion (art. 51-6(3), order 327 para. 30)."""
+        self._must_be_included()
+        if self.state.requested_on is not None:
+            raise Conflict(
+                "exclusion_already_requested", state="requested", requested_on=self.state.requested_on
+            )
+        event = ExclusionRequested(
+            entry_id=str(self.id),
+            producer_id=self.state.producer.producer_id,
+            commitments=commitments,
+            term=term,
         )
+        return self.record(act, event)
 
-    def exclude_at_own_request(self, act: Act) -> None:
-        """Order 327 para. 30(3): exclude at the producer's request; there is no appeal."""
-        self._must_be_included("exclusion")
-        if not self.exclusion_requested:
-            raise Conflict("exclusion_not_requested", state=self.status, allowed="exclusion_request")
-        self._exclude(act, "own_request", OWN_REQUEST)
+    def must_be_requested(self) -> None:
+        """Raise `Conflict` (`exclusion_not_requested`) unless the producer asked for its exclusion."""
+        self._must_be_included()
+        if self.state.requested_on is None:
+            raise Conflict("exclusion_not_requested", state="included", allowed="exclusion request")
 
-    def exclude_for_good(
-        self, act: Act, ground: Literal["liquidation", "reorganisation"], reasons: OfficialText
-    ) -> None:
-        """Art. 51-6: exclude because the legal entity ceased; there is no appeal."""
-        self._must_be_included("exclusion")
-        self._exclude(act, ground, reasons)
-
-    def _exclude(
+    def exclude(  # the facts an exclusion states
         self,
         act: Act,
         ground: ExclusionGround,
         reasons: OfficialText,
         *,
+        producer: ProducerRef,
+        counts_from: datetime | None = None,
         notification_id: str | None = None,
         appeal_term: FixedTerm | None = None,
     ) -> None:
+        """Leave the register (art. 51-6, order 327 paras. 30-31), from `counts_from` (UTC) or the act."""
+        self._must_be_included()
+        at = self._counts_from(counts_from or act.at)
         self.record(
             act,
             Excluded(
                 entry_id=str(self.id),
-                producer=self.included.producer,
+                producer=producer,
                 ground=ground,
-                excluded_on=legal_date(act.at).isoformat(),
+                excluded_on=legal_date(at).isoformat(),
                 reasons=reasons,
                 notification_id=notification_id,
                 appeal_term=appeal_term,
             ),
+            basis=EXCLUSION_BASES[ground],
+            effective_at=at,
         )
 
     def file_appeal(
         self,
         act: Act,
         *,
-        appeal_id: str,
-        grounds: str,
+        producer: ProducerRef,
         language: Language,
-        documents: tuple[DocumentRef, ...] = (),
-    ) -> None:
-        """Art. 51-2(5): appeal the notification behind the exclusion, once; a late appeal is recorded too."""
-        exclusion = self.exclusion
-        if self.status == "included" or exclusion is None:
-            raise Conflict("entry_not_excluded", state=self.status, allowed="exclusion_request")
-        if exclusion.notification_id is None or exclusion.appeal_term is None:
-            raise Conflict("exclusion_not_appealable", state=self.status, ground=exclusion.ground)
-        if self.appeal is not None and self.appeal.exclusion_event_id == exclusion.event_id:
-            raise Conflict("appeal_already_filed", state=self.status, allowed="reapplication")
-        term = exclusion.appeal_term
-        self.record(
-            act,
-            AppealFiled(
-                entry_id=str(self.id),
-                appeal_id=appeal_id,
-                producer=self.included.producer,
-                notification_id=exclusion.notification_id,
-                exclusion_event_id=exclusion.event_id,
-                grounds=grounds,
-                language=language,
-                filed_on=legal_date(act.at).isoformat(),
-                in_time=act.at < end_of(date.fromisoformat(term.due_on)),
-                term=term,
-                documents=documents,
-            ),
-        )
+        documents: tuple[DocumentRef, ...],
+        commitments: dict[str, str],
+    ) -> str:
+        """Appeal the notification behind the exclusion; a late appeal is recorded too (art. 51-2(5)).
 
-    def dismiss_appeal(self, act: Act, *, late: bool, reasons: OfficialText) -> None:
-        """Art. 51-2(5): the informatization authority dismissed the appeal, as late or on its merits."""
-        appeal = self._pending_appeal()
-        self.record(
-            act,
-            AppealDismissed(
-                entry_id=str(self.id),
-                appeal_id=appeal.appeal_id,
-                producer=self.included.producer,
-                notification_id=appeal.notification_id,
-                ground="late" if late else "merits",
-                reasons=reasons,
-                term_ended_on=appeal.term.due_on,
-            ),
-        )
-
-    def reinstate(
-        self, act: Act, *, notification_id: str, annuls_from_start: bool, reasons: OfficialText
-    ) -> None:
-        """Art. 51-2(4), (5): put the entry back, from its own date or from the exclusion's start."""
-        appeal = self._pending_appeal()
-        if self.status == "included" or self.exclusion is None:
-            raise Conflict("entry_already_included", state=self.status, allowed="exclusion")
-        reinstated_on = self.exclusion.excluded_on if annuls_from_start else legal_date(act.at).isoformat()
-        self.record(
-            act,
-            Reinstated(
-                entry_id=str(self.id),
-                appeal_id=appeal.appeal_id,
-                producer=self.included.producer,
-                notification_id=notification_id,
-                annuls_from_start=annuls_from_start,
-                exclusion_event_id=appeal.exclusion_event_id,
-                reinstated_on=reinstated_on,
-                reasons=reasons,
-            ),
-        )
-
-    def _must_be_included(self, command: str) -> None:
-        if self.status != "included":
+        Returns the appeal's id. Raises `Conflict` where the law gives no appeal or one was filed.
+        """
+        exclusion = self.state.exclusion
+        if exclusion is None:
+            raise Conflict("entry_not_excluded", state="included", allowed="exclusion request")
+        if exclusion.appeal_term is None or exclusion.notification_id is None:
             raise Conflict(
-                "entry_not_included", state=self.status, command=command, allowed="appeal, reapplication"
+                "exclusion_not_appealable", state="excluded", ground=exclusion.ground, allowed="reapplication"
             )
+        if self.state.appeal_of(exclusion) is not None:
+            raise Conflict("already_appealed", state="excluded", allowed="reapplication")
+        appeal_id = new_event_id()
+        event = AppealFiled(
+            entry_id=str(self.id),
+            appeal_id=appeal_id,
+            producer=producer,
+            notification_id=exclusion.notification_id,
+            exclusion_event_id=exclusion.event_id,
+            language=language,
+            filed_on=legal_date(act.at).isoformat(),
+            in_time=not has_ended(exclusion.appeal_term, act.at),
+            term=exclusion.appeal_term,
+            commitments=commitments,
+            documents=documents,
+        )
+        self.record(act, event)
+        return appeal_id
 
-    def _pending_appeal(self) -> Appeal:
-        if self.appeal is None or self.appeal.decided:
-            raise Conflict("appeal_not_pending", state=self.status, allowed="appeal")
-        return self.appeal
+    def dismiss_appeal(
+        self, act: Act, appeal: Appeal, *, producer: ProducerRef, notification_id: str, reasons: OfficialText
+    ) -> None:
+        """Record that the appeal was dismissed, as late or on its merits, naming the day its term ended."""
+        event = AppealDismissed(
+            entry_id=str(self.id),
+            appeal_id=appeal.appeal_id,
+            producer=producer,
+            notification_id=notification_id,
+            ground="merits" if appeal.in_time else "late",
+            reasons=reasons,
+            term_ended_on=appeal.term.due_on,
+        )
+        self.record(act, event)
+
+    def reinstate(  # the facts a reinstatement states
+        self,
+        act: Act,
+        appeal: Appeal,
+        *,
+        producer: ProducerRef,
+        notification_id: str,
+        reasons: OfficialText,
+        annuls_from_start: bool,
+    ) -> None:
+        """Put the entry back on an upheld appeal (art. 51-2(4), (5), order 327 paras. 9, 31).
+
+        It counts from its own day, or from the day of the exclusion that it annuls from the start. The first
+        inclusion's date is kept.
+        """
+        at = self._counts_from(act.at)
+        exclusion = self._exclusion(appeal.exclusion_event_id)
+        event = Reinstated(
+            entry_id=str(self.id),
+            appeal_id=appeal.appeal_id,
+            producer=producer,
+            notification_id=notification_id,
+            annuls_from_start=annuls_from_start,
+            exclusion_event_id=exclusion.event_id,
+            reinstated_on=exclusion.excluded_on if annuls_from_start else legal_date(at).isoformat(),
+            reasons=reasons,
+        )
+        self.record(act, event, effective_at=at)
+
+    def correct_exclusion(
+        self,
+        act: Act,
+        exclusion: Exclusion,
+        *,
+        producer: ProducerRef,
+        notification_id: str,
+        reasons: OfficialText,
+    ) -> None:
+        """Leave an exclusion out from the start: a notification corrects the one it rested on."""
+        event = EntryCorrected(
+            entry_id=str(self.id),
+            producer=producer,
+            corrected_event_id=exclusion.event_id,
+            notification_id=notification_id,
+            reasons=reasons,
+        )
+        self.record(act, event, effective_at=self._counts_from(act.at))
+
+    def miss_term(self, act: Act, term: FixedTerm) -> bool:
+        """Record that the term of an exclusion at own request ended unmet; False when it no longer runs."""
+        if self.state.request_term != term or term in self.state.missed:
+            return False
+        if not has_ended(term, act.at):
+            return False
+        event = TermMissed(term=term, subject_id=str(self.id), missed_by="industry_authority")
+        self.record(act, event, basis=term.basis)
+        return True
+
+    def _exclusion(self, event_id: str) -> Exclusion:
+        return next(x for x in self.state.exclusions if x.event_id == event_id)
+
+    def _must_be_included(self) -> None:
+        if not self.is_included:
+            raise Conflict("entry_not_included", state=self.state.status, allowed="reapplication")
+
+    def _counts_from(self, at: datetime) -> datetime:
+        """No change of status counts from before the one it follows."""
+        return at if self._state is None else max(at, self._state.changed_at)
 
     def numbered(self, event: Event) -> None:
         """Learn the registration number."""
-        if isinstance(event, Included):
-            self.included = event
+        if isinstance(event, Included) and self._state is not None:
+            self._state = msgspec.structs.replace(self._state, included=event)
 
-    @singledispatchmethod
-    def when(self, event: Event, fact: Fact) -> None:
+    def when(self, event: Event, fact: Fact) -> None:  # the state is evolved by whole facts
         """Change state by one event."""
-        super().when(event, fact)
-
-    @when.register
-    def _(self, event: Included, fact: Fact) -> None:
-        self.included = event
-        self.included_event_id = fact.id
-        self.status = "included"
-        self.exclusion = self.appeal = None
-        self.exclusion_requested = False
-
-    @when.register
-    def _(self, _event: MonitoringRecorded, _fact: Fact) -> None:
-        """Conforming changes nothing."""
-
-    @when.register
-    def _(self, _event: ExclusionRequested, _fact: Fact) -> None:
-        self.exclusion_requested = True
-
-    @when.register
-    def _(self, event: Excluded, fact: Fact) -> None:
-        self.status = "excluded"
-        self.exclusion_requested = False
-        self.exclusion = Exclusion(
-            fact.id, event.excluded_on, event.ground, event.notification_id, event.appeal_term
-        )
-
-    @when.register
-    def _(self, event: AppealFiled, _fact: Fact) -> None:
-        self.appeal = Appeal(event.appeal_id, event.notification_id, event.exclusion_event_id, event.term)
-
-    @when.register
-    def _(self, _event: AppealDismissed, _fact: Fact) -> None:
-        self._decide_appeal()
-
-    @when.register
-    def _(self, _event: Reinstated, _fact: Fact) -> None:
-        self.status = "included"
-        self._decide_appeal()
-
-    def _decide_appeal(self) -> None:
-        if self.appeal is not None:
-            pending = self.appeal
-            self.appeal = Appeal(
-                pending.appeal_id,
-                pending.notification_id,
-                pending.exclusion_event_id,
-                pending.term,
-                decided=True,
-            )
+        self._state = evolved(self._state, fact)

@@ -1,4 +1,4 @@
-"""A notification as the industry authority holds it: `received`, then `returned` for rework or `settled`."""
+"""A notification as the industry authority handles it (order 327 paras. 8-9, 29, 31)."""
 
 from __future__ import annotations
 
@@ -6,130 +6,134 @@ from functools import singledispatchmethod
 from typing import Literal
 from uuid import UUID
 
-from services.kernel.calendar import EXCLUSION, REPEATED_REVIEW, REVIEW, REWORK, Term
+import msgspec
+
+from services.kernel.calendar import has_ended
 from services.kernel.contract import FixedTerm, OfficialText
 from services.kernel.errors import Conflict
 from services.kernel.journal.aggregate import Act, Aggregate
 from services.kernel.journal.events import Event, Fact
 from services.register.contract.events import (
     NotificationReceived,
-    NotificationResult,
     NotificationReturned,
     NotificationSettled,
     TermMissed,
 )
+from services.register.domain.procedure import Procedure
 
-Status = Literal["received", "returned", "settled"]
-Outcome = Literal[
+NotificationStatus = Literal["received", "returned", "settled"]
+SettledOutcome = Literal[
     "included",
     "inclusion_refused",
     "monitoring_recorded",
     "excluded",
+    "exclusion_corrected",
     "reinstated",
     "appeal_dismissed",
     "no_effect",
 ]
 
 
-def term_of(result: NotificationResult, revision: int) -> Term | None:
-    """Which term a notification sets running: para. 9 for inclusion and reinstatement, para. 31 for exclusion."""
-    if result in {"confirmed", "refused", "upheld"}:
-        return REVIEW if revision == 1 else REPEATED_REVIEW
-    return EXCLUSION if result == "exclude" else None
-
-
 class Notification(Aggregate):
-    """The legal act of the informatization authority, from its receipt to what came of it."""
+    """`received -> returned -> received -> settled`; only inclusion notifications are ever returned."""
 
     born_of = (NotificationReceived,)
 
-    def __init__(self, id: UUID) -> None:  # noqa: A002  # the library's protocol names it so
+    def __init__(self, id: UUID) -> None:  # noqa: A002  # the kernel's signature
         super().__init__(id)
-        self.status: Status = "received"
-        self.received: NotificationReceived
-        self.revision = 0
-        self.rework_term: FixedTerm | None = None
-        self.remarks: OfficialText | None = None
-        self.outcome: Outcome | None = None
-        self.reason: str | None = None
-        self.missed: set[tuple[str, str]] = set()
+        self.content: NotificationReceived
+        self.status: NotificationStatus = "received"
+        self.returned: NotificationReturned | None = None
+        self.settled: NotificationSettled | None = None
+        self.missed: tuple[FixedTerm, ...] = ()
 
-    def receive(self, act: Act, received: NotificationReceived) -> bool:
-        """Order 327 paras. 8, 29, 31: record the receipt in any state; the same revision twice has no effect."""
-        if received.revision <= self.revision:
+    def receive(self, act: Act, content: NotificationReceived, procedure: Procedure) -> bool:
+        """Record the receipt, whatever the state, and fix the term that starts with it.
+
+        False for a revision that was received before: the same notification twice has no effect.
+        """
+        if self.version and content.revision <= self.content.revision:
             return False
-        self.record(act, received)
+        term = None if self.settled else _term(act, content, procedure)
+        self.record(act, msgspec.structs.replace(content, term=term))
         return True
 
-    def return_for_rework(self, act: Act, remarks: OfficialText) -> None:
-        """Order 327 para. 9: return an inclusion notification with remarks, any number of times."""
-        self._must_be_open("return")
-        if self.received.kind != "confirmation" or self.received.application_id is None:
-            raise Conflict("notification_not_returnable", state=self.status, kind=self.received.kind)
-        self.record(
-            act,
-            NotificationReturned(
-                notification_id=str(self.id),
-                revision=self.revision,
-                case_id=self.received.case_id,
-                application_id=self.received.application_id,
-                producer_id=self.received.producer.producer_id,
-                remarks=remarks,
-                rework_term=REWORK.fixed(act.at),
-            ),
-        )
+    def return_for_rework(self, act: Act, remarks: OfficialText, rework_term: FixedTerm) -> None:
+        """Return an incomplete or unreliable inclusion notification with remarks (order 327 para. 9).
 
-    def settle(self, act: Act, outcome: Outcome, reason: str | None = None) -> None:
-        """Art. 51-2(4): record what came of the notification."""
-        self._must_be_open("acceptance")
-        self.record(act, NotificationSettled(notification_id=str(self.id), outcome=outcome, reason=reason))
+        Raises `Conflict`: for another kind, after its end, or after the term of the review.
+        """
+        if self.content.kind != "confirmation" or self.content.application_id is None:
+            raise Conflict("notification_not_returnable", kind=self.content.kind, allowed="acceptance")
+        self._must_be_received()
+        if self.content.term is not None and has_ended(self.content.term, act.at):
+            raise Conflict("return_term_ended", due_on=self.content.term.due_on, allowed="acceptance")
+        event = NotificationReturned(
+            notification_id=str(self.id),
+            revision=self.content.revision,
+            case_id=self.content.case_id,
+            application_id=self.content.application_id,
+            producer_id=self.content.producer.producer_id,
+            remarks=remarks,
+            rework_term=rework_term,
+        )
+        self.record(act, event)
+
+    def settle(self, act: Act, outcome: SettledOutcome, reason: str | None = None) -> None:
+        """Record what came of it; one that is with the informatization authority only when moot."""
+        if self.status == "settled" or outcome != "no_effect":
+            self._must_be_received()
+        event = NotificationSettled(notification_id=str(self.id), outcome=outcome, reason=reason)
+        self.record(act, event)
 
     def miss_term(self, act: Act, term: FixedTerm) -> bool:
-        """Record once that a term ended unmet; what is done late is still done."""
-        if (term.name, term.due_on) in self.missed:
+        """Record that the review or exclusion was not done in its term; False when it no longer runs."""
+        if self.status != "received" or self.content.term != term or term in self.missed:
             return False
-        missed_by = "informatization_authority" if term.name == REWORK.name else "industry_authority"
-        self.record(
-            act,
-            TermMissed(
-                term=term,
-                subject_id=str(self.id),
-                missed_by=missed_by,  # type: ignore[arg-type]  # one of the two literals above
-            ),
-            basis=term.basis,
-        )
+        if not has_ended(term, act.at):
+            return False
+        event = TermMissed(term=term, subject_id=str(self.id), missed_by="industry_authority")
+        self.record(act, event, basis=term.basis)
         return True
 
-    def _must_be_open(self, command: str) -> None:
-        if self.status != "received":
-            allowed = "resubmission" if self.status == "returned" else "none"
-            raise Conflict("notification_not_open", state=self.status, command=command, allowed=allowed)
+    def _must_be_received(self) -> None:
+        if self.status == "returned":
+            raise Conflict("notification_returned", state="returned", allowed="resubmission")
+        if self.status == "settled":
+            outcome = self.settled.outcome if self.settled else ""
+            raise Conflict("notification_settled", state="settled", outcome=outcome, allowed="none")
 
     @singledispatchmethod
     def when(self, event: Event, fact: Fact) -> None:
         """Change state by one event."""
-        super().when(event, fact)
+        raise TypeError(f"a notification knows no {type(event).__name__}")
 
     @when.register
-    def _(self, event: NotificationReceived, _fact: Fact) -> None:
-        self.received = event
-        self.revision = event.revision
-        if self.status != "settled":
-            self.status = "received"
-        self.rework_term = None
+    def _(self, event: NotificationReceived, fact: Fact) -> None:
+        self.content = event
+        self.status = "settled" if self.settled else "received"
 
     @when.register
-    def _(self, event: NotificationReturned, _fact: Fact) -> None:
+    def _(self, event: NotificationReturned, fact: Fact) -> None:
+        self.returned = event
         self.status = "returned"
-        self.rework_term = event.rework_term
-        self.remarks = event.remarks
 
     @when.register
-    def _(self, event: NotificationSettled, _fact: Fact) -> None:
+    def _(self, event: NotificationSettled, fact: Fact) -> None:
+        self.settled = event
         self.status = "settled"
-        self.outcome = event.outcome
-        self.reason = event.reason
 
     @when.register
-    def _(self, event: TermMissed, _fact: Fact) -> None:
-        self.missed.add((event.term.name, event.term.due_on))
+    def _(self, event: TermMissed, fact: Fact) -> None:
+        self.missed = (*self.missed, event.term)
+
+
+def _term(act: Act, content: NotificationReceived, procedure: Procedure) -> FixedTerm | None:
+    """The term that receipt starts: review for inclusions and reinstatements, exclusion for exclusions."""
+    if content.kind == "confirmation":
+        return procedure.review(act.at, repeated=content.revision > 1)
+    if content.result == "exclude":
+        return procedure.exclusion(act.at)
+    if content.result == "upheld":
+        return procedure.review(act.at)
+    return None

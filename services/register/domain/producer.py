@@ -1,11 +1,14 @@
-"""A producer: known from its first filing, until it is liquidated or reorganised into another entity."""
+"""A producer: a legal entity by its BIN, or an individual entrepreneur (order 327 para. 3(1))."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import date, datetime
 from functools import singledispatchmethod
 from typing import Literal
 from uuid import UUID
 
+from services.kernel.calendar import legal_date, start_of
 from services.kernel.contract import OfficialText, ProducerRef
 from services.kernel.errors import Conflict, Invalid
 from services.kernel.journal.aggregate import Act, Aggregate
@@ -17,89 +20,125 @@ from services.register.contract.events import (
     ProducerTransformed,
 )
 
-Status = Literal["active", "liquidated", "reorganised"]
-Reorganisation = Literal["merger", "accession", "division", "separation"]
+CeasedGround = Literal["liquidation", "reorganisation"]
+ReorganisationForm = Literal["merger", "accession", "division", "separation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ceased:
+    """How a legal entity ended as a producer: on what ground, on which legal day, by which document."""
+
+    ground: CeasedGround
+    on: str
+    reference: str
+    form: ReorganisationForm | None = None
 
 
 class Producer(Aggregate):
-    """A resident business entity that files applications."""
+    """One producer over its whole life, under whatever name or BIN."""
 
     born_of = (ProducerRegistered,)
 
-    def __init__(self, id: UUID) -> None:  # noqa: A002  # the library's protocol names it so
+    def __init__(self, id: UUID) -> None:  # noqa: A002  # the kernel's signature
         super().__init__(id)
-        self.status: Status = "active"
-        self.ref: ProducerRef
+        self.ref = ProducerRef(producer_id=str(id), kind="legal_entity")
+        self.ceased: Ceased | None = None
+        self.former_bins: tuple[str, ...] = ()
+        self.transformed_by: str | None = None
 
-    def register(self, act: Act, ref: ProducerRef) -> None:
-        """Order 327 para. 3(1): become known with the first filing."""
-        self.record(act, ProducerRegistered(producer=ref))
+    def register(self, act: Act, ref: ProducerRef) -> Fact:
+        """Become known with the first filing."""
+        return self.record(act, ProducerRegistered(producer=ref))
 
-    def liquidate(self, act: Act, *, liquidated_on: str, reference: str) -> bool:
-        """Art. 51-6: record the liquidation; a repeated report changes nothing."""
-        self._must_be_legal_entity()
-        if self.status != "active":
+    def liquidate(self, act: Act, *, on: date, reference: str) -> bool:
+        """End by liquidation (law 86-VII art. 51-6). False when the producer had ended before."""
+        if not self._ends(act, on):
             return False
-        self.record(
-            act, ProducerLiquidated(producer=self.ref, liquidated_on=liquidated_on, reference=reference)
-        )
+        event = ProducerLiquidated(producer=self.ref, liquidated_on=on.isoformat(), reference=reference)
+        self.record(act, event, effective_at=_counts_from(act, on))
         return True
 
-    def reorganise(self, act: Act, *, form: Reorganisation, reorganised_on: str, reference: str) -> bool:
-        """Art. 51-6: record a reorganisation other than transformation; a repeated report changes nothing."""
-        self._must_be_legal_entity()
-        if self.status != "active":
+    def reorganise(self, act: Act, *, form: ReorganisationForm, on: date, reference: str) -> bool:
+        """End by reorganisation other than transformation (art. 51-6). False when ended before."""
+        if not self._ends(act, on):
             return False
-        self.record(
-            act,
-            ProducerReorganised(
-                producer=self.ref, form=form, reorganised_on=reorganised_on, reference=reference
-            ),
+        event = ProducerReorganised(
+            producer=self.ref, form=form, reorganised_on=on.isoformat(), reference=reference
         )
+        self.record(act, event, effective_at=_counts_from(act, on))
         return True
 
     def transform(
-        self, act: Act, *, bin_: str, name: OfficialText, transformed_on: str, reference: str
+        self, act: Act, *, on: date, reference: str, new_bin: str | None, new_name: OfficialText | None
     ) -> bool:
-        """Art. 51-6 excepts transformation: name or BIN change, entries stay."""
+        """Change name or BIN and stay in the register (art. 51-6 excepts transformation).
+
+        False when nothing would change. Raises `Conflict` (`producer_ceased`) after the producer's end.
+        """
         self._must_be_legal_entity()
-        if self.status != "active":
-            raise Conflict("producer_ceased", state=self.status, allowed="none")
-        if (self.ref.bin, self.ref.name) == (bin_, name):
-            return False
-        ref = ProducerRef(producer_id=self.ref.producer_id, kind="legal_entity", bin=bin_, name=name)
-        self.record(
-            act,
-            ProducerTransformed(
-                producer=ref,
-                former_bin=self.ref.bin or "",
-                transformed_on=transformed_on,
-                reference=reference,
-            ),
+        _must_have_come(act, on)
+        if self.ceased is not None:
+            raise Conflict("producer_ceased", state=self.ceased.ground, on=self.ceased.on)
+        ref = ProducerRef(
+            producer_id=self.ref.producer_id,
+            kind=self.ref.kind,
+            bin=new_bin or self.ref.bin,
+            name=new_name or self.ref.name,
         )
+        if ref == self.ref:
+            return False
+        event = ProducerTransformed(
+            producer=ref, former_bin=self.ref.bin or "", transformed_on=on.isoformat(), reference=reference
+        )
+        self.record(act, event, effective_at=_counts_from(act, on))
         return True
+
+    def named(self, ref: ProducerRef, *, since: str) -> ProducerRef:
+        """How to name the producer that event `since` named as `ref`: anew when it was transformed later.
+
+        Event ids are UUIDv7, so the greater id is the later event.
+        """
+        return self.ref if self.transformed_by is not None and self.transformed_by > since else ref
+
+    def _ends(self, act: Act, on: date) -> bool:
+        self._must_be_legal_entity()
+        _must_have_come(act, on)
+        return self.ceased is None
 
     def _must_be_legal_entity(self) -> None:
         if self.ref.kind != "legal_entity":
-            raise Invalid("producer_not_legal_entity")
+            raise Invalid("legal_entity_required")
 
     @singledispatchmethod
     def when(self, event: Event, fact: Fact) -> None:
         """Change state by one event."""
-        super().when(event, fact)
+        raise TypeError(f"a producer knows no {type(event).__name__}")
 
     @when.register
-    def _(self, event: ProducerRegistered, _fact: Fact) -> None:
+    def _(self, event: ProducerRegistered, fact: Fact) -> None:
         self.ref = event.producer
 
     @when.register
-    def _(self, _event: ProducerLiquidated, _fact: Fact) -> None:
-        self.status = "liquidated"
+    def _(self, event: ProducerLiquidated, fact: Fact) -> None:
+        self.ceased = Ceased("liquidation", event.liquidated_on, event.reference)
 
     @when.register
-    def _(self, _event: ProducerReorganised, _fact: Fact) -> None:
-        self.status = "reorganised"
+    def _(self, event: ProducerReorganised, fact: Fact) -> None:
+        self.ceased = Ceased("reorganisation", event.reorganised_on, event.reference, event.form)
 
     @when.register
-    def _(self, event: ProducerTransformed, _fact: Fact) -> None:
+    def _(self, event: ProducerTransformed, fact: Fact) -> None:
+        if event.former_bin != event.producer.bin:
+            self.former_bins = (*self.former_bins, event.former_bin)
         self.ref = event.producer
+        self.transformed_by = fact.id
+
+
+def _must_have_come(act: Act, on: date) -> None:
+    if on > legal_date(act.at):
+        raise Invalid("day_in_future", pointer="/on", day=on.isoformat())
+
+
+def _counts_from(act: Act, on: date) -> datetime:
+    """From the start of the legal day `on`, or from the act itself when they are the same day."""
+    return act.at if on == legal_date(act.at) else start_of(on)

@@ -1,1 +1,1 @@
-"""The register's read models, one file each: table, fold, queries."""
+"""Read models of the register, one file each: table, fold, queries."""

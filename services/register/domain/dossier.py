@@ -1,0 +1,236 @@
+"""All the register holds about one product at a moment of decision, and what a notification does to it.
+
+A notification's effect is found from the state it meets, and found again by whoever acts on it: what was
+right on receipt may have fallen away by the time an officer accepts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal
+
+from services.kernel.contract import ProducerRef
+from services.kernel.journal.aggregate import Act, Aggregate
+from services.register.contract.events import ExclusionGround, NotificationReceived
+from services.register.domain.application import Application, ClosedGround
+from services.register.domain.entry import Confirmation, Entry
+from services.register.domain.entry_state import Appeal, Exclusion
+from services.register.domain.notification import Notification, SettledOutcome
+from services.register.domain.procedure import Procedure, Step
+from services.register.domain.producer import Producer
+from services.register.domain.texts import EXCLUSION_REASONS
+
+CarryOut = Callable[[Act, Procedure], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a notification does in the present state.
+
+    `step` is the step it belongs to; None where nothing is to be decided (monitoring, a dismissal, no
+    effect). `reason` says why there is no effect.
+    """
+
+    outcome: SettledOutcome
+    carry_out: CarryOut
+    step: Step | None = None
+    reason: str | None = None
+
+
+def _nothing(_act: Act, _procedure: Procedure) -> None:
+    """No effect is carried out by doing nothing."""
+
+
+def _without_effect(reason: str) -> Effect:
+    return Effect("no_effect", _nothing, reason=reason)
+
+
+_PENDING: Final[Literal["filed"]] = "filed"
+
+
+@dataclass
+class Dossier:
+    """One product: its producer, its entry, the applications in question, the open notifications."""
+
+    producer: Producer
+    entry: Entry
+    applications: dict[str, Application] = field(default_factory=dict)
+    notifications: list[Notification] = field(default_factory=list)
+
+    def aggregates(self) -> list[Aggregate]:
+        """All that decisions here can touch, in the order in which their facts are recorded."""
+        return [*self.notifications, *self.applications.values(), self.entry]
+
+    def named(self) -> ProducerRef:
+        """The producer as facts about the entry name it now."""
+        state = self.entry.state
+        return self.producer.named(state.producer, since=state.included_by)
+
+    def effect_of(self, notification: Notification) -> Effect:
+        """What this notification does now (art. 51-2(4): inclusion and exclusion rest on notifications).
+
+        Raises `NotFound` when monitoring or an appeal concerns a product that was never included.
+        """
+        content = notification.content
+        if self.producer.ceased is not None:
+            return _without_effect("producer_ceased")
+        if content.kind == "confirmation":
+            return self._on_confirmation(content)
+        return self._on_monitoring(content) if content.kind == "monitoring" else self._on_appeal(content)
+
+    def settle(self, act: Act, notification: Notification, procedure: Procedure) -> Effect:
+        """Do what the notification does now, record what came of it, and settle what fell away by it."""
+        effect = self.effect_of(notification)
+        effect.carry_out(act, procedure)
+        notification.settle(act, effect.outcome, effect.reason)
+        self.clear(act)
+        return effect
+
+    def exclude(self, act: Act, ground: ExclusionGround, *, counts_from: datetime | None = None) -> None:
+        """Exclude without a notification: own request, liquidation, reorganisation (art. 51-6)."""
+        reasons = EXCLUSION_REASONS[ground]
+        self.entry.exclude(act, ground, reasons, producer=self.named(), counts_from=counts_from)
+
+    def clear(self, act: Act) -> None:
+        """Close applications and settle open notifications that the present state leaves without effect."""
+        ground = self._closing_ground()
+        for application in self.applications.values():
+            if application.status == _PENDING and ground is not None:
+                application.close(act, ground)
+        for notification in self.notifications:
+            if notification.status == "settled":
+                continue
+            effect = self.effect_of(notification)
+            if effect.outcome == "no_effect":
+                notification.settle(act, "no_effect", effect.reason)
+
+    def _closing_ground(self) -> ClosedGround | None:
+        """Why a pending application cannot lead anywhere any more, if so."""
+        if self.producer.ceased is not None:
+            return self.producer.ceased.ground
+        if not self.entry.is_included:
+            return None
+        by_appeal = any(appeal.outcome == "upheld" for appeal in self.entry.state.appeals)
+        return "appeal_upheld" if by_appeal else "exclusion_corrected"
+
+    # --- inclusion (order 327 paras. 8-9) ----------------------------------------------------------------
+
+    def _on_confirmation(self, content: NotificationReceived) -> Effect:
+        application = self.applications[content.application_id or ""]
+        if application.status != _PENDING:
+            return _without_effect(f"application_{application.status}")
+        if content.result != "confirmed":
+
+            def refuse(act: Act, _procedure: Procedure) -> None:
+                application.refuse(act, content.notification_id, content.reasons)
+
+            return Effect("inclusion_refused", refuse, "review")
+        if self.entry.is_included:
+            return _without_effect("already_included")
+
+        def include(act: Act, _procedure: Procedure) -> None:
+            self._include(act, content, application)
+
+        return Effect("included", include, "review")
+
+    def _include(self, act: Act, content: NotificationReceived, application: Application) -> None:
+        producer = self.producer.named(application.filed.producer, since=application.filed_by)
+        found = Confirmation(
+            notification_id=content.notification_id,
+            trusted_register_reference=content.trusted_register_reference,
+            localisation_share=content.localisation_share,
+        )
+        self.entry.include(act, application, producer, found)
+        application.satisfy(act, content.notification_id)
+
+    # --- monitoring (order 327 paras. 29, 31) ------------------------------------------------------------
+
+    def _on_monitoring(self, content: NotificationReceived) -> Effect:
+        exclusion = self.entry.state.exclusion
+        if content.result == "exclude":
+
+            def exclude(act: Act, procedure: Procedure) -> None:
+                self._exclude(act, content, procedure)
+
+            return (
+                Effect("excluded", exclude, "exclusion")
+                if exclusion is None
+                else _without_effect("already_excluded")
+            )
+        if exclusion is None:
+
+            def record(act: Act, _procedure: Procedure) -> None:
+                self._record_monitoring(act, content)
+
+            return Effect("monitoring_recorded", record)
+        if content.corrects is None or exclusion.notification_id != content.corrects:
+            return _without_effect("already_excluded")
+
+        def correct(act: Act, _procedure: Procedure) -> None:
+            self._correct(act, content, exclusion)
+
+        return Effect("exclusion_corrected", correct, "reinstatement")
+
+    def _exclude(self, act: Act, content: NotificationReceived, procedure: Procedure) -> None:
+        self.entry.exclude(
+            act,
+            "software_monitoring",
+            content.reasons,
+            producer=self.named(),
+            notification_id=content.notification_id,
+            appeal_term=procedure.appeal(act.at),
+        )
+
+    def _record_monitoring(self, act: Act, content: NotificationReceived) -> None:
+        self.entry.record_monitoring(act, content.notification_id, content.quarter)
+        for other in self.notifications:
+            if str(other.id) == content.corrects and other.status != "settled":
+                other.settle(act, "no_effect", "corrected")
+
+    def _correct(self, act: Act, content: NotificationReceived, exclusion: Exclusion) -> None:
+        self.entry.correct_exclusion(
+            act,
+            exclusion,
+            producer=self.named(),
+            notification_id=content.notification_id,
+            reasons=content.reasons,
+        )
+
+    # --- appeals (law 86-VII art. 51-2(5), order 327 para. 31) -------------------------------------------
+
+    def _on_appeal(self, content: NotificationReceived) -> Effect:
+        appeal = self.entry.state.pending_appeal(content.appeal_id)
+        if appeal is None:
+            return _without_effect("appeal_not_pending")
+        if content.result == "upheld":
+
+            def reinstate(act: Act, _procedure: Procedure) -> None:
+                self._reinstate(act, content, appeal)
+
+            return Effect("reinstated", reinstate, "reinstatement")
+
+        def dismiss(act: Act, _procedure: Procedure) -> None:
+            self._dismiss(act, content, appeal)
+
+        return Effect("appeal_dismissed", dismiss)
+
+    def _reinstate(self, act: Act, content: NotificationReceived, appeal: Appeal) -> None:
+        self.entry.reinstate(
+            act,
+            appeal,
+            producer=self.named(),
+            notification_id=content.notification_id,
+            reasons=content.reasons,
+            annuls_from_start=content.annuls_from_start,
+        )
+
+    def _dismiss(self, act: Act, content: NotificationReceived, appeal: Appeal) -> None:
+        self.entry.dismiss_appeal(
+            act,
+            appeal,
+            producer=self.named(),
+            notification_id=content.notification_id,
+            reasons=content.reasons,
+        )

@@ -1,0 +1,227 @@
+"""What an entry is at any moment, as a value evolved by its facts.
+
+The aggregate, the read model and the answers about the past all evolve this one value, so they cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import singledispatch
+from typing import Literal
+
+import msgspec
+
+from services.kernel.calendar import legal_date
+from services.kernel.contract import FixedTerm, OfficialText, ProducerRef
+from services.kernel.journal.events import Event, Fact
+from services.register.contract.events import (
+    AppealDismissed,
+    AppealFiled,
+    EntryCorrected,
+    Excluded,
+    ExclusionGround,
+    ExclusionRequested,
+    Included,
+    MonitoringRecorded,
+    Reinstated,
+    TermMissed,
+)
+
+EntryStatus = Literal["included", "excluded"]
+
+
+class Exclusion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One exclusion of the entry; `undone` once an appeal or a correction put the entry back."""
+
+    event_id: str
+    ground: ExclusionGround
+    excluded_on: str
+    reasons: OfficialText
+    notification_id: str | None = None
+    appeal_term: FixedTerm | None = None
+    undone: bool = False
+
+
+class Appeal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One appeal of the notification behind an exclusion."""
+
+    appeal_id: str
+    exclusion_event_id: str
+    filed_on: str
+    in_time: bool
+    term: FixedTerm
+    outcome: Literal["pending", "upheld", "dismissed"] = "pending"
+    reasons: OfficialText | None = None
+
+
+class EntryState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An entry as its facts so far make it. `changed_at` is the latest instant a status counts from (UTC)."""
+
+    status: EntryStatus
+    included: Included
+    included_by: str
+    first_included_on: str
+    changed_at: datetime
+    exclusions: tuple[Exclusion, ...] = ()
+    appeals: tuple[Appeal, ...] = ()
+    requested_on: str | None = None
+    request_term: FixedTerm | None = None
+    monitored_on: str | None = None
+    monitored_quarter: str | None = None
+    reinstated_on: str | None = None
+    missed: tuple[FixedTerm, ...] = ()
+
+    @property
+    def exclusion(self) -> Exclusion | None:
+        """The exclusion that keeps the entry out now, if it is out."""
+        return self.exclusions[-1] if self.status == "excluded" else None
+
+    @property
+    def producer(self) -> ProducerRef:
+        """The producer as its last inclusion named it."""
+        return self.included.producer
+
+    def appeal_of(self, exclusion: Exclusion) -> Appeal | None:
+        """The one appeal of an exclusion, if it was filed."""
+        return next((a for a in self.appeals if a.exclusion_event_id == exclusion.event_id), None)
+
+    def pending_appeal(self, appeal_id: str | None) -> Appeal | None:
+        """The appeal of that id while it is undecided."""
+        return next((a for a in self.appeals if a.appeal_id == appeal_id and a.outcome == "pending"), None)
+
+
+def evolved(state: EntryState | None, fact: Fact) -> EntryState | None:
+    """The entry after one more fact; None until its first inclusion."""
+    if isinstance(fact.data, Included):
+        return _included(state, fact.data, fact)
+    return None if state is None else _evolve(fact.data, state, fact)
+
+
+def folded(facts: Iterable[Fact]) -> EntryState | None:
+    """The entry that these facts, in the order in which they count, make."""
+    state: EntryState | None = None
+    for fact in facts:
+        state = evolved(state, fact)
+    return state
+
+
+def _included(state: EntryState | None, event: Included, fact: Fact) -> EntryState:
+    if state is None:
+        return EntryState(
+            status="included",
+            included=event,
+            included_by=fact.id,
+            first_included_on=event.included_on,
+            changed_at=fact.effective_at,
+        )
+    return msgspec.structs.replace(
+        state,
+        status="included",
+        included=event,
+        included_by=fact.id,
+        changed_at=max(state.changed_at, fact.effective_at),
+        requested_on=None,
+        request_term=None,
+        reinstated_on=None,
+    )
+
+
+@singledispatch
+def _evolve(event: Event, _state: EntryState, _fact: Fact) -> EntryState:
+    raise TypeError(f"an entry knows no {type(event).__name__}")
+
+
+@_evolve.register
+def _(event: Excluded, state: EntryState, fact: Fact) -> EntryState:
+    exclusion = Exclusion(
+        event_id=fact.id,
+        ground=event.ground,
+        excluded_on=event.excluded_on,
+        reasons=event.reasons,
+        notification_id=event.notification_id,
+        appeal_term=event.appeal_term,
+    )
+    return msgspec.structs.replace(
+        state,
+        status="excluded",
+        exclusions=(*state.exclusions, exclusion),
+        changed_at=max(state.changed_at, fact.effective_at),
+        requested_on=None,
+        request_term=None,
+    )
+
+
+@_evolve.register
+def _(event: Reinstated, state: EntryState, fact: Fact) -> EntryState:
+    decided = tuple(
+        msgspec.structs.replace(a, outcome="upheld", reasons=event.reasons)
+        if a.appeal_id == event.appeal_id
+        else a
+        for a in state.appeals
+    )
+    state = msgspec.structs.replace(state, appeals=decided)
+    return _without(state, event.exclusion_event_id, fact, reinstated_on=event.reinstated_on)
+
+
+@_evolve.register
+def _(event: EntryCorrected, state: EntryState, fact: Fact) -> EntryState:
+    return _without(state, event.corrected_event_id, fact, reinstated_on=state.reinstated_on)
+
+
+def _without(state: EntryState, exclusion_id: str, fact: Fact, *, reinstated_on: str | None) -> EntryState:
+    """The entry once an exclusion is undone; back in the register unless another one keeps it out."""
+    undone = tuple(
+        msgspec.structs.replace(x, undone=True) if x.event_id == exclusion_id else x for x in state.exclusions
+    )
+    current = state.exclusion
+    returns = current is not None and current.event_id == exclusion_id
+    return msgspec.structs.replace(
+        state,
+        status="included" if returns else state.status,
+        exclusions=undone,
+        reinstated_on=reinstated_on if returns else state.reinstated_on,
+        changed_at=max(state.changed_at, fact.effective_at) if returns else state.changed_at,
+    )
+
+
+@_evolve.register
+def _(event: AppealFiled, state: EntryState, _fact: Fact) -> EntryState:
+    appeal = Appeal(
+        appeal_id=event.appeal_id,
+        exclusion_event_id=event.exclusion_event_id,
+        filed_on=event.filed_on,
+        in_time=event.in_time,
+        term=event.term,
+    )
+    return msgspec.structs.replace(state, appeals=(*state.appeals, appeal))
+
+
+@_evolve.register
+def _(event: AppealDismissed, state: EntryState, _fact: Fact) -> EntryState:
+    decided = tuple(
+        msgspec.structs.replace(a, outcome="dismissed", reasons=event.reasons)
+        if a.appeal_id == event.appeal_id
+        else a
+        for a in state.appeals
+    )
+    return msgspec.structs.replace(state, appeals=decided)
+
+
+@_evolve.register
+def _(event: ExclusionRequested, state: EntryState, fact: Fact) -> EntryState:
+    return msgspec.structs.replace(state, requested_on=_day(fact), request_term=event.term)
+
+
+@_evolve.register
+def _(event: MonitoringRecorded, state: EntryState, fact: Fact) -> EntryState:
+    return msgspec.structs.replace(state, monitored_on=_day(fact), monitored_quarter=event.quarter)
+
+
+@_evolve.register
+def _(event: TermMissed, state: EntryState, _fact: Fact) -> EntryState:
+    return msgspec.structs.replace(state, missed=(*state.missed, event.term))
+
+
+def _day(fact: Fact) -> str:
+    return legal_date(fact.effective_at).isoformat()

@@ -1,0 +1,50 @@
+"""How the industry authority works: which steps need no officer, and the terms it fixes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from services.kernel.calendar import APPEAL, EXCLUSION, REPEATED_REVIEW, REVIEW, REWORK, Term
+from services.kernel.contract import FixedTerm
+
+Step = Literal["review", "exclusion", "reinstatement", "own_request"]
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """The settings that decisions depend on; a change affects later steps only.
+
+    `automatic` names the steps that wait for no officer (law 418-V art. 19 knows both).
+    `moves_to_working_day` is the civil-law practice that a calendar term ending on a day off ends on the next
+    working day.
+    `own_request_days` are working days; the texts fix no term for exclusion at own request.
+    `signature_required` holds in production (order 327 para. 10).
+    """
+
+    automatic: frozenset[Step] = frozenset()
+    moves_to_working_day: bool = True
+    own_request_days: int = 3
+    signature_required: bool = False
+
+    def review(self, received: datetime, *, repeated: bool = False) -> FixedTerm:
+        """Review of an inclusion notification: 10 working days, repeated 5 (order 327 para. 9)."""
+        return (REPEATED_REVIEW if repeated else REVIEW).fixed(received)
+
+    def rework(self, returned: datetime) -> FixedTerm:
+        """Rework by the informatization authority: 5 working days (order 327 para. 9)."""
+        return REWORK.fixed(returned)
+
+    def exclusion(self, received: datetime) -> FixedTerm:
+        """Exclusion on a notification: 3 working days (order 327 para. 31)."""
+        return EXCLUSION.fixed(received)
+
+    def appeal(self, excluded: datetime) -> FixedTerm:
+        """Appeal of the notification: 30 calendar days (law 86-VII art. 51-2(5), order 327 para. 31)."""
+        return APPEAL.fixed(excluded, to_working_day=self.moves_to_working_day)
+
+    def own_request(self, asked: datetime) -> FixedTerm:
+        """Exclusion at own request: a setting, labelled as not statutory."""
+        term = Term("own_request", self.own_request_days, "working_days", "setting", statutory=False)
+        return term.fixed(asked)

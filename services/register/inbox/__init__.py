@@ -1,0 +1,1 @@
+"""Facts of neighbours turned into use cases, one file a followed service."""
