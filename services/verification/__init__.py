@@ -1,0 +1,1 @@
+"""The informatization authority: confirms producers per product, monitors them, decides appeals."""

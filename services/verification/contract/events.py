@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, Literal
 
-from services.kernel.contract import FixedTerm, Language, OfficialText, Percentage, ProducerRef, Value
+from services.kernel.contract import (
+    DocumentRef,
+    FixedTerm,
+    Language,
+    OfficialText,
+    Percentage,
+    ProducerRef,
+    Value,
+)
 from services.kernel.journal.events import Event, EventRegistry
 
 VERIFICATION_EVENTS: Final = EventRegistry(source="urn:kz:verification", prefix="kz.verification")
@@ -12,6 +20,16 @@ _published = VERIFICATION_EVENTS.published
 
 CaseKind = Literal["confirmation", "monitoring", "appeal"]
 NotificationResult = Literal["confirmed", "refused", "conforms", "exclude", "upheld", "dismissed"]
+AppealDecision = Literal["upheld", "partly_upheld", "dismissed"]
+ClosingGround = Literal[
+    "withdrawn",
+    "liquidation",
+    "reorganisation",
+    "appeal_upheld",
+    "excluded",
+    "reinstated",
+    "exclusion_corrected",
+]
 
 
 class CriterionOutcome(Value, frozen=True, kw_only=True):
@@ -38,7 +56,12 @@ class RecordedJudgement(Value, frozen=True, kw_only=True):
 
 @_published("case.opened.v1")
 class CaseOpened(Event, frozen=True, kw_only=True):
-    """The authority opened a case on one product. `legal_date` chooses the rule set (ISO date, Asia/Almaty)."""
+    """The authority opened a case on one product. `legal_date` chooses the rule set (ISO date, Asia/Almaty).
+
+    `documents`, `reporting_year` and `filed_on` are those of the application behind it, so that the journal
+    alone says what the case was judged on; an appeal's documents are its own. A monitoring case belongs to a
+    round's `quarter`, or to the delisted `listing_id` that called for it.
+    """
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-2(2), (3), (5)"
 
@@ -55,19 +78,28 @@ class CaseOpened(Event, frozen=True, kw_only=True):
     appeal_id: str | None = None
     quarter: str | None = None
     appealed_case_id: str | None = None
+    listing_id: str | None = None
+    reporting_year: int | None = None
+    filed_on: str | None = None
+    documents: tuple[DocumentRef, ...] = ()
 
 
 @_published("case.concluded.v1")
 class CaseConcluded(Event, frozen=True, kw_only=True):
-    """The authority concluded a confirmation or monitoring case, by the rule set in force on its legal date."""
+    """The authority concluded a confirmation or monitoring case, by the rule set in force on its legal date.
+
+    Without a judgement no rule set was in force on that date, and an officer decided for the reasons given.
+    `corrects` is the id of a notification that this conclusion corrects.
+    """
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-2(2), (3); order of 28.11.2025"
 
     case_id: str
     result: NotificationResult
-    judgement: RecordedJudgement
     reasons: OfficialText
+    judgement: RecordedJudgement | None = None
     departs_from_judgement: bool = False
+    corrects: str | None = None
 
 
 @_published("case.closed.v1")
@@ -77,7 +109,7 @@ class CaseClosed(Event, frozen=True, kw_only=True):
     legal_basis: ClassVar[str] = "law-86-VII arts. 51-2, 51-6"
 
     case_id: str
-    ground: Literal["withdrawn", "liquidation", "reorganisation", "appeal_upheld", "excluded", "reinstated"]
+    ground: ClosingGround
 
 
 @_published("case.notification-issued.v1")
@@ -142,16 +174,20 @@ class NotificationResubmitted(Event, frozen=True, kw_only=True):
 
 @_published("case.appeal-decided.v1")
 class AppealDecided(Event, frozen=True, kw_only=True):
-    """An officer who did not conclude the appealed case decided the appeal; lateness needs no officer."""
+    """An officer who did not conclude the appealed case decided the appeal; lateness needs no officer.
+
+    `term_ended_on` stands only where the appeal was late: the last day it could be filed.
+    """
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-2(5); order-327 para. 31"
 
     case_id: str
     appeal_id: str
-    decision: Literal["upheld", "partly_upheld", "dismissed"]
+    decision: AppealDecision
     reasons: OfficialText
     annuls_from_start: bool = False
     late: bool = False
+    term_ended_on: str | None = None
 
 
 @_published("round.opened.v1")

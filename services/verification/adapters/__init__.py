@@ -1,0 +1,1 @@
+"""The outside of the informatization authority: where documents are kept."""

@@ -1,0 +1,1 @@
+"""What the informatization authority does on the facts of others, one file a followed service."""

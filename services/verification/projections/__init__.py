@@ -1,0 +1,1 @@
+"""The informatization authority's read models, one file each: table, fold, queries."""

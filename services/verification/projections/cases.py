@@ -1,0 +1,243 @@
+"""Cases as officers and producers find them: what waits, by when, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from services.kernel.contract import FixedTerm
+from services.kernel.journal.projection import Row, RowFold
+from services.kernel.journal.units import Recorded
+from services.verification.contract.events import (
+    AppealDecided,
+    CaseClosed,
+    CaseConcluded,
+    CaseOpened,
+    NotificationIssued,
+    NotificationResubmitted,
+    ReworkBegun,
+    TermMissed,
+)
+from services.verification.domain.monitoring_round import Tally
+from services.verification.schema import METADATA
+
+CASES: Final = sa.Table(
+    "cases",
+    METADATA,
+    sa.Column("case_id", sa.Uuid, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("origin", sa.Text, nullable=False, unique=True),
+    sa.Column("producer_id", sa.Text, nullable=False),
+    sa.Column("bin", sa.Text, nullable=True),
+    sa.Column("product_id", sa.Text, nullable=False),
+    sa.Column("product_name_kk", sa.Text, nullable=False),
+    sa.Column("product_name_ru", sa.Text, nullable=False),
+    sa.Column("legal_date", sa.Text, nullable=False),
+    sa.Column("application_id", sa.Text, nullable=True),
+    sa.Column("entry_id", sa.Text, nullable=True, index=True),
+    sa.Column("quarter", sa.Text, nullable=True),
+    sa.Column("result", sa.Text, nullable=True),
+    sa.Column("notification_id", sa.Text, nullable=True, index=True),
+    sa.Column("due_on", sa.Text, nullable=True),
+    sa.Column("term_missed", sa.Boolean, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Index("cases_status", "status", "case_id"),
+    sa.Index("cases_producer", "producer_id", "status"),
+    sa.Index("cases_due", "due_on"),
+    sa.Index("cases_quarter", "quarter", "status"),
+)
+"""`origin` is the one fact that opened the case, so that nothing opens two. `due_on` is the running term's
+last day; none when no term runs."""
+
+UNDER_WAY: Final = ("open", "rework")
+_KINDS: Final = (
+    CaseOpened,
+    CaseConcluded,
+    CaseClosed,
+    AppealDecided,
+    NotificationIssued,
+    NotificationResubmitted,
+    ReworkBegun,
+    TermMissed,
+)
+
+
+class Cases(RowFold):
+    """One row a case."""
+
+    def __init__(self) -> None:
+        super().__init__(CASES)
+
+    def keys_of(self, recorded: Recorded) -> Iterable[Hashable]:
+        """The case itself."""
+        return (recorded.fact.originator_id,) if isinstance(recorded.fact.data, _KINDS) else ()
+
+    def begins(self, recorded: Recorded) -> bool:
+        """Opening begins a row."""
+        return isinstance(recorded.fact.data, CaseOpened)
+
+    def evolve(self, key: Hashable, row: Row | None, recorded: Recorded) -> Row:
+        """The row after the fact."""
+        data = recorded.fact.data
+        if isinstance(data, CaseOpened):
+            return {"case_id": key, **_opened(data), "version": recorded.fact.originator_version}
+        if row is None:
+            raise ValueError(f"{key} was never opened")
+        return {**row, **_changed(data), "version": recorded.fact.originator_version}
+
+
+def _opened(data: CaseOpened) -> Row:
+    return {
+        "kind": data.kind,
+        "status": "open",
+        "origin": origin_of(data),
+        "producer_id": data.producer.producer_id,
+        "bin": data.producer.bin,
+        "product_id": data.product_id,
+        "product_name_kk": data.product_name.kk,
+        "product_name_ru": data.product_name.ru,
+        "legal_date": data.legal_date,
+        "application_id": data.application_id,
+        "entry_id": data.entry_id,
+        "quarter": data.quarter,
+        "result": None,
+        "notification_id": None,
+        **_running(data.term),
+    }
+
+
+def _changed(data: object) -> Row:
+    match data:
+        case CaseConcluded():
+            return {"status": "concluded", "result": data.result, **_running(None)}
+        case AppealDecided():
+            result = "dismissed" if data.decision == "dismissed" else "upheld"
+            return {"status": "concluded", "result": result, **_running(None)}
+        case NotificationIssued():
+            return {"notification_id": data.notification_id}
+        case ReworkBegun():
+            return {"status": "rework", **_running(data.term)}
+        case CaseClosed():
+            return {"status": "closed", **_running(None)}
+        case TermMissed():
+            return {"term_missed": True}
+    return {}
+
+
+def _running(term: FixedTerm | None) -> Row:
+    return {"due_on": term.due_on if term else None, "term_missed": False}
+
+
+def origin_of(opening: CaseOpened) -> str:
+    """What called for a case: the application, the appeal, the entry's round, or the delisting that hit it."""
+    if opening.kind == "confirmation":
+        return f"application:{opening.application_id}"
+    if opening.kind == "appeal":
+        return f"appeal:{opening.appeal_id}"
+    if opening.quarter is not None:
+        return f"round:{opening.quarter}:{opening.entry_id}"
+    return f"delisting:{opening.listing_id}:{opening.entry_id}"
+
+
+# --- queries -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """Which cases are wanted; None leaves a filter out. `due_before` is exclusive (ISO date)."""
+
+    state: str | None = None
+    kind: str | None = None
+    producer_id: str | None = None
+    due_before: str | None = None
+    quarter: str | None = None
+
+
+def list_cases(
+    connection: sa.Connection, wanted: CaseFilter, *, after: UUID | None, limit: int
+) -> Sequence[Mapping[str, object]]:
+    """At most `limit` cases in the order of their opening, behind the case `after`."""
+    columns = CASES.c
+    query = sa.select(CASES).order_by(columns.case_id).limit(limit)
+    if wanted.state is not None:
+        query = query.where(columns.status == wanted.state)
+    if wanted.kind is not None:
+        query = query.where(columns.kind == wanted.kind)
+    if wanted.producer_id is not None:
+        query = query.where(columns.producer_id == wanted.producer_id)
+    if wanted.due_before is not None:
+        query = query.where(columns.due_on < wanted.due_before)
+    if wanted.quarter is not None:
+        query = query.where(columns.quarter == wanted.quarter)
+    if after is not None:
+        query = query.where(columns.case_id > after)
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def find_origin(connection: sa.Connection, origin: str) -> UUID | None:
+    """The case that a fact opened, if it did."""
+    found: UUID | None = connection.execute(
+        sa.select(CASES.c.case_id).where(CASES.c.origin == origin)
+    ).scalar_one_or_none()
+    return found
+
+
+def find_notification(connection: sa.Connection, notification_id: str) -> UUID | None:
+    """The case behind a notification."""
+    found: UUID | None = connection.execute(
+        sa.select(CASES.c.case_id).where(CASES.c.notification_id == notification_id)
+    ).scalar_one_or_none()
+    return found
+
+
+def under_way_of_producer(connection: sa.Connection, producer_id: str) -> list[UUID]:
+    """Every case of a producer that is neither concluded nor closed."""
+    return _under_way(connection, CASES.c.producer_id == producer_id)
+
+
+def under_way_of_application(connection: sa.Connection, application_id: str) -> list[UUID]:
+    """The confirmation case of an application while it is neither concluded nor closed."""
+    return _under_way(connection, CASES.c.origin == f"application:{application_id}")
+
+
+def under_way_of_entry(connection: sa.Connection, entry_id: str, kind: str) -> list[UUID]:
+    """The cases of one kind on an entry that are neither concluded nor closed."""
+    return _under_way(connection, sa.and_(CASES.c.entry_id == entry_id, CASES.c.kind == kind))
+
+
+def _under_way(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[UUID]:
+    found = connection.execute(
+        sa.select(CASES.c.case_id).where(condition, CASES.c.status.in_(UNDER_WAY)).order_by(CASES.c.case_id)
+    )
+    return list(found.scalars())
+
+
+def overdue(connection: sa.Connection, today: str, limit: int) -> list[UUID]:
+    """Cases whose running term ended before `today` (ISO date, Asia/Almaty), not recorded as missed yet."""
+    found = connection.execute(
+        sa.select(CASES.c.case_id)
+        .where(CASES.c.due_on < today, CASES.c.term_missed.is_(False))
+        .order_by(CASES.c.due_on, CASES.c.case_id)
+        .limit(limit)
+    )
+    return list(found.scalars())
+
+
+def tally_of(connection: sa.Connection, quarter: str) -> Tally:
+    """What the cases of a round have come to so far."""
+    counts: dict[str, int] = {}
+    rows = connection.execute(
+        sa.select(CASES.c.status, CASES.c.result, sa.func.count())
+        .where(CASES.c.quarter == quarter)
+        .group_by(CASES.c.status, CASES.c.result)
+    )
+    for status, result, count in rows:
+        name = {"conforms": "conforming", "exclude": "excluded"}.get(result, "under_way")
+        name = status if status == "closed" else name
+        counts[name] = counts.get(name, 0) + count
+    return Tally(**counts)

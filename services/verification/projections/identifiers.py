@@ -1,0 +1,42 @@
+"""Which producer of the register a BIN or IIN names, as followed from its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.kernel.journal.units import Recorded, Write
+from services.verification.schema import IDENTIFIERS
+
+
+def keep_identifier(identifier: str, producer_id: str) -> Write:
+    """A unit's write that remembers whose BIN or IIN this is."""
+
+    def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        insert = dialect.insert(IDENTIFIERS).values(identifier=identifier, producer_id=producer_id)
+        connection.execute(
+            insert.on_conflict_do_update(
+                index_elements=[IDENTIFIERS.c.identifier], set_={"producer_id": producer_id}
+            )
+        )
+
+    return write
+
+
+def producer_of(connection: sa.Connection, identifier: str) -> str | None:
+    """The producer a BIN or IIN names, once it filed an application."""
+    found: str | None = connection.execute(
+        sa.select(IDENTIFIERS.c.producer_id).where(IDENTIFIERS.c.identifier == identifier)
+    ).scalar_one_or_none()
+    return found
+
+
+def identifiers_of(connection: sa.Connection, producer_id: str) -> frozenset[str]:
+    """Every BIN or IIN of a producer: the present one and, after a transformation, former ones."""
+    found = connection.execute(
+        sa.select(IDENTIFIERS.c.identifier).where(IDENTIFIERS.c.producer_id == producer_id)
+    )
+    return frozenset(found.scalars())

@@ -1,0 +1,215 @@
+"""Which entries were included in the register, from which day to which, as followed from its journal.
+
+One row a period of inclusion. It is folded from another authority's facts and so is kept by the inbox, in the
+transaction that advances the follower; this service's own journal cannot rebuild it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+
+from services.kernel.contract import DocumentRef, Language, OfficialText, ProducerRef, Value
+from services.kernel.journal.units import Recorded, Write
+from services.kernel.names import normalised_name
+from services.verification.projections.cases import CASES
+from services.verification.schema import IDENTIFIERS, METADATA
+
+INCLUDED_ENTRIES: Final = sa.Table(
+    "included_entries",
+    METADATA,
+    sa.Column("begun_by", sa.Text, primary_key=True),
+    sa.Column("entry_id", sa.Text, nullable=False),
+    sa.Column("producer_id", sa.Text, nullable=False, index=True),
+    sa.Column("matched_kk", sa.Text, nullable=False, index=True),
+    sa.Column("matched_ru", sa.Text, nullable=False, index=True),
+    sa.Column("from_on", sa.Text, nullable=False),
+    sa.Column("until_on", sa.Text, nullable=True),
+    sa.Column("ended_by", sa.Text, nullable=True, index=True),
+    sa.Column("entry", sa.LargeBinary, nullable=False),
+    sa.Index("included_entries_entry", "entry_id", "from_on"),
+)
+"""`begun_by` and `ended_by` are the register's event ids; the days are ISO dates (Asia/Almaty), `until_on`
+the day of exclusion itself."""
+
+
+class Filing(Value, frozen=True, kw_only=True):
+    """What the application behind an entry was judged on."""
+
+    application_id: str
+    filed_on: str
+    reporting_year: int
+    language: Language
+    documents: tuple[DocumentRef, ...]
+
+
+class IncludedEntry(Value, frozen=True, kw_only=True):
+    """An entry of the register as monitoring needs it."""
+
+    entry_id: str
+    producer: ProducerRef
+    product_name: OfficialText
+    filing: Filing
+
+
+@dataclass(frozen=True, slots=True)
+class Inclusion:
+    """The beginning of a period: the register's event and the legal day it counts from (ISO date)."""
+
+    begun_by: str
+    from_on: str
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(IncludedEntry)
+
+
+# --- what the inbox keeps ----------------------------------------------------------------------------
+
+
+def begin(entry: IncludedEntry, inclusion: Inclusion) -> Write:
+    """A unit's write that begins a period of inclusion."""
+
+    def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        connection.execute(
+            sa.insert(INCLUDED_ENTRIES).values(
+                begun_by=inclusion.begun_by,
+                entry_id=entry.entry_id,
+                producer_id=entry.producer.producer_id,
+                matched_kk=normalised_name(entry.product_name.kk),
+                matched_ru=normalised_name(entry.product_name.ru),
+                from_on=inclusion.from_on,
+                entry=_ENCODER.encode(entry),
+            )
+        )
+
+    return write
+
+
+def end(entry_id: str, *, ended_by: str, until_on: str) -> Write:
+    """A unit's write that ends the running period of an entry."""
+
+    def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        columns = INCLUDED_ENTRIES.c
+        connection.execute(
+            sa.update(INCLUDED_ENTRIES)
+            .where(columns.entry_id == entry_id, columns.until_on.is_(None))
+            .values(until_on=until_on, ended_by=ended_by)
+        )
+
+    return write
+
+
+def annul_end(ended_by: str) -> Write:
+    """A unit's write that takes an exclusion back from the start: the period it ended goes on."""
+
+    def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        connection.execute(
+            sa.update(INCLUDED_ENTRIES)
+            .where(INCLUDED_ENTRIES.c.ended_by == ended_by)
+            .values(until_on=None, ended_by=None)
+        )
+
+    return write
+
+
+def rename_producer(producer: ProducerRef) -> Write:
+    """A unit's write that gives a transformed producer's entries its new name and BIN."""
+
+    def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        columns = INCLUDED_ENTRIES.c
+        rows = connection.execute(
+            sa.select(columns.begun_by, columns.entry).where(columns.producer_id == producer.producer_id)
+        ).all()
+        for row in rows:
+            entry = msgspec.structs.replace(_DECODER.decode(bytes(row.entry)), producer=producer)
+            connection.execute(
+                sa.update(INCLUDED_ENTRIES)
+                .where(columns.begun_by == row.begun_by)
+                .values(entry=_ENCODER.encode(entry))
+            )
+
+    return write
+
+
+# --- queries -----------------------------------------------------------------------------------------
+
+
+def _included_at_end_of(day: str) -> sa.ColumnElement[bool]:
+    columns = INCLUDED_ENTRIES.c
+    return sa.and_(columns.from_on <= day, sa.or_(columns.until_on.is_(None), columns.until_on > day))
+
+
+def latest(connection: sa.Connection, entry_id: str) -> IncludedEntry | None:
+    """An entry as it was last included."""
+    columns = INCLUDED_ENTRIES.c
+    found = connection.execute(
+        sa.select(columns.entry)
+        .where(columns.entry_id == entry_id)
+        .order_by(columns.from_on.desc(), columns.begun_by.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return None if found is None else _DECODER.decode(bytes(found))
+
+
+def is_included(connection: sa.Connection, entry_id: str) -> bool:
+    """True while a period of the entry runs."""
+    columns = INCLUDED_ENTRIES.c
+    query = sa.select(columns.begun_by).where(columns.entry_id == entry_id, columns.until_on.is_(None))
+    return connection.execute(query).first() is not None
+
+
+def count_at_end_of(connection: sa.Connection, day: str) -> int:
+    """How many entries were included at the end of a day (ISO date)."""
+    query = sa.select(sa.func.count()).select_from(INCLUDED_ENTRIES).where(_included_at_end_of(day))
+    return int(connection.execute(query).scalar_one())
+
+
+def without_case(connection: sa.Connection, quarter: str, day: str, limit: int) -> list[IncludedEntry]:
+    """Entries included at the end of a quarter's last day that have no case of its round yet."""
+    columns = INCLUDED_ENTRIES.c
+    has_case = (
+        sa.select(CASES.c.case_id)
+        .where(CASES.c.quarter == quarter, CASES.c.entry_id == columns.entry_id)
+        .exists()
+    )
+    rows = connection.execute(
+        sa.select(columns.entry)
+        .where(_included_at_end_of(day), ~has_case)
+        .order_by(columns.entry_id)
+        .limit(limit)
+    )
+    return [_DECODER.decode(bytes(entry)) for entry in rows.scalars()]
+
+
+def included_now(
+    connection: sa.Connection, holders: Container[str], name: OfficialText
+) -> list[IncludedEntry]:
+    """The entries included now whose product and producer (one of `holders`, BIN or IIN) these are."""
+    columns = INCLUDED_ENTRIES.c
+    rows = connection.execute(
+        sa.select(columns.entry, columns.entry_id, IDENTIFIERS.c.identifier)
+        .join(IDENTIFIERS, IDENTIFIERS.c.producer_id == columns.producer_id)
+        .where(
+            columns.until_on.is_(None),
+            sa.or_(
+                columns.matched_kk == normalised_name(name.kk),
+                columns.matched_ru == normalised_name(name.ru),
+            ),
+        )
+        .order_by(columns.entry_id)
+    )
+    found = {row.entry_id: bytes(row.entry) for row in rows if row.identifier in holders}
+    return [_DECODER.decode(entry) for entry in found.values()]
+
+
+def first_included_on(connection: sa.Connection) -> date | None:
+    """The earliest legal day on which any entry was included."""
+    found = connection.execute(sa.select(sa.func.min(INCLUDED_ENTRIES.c.from_on))).scalar_one_or_none()
+    return None if found is None else date.fromisoformat(found)

@@ -1,0 +1,23 @@
+"""The authority's metadata, and its primary tables beside the journal: what no fold can derive."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from services.kernel.journal.tables import following_tables, journal_tables
+from services.kernel.vault import Vault, vault_table
+
+METADATA: Final = sa.MetaData()
+JOURNAL: Final = journal_tables(METADATA)
+FOLLOWING: Final = following_tables(METADATA)
+VAULT: Final = Vault(vault_table(METADATA))
+
+IDENTIFIERS: Final = sa.Table(
+    "identifiers",
+    METADATA,
+    sa.Column("identifier", sa.Text, primary_key=True),
+    sa.Column("producer_id", sa.Text, nullable=False, index=True),
+)
+"""Which producer of the register a BIN or IIN names, as followed; a transformed producer has two BINs."""

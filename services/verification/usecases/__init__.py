@@ -1,0 +1,1 @@
+"""The commands of the informatization authority, one file each."""
