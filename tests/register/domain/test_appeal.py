@@ -1,0 +1,140 @@
+"""Appeals and reinstatement: law 86-VII art. 51-2(5), order 327 paras. 9 and 31."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.kernel.errors import Conflict
+from services.register.contract.events import AppealDismissed, AppealFiled, NotificationSettled, Reinstated
+from services.register.domain.dossier import Dossier
+from tests.register.given import (
+    PROCEDURE,
+    act,
+    appealed,
+    at,
+    clean,
+    excluded,
+    included,
+    kinds,
+    received,
+    then,
+    with_application,
+)
+
+
+def file(made: Dossier, when: str) -> AppealFiled:
+    made.entry.file_appeal(
+        act(at(when), "producer"), producer=made.producer.ref, language="kk", documents=(), commitments={}
+    )
+    (fact,) = made.entry.collect_events()
+    assert isinstance(fact.data, AppealFiled)
+    return fact.data
+
+
+def decide(made: Dossier, result: str, appeal_id: str, when: str = "2026-03-20", **changes: Any) -> list[Any]:
+    notification = received(made, "appeal", result, at(when), appeal_id=appeal_id, **changes)
+    made.settle(act(at(when)), notification, PROCEDURE)
+    return list(then(made))
+
+
+def test_an_appeal_on_the_thirtieth_day_is_in_time_art_51_2_5() -> None:
+    """From 2026-03-02 thirty calendar days end on 2026-04-01; that evening in Almaty is still in time."""
+    event = file(excluded(), "2026-04-01")
+    assert event.in_time
+    assert event.term.due_on == "2026-04-01"
+
+
+def test_a_late_appeal_is_recorded_as_late() -> None:
+    event = file(excluded(), "2026-04-02")
+    assert not event.in_time
+
+
+def test_a_late_appeal_is_dismissed_naming_the_day_the_term_ended() -> None:
+    made = excluded()
+    late = file(made, "2026-04-20")
+    _, dismissed = decide(made, "dismissed", late.appeal_id, "2026-04-20")
+    assert isinstance(dismissed, AppealDismissed)
+    assert (dismissed.ground, dismissed.term_ended_on) == ("late", "2026-04-01")
+
+
+def test_an_appeal_dismissed_on_its_merits_leaves_the_entry_excluded() -> None:
+    made, appeal_id = appealed()
+    settled, dismissed = decide(made, "dismissed", appeal_id)
+    assert isinstance(settled, NotificationSettled)
+    assert settled.outcome == "appeal_dismissed"
+    assert isinstance(dismissed, AppealDismissed)
+    assert dismissed.ground == "merits"
+    assert made.entry.state.status == "excluded"
+
+
+def test_an_exclusion_is_appealed_once() -> None:
+    made, _ = appealed()
+    with pytest.raises(Conflict, match="already_appealed"):
+        file(made, "2026-03-10")
+
+
+def test_an_entry_that_is_included_has_nothing_to_appeal() -> None:
+    with pytest.raises(Conflict, match="entry_not_excluded"):
+        file(included(), "2026-03-10")
+
+
+def test_a_reinstatement_counts_from_its_own_date_and_keeps_the_first_inclusion() -> None:
+    made, appeal_id = appealed()
+    _, reinstated = decide(made, "upheld", appeal_id)
+    assert isinstance(reinstated, Reinstated)
+    assert (reinstated.reinstated_on, reinstated.annuls_from_start) == ("2026-03-20", False)
+    assert made.entry.state.status == "included"
+    assert made.entry.state.included.included_on == "2026-03-02"
+
+
+def test_a_reinstatement_that_annuls_from_the_start_counts_from_the_exclusion() -> None:
+    made, appeal_id = appealed()
+    _, reinstated = decide(made, "upheld", appeal_id, annuls_from_start=True)
+    assert isinstance(reinstated, Reinstated)
+    assert reinstated.reinstated_on == "2026-03-02"
+
+
+def test_an_upheld_appeal_closes_a_pending_reapplication() -> None:
+    made, appeal_id = appealed()
+    application = with_application(made, at("2026-03-10"))
+    waiting = received(made, "confirmation", "confirmed", application_id=str(application.id))
+    events = decide(made, "upheld", appeal_id)
+    assert kinds(events) == ["NotificationSettled", "NotificationSettled", "ApplicationClosed", "Reinstated"]
+    assert application.closed_on_ground == "appeal_upheld"
+    assert waiting.settled is not None
+    assert waiting.settled.reason == "application_closed"
+
+
+def test_an_appeal_decided_after_the_producer_ceased_reinstates_nothing_art_51_6() -> None:
+    made, appeal_id = appealed()
+    made.producer.liquidate(act(), on=at("2026-03-02").date(), reference="R-1")
+    (settled,) = decide(made, "upheld", appeal_id)
+    assert settled.reason == "producer_ceased"
+    assert made.entry.state.status == "excluded"
+
+
+def test_an_appeal_that_nobody_filed_has_no_effect() -> None:
+    (settled,) = decide(excluded(), "upheld", "nobodys")
+    assert (settled.outcome, settled.reason) == ("no_effect", "appeal_not_pending")
+
+
+def test_upholding_an_older_appeal_does_not_undo_a_later_exclusion() -> None:
+    made, appeal_id = appealed()
+    application = with_application(made, at("2026-03-03"))
+    confirmed = received(made, "confirmation", "confirmed", application_id=str(application.id))
+    made.settle(act(at("2026-03-04")), confirmed, PROCEDURE)
+    made.exclude(act(at("2026-03-05")), "own_request")
+    clean(made)
+    assert kinds(decide(made, "upheld", appeal_id)) == ["NotificationSettled", "Reinstated"]
+    assert made.entry.state.status == "excluded"
+
+
+def test_a_new_exclusion_can_be_appealed_anew() -> None:
+    made, appeal_id = appealed()
+    decide(made, "upheld", appeal_id)
+    again = received(made, "monitoring", "exclude", at("2026-07-10"))
+    made.settle(act(at("2026-07-10")), again, PROCEDURE)
+    clean(made)
+    assert file(made, "2026-07-20").in_time
