@@ -202,7 +202,7 @@ class DocumentStore:
         return path
 
     def read(self, sha256: str) -> bytes | None:
-        """The bytes of a document; None when the folder has lost or altered it, so that none such is judged."""
+        """The bytes of a document; None when the folder has lost or altered it."""
         path = self._path(sha256)
         with _store_trouble():
             content = path.read_bytes() if path.is_file() else None

@@ -1,0 +1,1 @@
+"""What the informatization authority publishes; the only thing its neighbours may import."""

@@ -1,4 +1,4 @@
-"""What the informatization authority publishes: cases, conclusions, notifications, rounds, trusted software."""
+"""What the informatization authority publishes: cases, notifications, rounds, trusted software."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ _ALLOWED: Final[dict[Status, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a notification carries from the evidence: the share's two inputs and the trusted-register notice."""
+    """What a notification carries from the evidence: the share's inputs, the trusted-register notice."""
 
     localisation_share: Percentage | None = None
     trusted_register_reference: str | None = None
@@ -140,7 +140,7 @@ class Case(Aggregate):
         )
 
     def correct(self, act: Act, judgement: RecordedJudgement | None, reasons: OfficialText) -> None:
-        """Find that an exclusion was notified wrongly: the product conforms, and the first result is corrected.
+        """Find that an exclusion was notified wrongly: the product conforms; the first result is corrected.
 
         Raises `Conflict` (`case_not_correctable`) unless the case told the industry authority to exclude.
         """
@@ -169,8 +169,9 @@ class Case(Aggregate):
     ) -> None:
         """Art. 51-2(5): decide the appeal, by another officer than the one who concluded the appealed case.
 
-        Raises `Forbidden` (`appeal_of_own_case`), `Conflict` (`case_not_open`) and `Invalid` (`reasons_required`;
-        `annulment_unstated` when partly upheld without saying from when; `annulment_of_nothing` when dismissed).
+        Raises `Forbidden` (`appeal_of_own_case`), `Conflict` (`case_not_open`) and `Invalid`
+        (`reasons_required`; `annulment_unstated` when partly upheld without saying from when;
+        `annulment_of_nothing` when dismissed).
         """
         if self.status != "open":
             raise Conflict("case_not_open", state=self.status, allowed=_ALLOWED[self.status])
@@ -251,7 +252,7 @@ class Case(Aggregate):
         )
 
     def begin_rework(self, act: Act, *, revision: int, remarks: OfficialText, term: FixedTerm) -> bool:
-        """Order 327 para. 9: take a returned notification back for rework; False when it has no effect now."""
+        """Order 327 para. 9: take a returned notification back for rework; False without effect now."""
         notification = self.notification
         if self.status != "concluded" or notification is None or notification.revision != revision:
             return False
@@ -267,7 +268,7 @@ class Case(Aggregate):
         return True
 
     def resubmit(self, act: Act, answer_to_remarks: OfficialText, evidence: Evidence) -> None:
-        """Order 327 para. 9: send the reworked notification for repeated review, whole, with the next revision.
+        """Order 327 para. 9: send the reworked notification again, whole, with the next revision.
 
         Follows a fresh `conclude`. Raises `Conflict` (`notification_not_returned`).
         """

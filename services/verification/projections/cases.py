@@ -112,21 +112,23 @@ def _opened(data: CaseOpened) -> Row:
 
 
 def _changed(data: object) -> Row:
-    match data:
-        case CaseConcluded():
-            return {"status": "concluded", "result": data.result, **_running(None)}
-        case AppealDecided():
-            result = "dismissed" if data.decision == "dismissed" else "upheld"
-            return {"status": "concluded", "result": result, **_running(None)}
-        case NotificationIssued():
-            return {"notification_id": data.notification_id}
-        case ReworkBegun():
-            return {"status": "rework", **_running(data.term)}
-        case CaseClosed():
-            return {"status": "closed", **_running(None)}
-        case TermMissed():
-            return {"term_missed": True}
+    if isinstance(data, NotificationIssued):
+        return {"notification_id": data.notification_id}
+    if isinstance(data, TermMissed):
+        return {"term_missed": True}
+    if isinstance(data, ReworkBegun):
+        return {"status": "rework", **_running(data.term)}
+    if isinstance(data, CaseClosed):
+        return {"status": "closed", **_running(None)}
+    if isinstance(data, CaseConcluded | AppealDecided):
+        return {"status": "concluded", "result": _result(data), **_running(None)}
     return {}
+
+
+def _result(data: CaseConcluded | AppealDecided) -> str:
+    if isinstance(data, CaseConcluded):
+        return data.result
+    return "dismissed" if data.decision == "dismissed" else "upheld"
 
 
 def _running(term: FixedTerm | None) -> Row:
@@ -134,7 +136,7 @@ def _running(term: FixedTerm | None) -> Row:
 
 
 def origin_of(opening: CaseOpened) -> str:
-    """What called for a case: the application, the appeal, the entry's round, or the delisting that hit it."""
+    """What called for a case: its application, its appeal, the entry's round, or a delisting."""
     if opening.kind == "confirmation":
         return f"application:{opening.application_id}"
     if opening.kind == "appeal":

@@ -10,7 +10,6 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
-from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa

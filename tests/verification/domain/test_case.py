@@ -1,4 +1,4 @@
-"""Cases: conclusions, notifications, rework, appeals, terms (law-86-VII art. 51-2; order 327 paras. 9, 29, 31)."""
+"""Cases from opening to notification (law-86-VII art. 51-2; order 327 paras. 9, 29, 31)."""
 
 from __future__ import annotations
 
