@@ -1,0 +1,131 @@
+"""Criteria: small named functions over the evidence. Thresholds, texts and citations are the rule set's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Final
+
+from services.verification.domain.localisation import Examined, Finding, shown
+from services.verification.domain.rule_sets import CriterionRule
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A listing in the register of trusted software, in force on the case's legal date."""
+
+    reference: str
+    listed_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a case is judged on.
+
+    `documents` maps the kinds named in the application to whether every document of the kind is at hand,
+    unaltered. `report` is the examined localisation report, None when it is not at hand.
+    """
+
+    documents: Mapping[str, bool]
+    report: Examined | None = None
+    listing: Listing | None = None
+    certificates: frozenset[str] = frozenset()
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Whether a criterion is met, and the inputs it was judged on, as text."""
+
+    met: bool
+    inputs: dict[str, str]
+
+
+Criterion = Callable[[Evidence, CriterionRule], Judged]
+
+
+def report_sound(evidence: Evidence, _rule: CriterionRule) -> Judged:
+    """The report is at hand and its figures agree with its lines."""
+    if evidence.report is None:
+        return Judged(met=False, inputs={"findings": "report_not_at_hand", "count": "1"})
+    findings = evidence.report.findings
+    listed = "; ".join(_written(finding) for finding in findings[:10]) or "none"
+    return Judged(met=not findings, inputs={"findings": listed, "count": str(len(findings))})
+
+
+def localisation_share(evidence: Evidence, rule: CriterionRule) -> Judged:
+    """DLPO is at least `minimum` per cent, compared unrounded: exactly the minimum passes."""
+    minimum = Fraction(rule.thresholds["minimum"])
+    inputs = {"minimum": rule.thresholds["minimum"], "share": "-", "foreign": "-", "whole": "-"}
+    shares = evidence.report.shares if evidence.report else None
+    if shares is None:
+        return Judged(met=False, inputs=inputs)
+    part = shares.foreign_of_development
+    share = shown(shares.localisation, minimum)
+    found = {**inputs, "share": share, "foreign": part.part, "whole": part.whole}
+    return Judged(met=shares.localisation >= minimum, inputs=found)
+
+
+def foreign_payments(evidence: Evidence, rule: CriterionRule) -> Judged:
+    """Foreign payments are at most `maximum` per cent of all expenses: exactly the maximum passes."""
+    maximum = Fraction(rule.thresholds["maximum"])
+    inputs = {"maximum": rule.thresholds["maximum"], "share": "-", "foreign": "-", "whole": "-"}
+    shares = evidence.report.shares if evidence.report else None
+    if shares is None:
+        return Judged(met=False, inputs=inputs)
+    part = shares.foreign_of_expenses
+    found = {**inputs, "share": shown(shares.foreign, maximum), "foreign": part.part, "whole": part.whole}
+    return Judged(met=shares.foreign <= maximum, inputs=found)
+
+
+def documents_at_hand(evidence: Evidence, rule: CriterionRule) -> Judged:
+    """At least one document of each group is named in the application, at hand and unaltered."""
+    missing = [
+        " / ".join(group)
+        for group in rule.documents
+        if not any(evidence.documents.get(kind, False) for kind in group)
+    ]
+    return Judged(met=not missing, inputs={"missing": ", ".join(missing) or "none"})
+
+
+def trusted_listing(evidence: Evidence, _rule: CriterionRule) -> Judged:
+    """The product is listed in the register of trusted software on the legal date."""
+    listing = evidence.listing
+    if listing is None:
+        return Judged(met=False, inputs={"reference": "-", "listed_on": "-"})
+    return Judged(met=True, inputs={"reference": listing.reference, "listed_on": listing.listed_on})
+
+
+def certificate_held(evidence: Evidence, rule: CriterionRule) -> Judged:
+    """A certificate of the kind the rule names is held."""
+    kind = rule.thresholds["certificate"]
+    return Judged(met=kind in evidence.certificates, inputs={"certificate": kind})
+
+
+def local_content(evidence: Evidence, rule: CriterionRule) -> Judged:
+    """The stated local content is at least `minimum` per cent."""
+    minimum = Fraction(rule.thresholds["minimum"])
+    stated = evidence.facts.get("local_content")
+    if stated is None:
+        return Judged(met=False, inputs={"minimum": rule.thresholds["minimum"], "share": "-"})
+    return Judged(
+        met=Fraction(stated) >= minimum, inputs={"minimum": rule.thresholds["minimum"], "share": stated}
+    )
+
+
+CRITERIA: Final[dict[str, Criterion]] = {
+    "report_sound": report_sound,
+    "localisation_share": localisation_share,
+    "foreign_payments": foreign_payments,
+    "documents_at_hand": documents_at_hand,
+    "trusted_listing": trusted_listing,
+    "certificate_held": certificate_held,
+    "local_content": local_content,
+}
+"""Every function a rule set may name."""
+
+
+def _written(finding: Finding) -> str:
+    values = ", ".join(f"{name} {value}" for name, value in finding.params.items())
+    return f"{finding.code} {finding.pointer} ({values})"
