@@ -16,7 +16,7 @@ FORMULA = "payments-by-line-2026"
 
 
 def report(**changes: Any) -> dict[str, Any]:
-    """A report of 2025: 10 of 100 million of development payments and of 200 million of expenses went abroad."""
+    """A report of 2025: 10 million went abroad, of 100 for development and 200 of all expenses."""
     return {
         "reporting_year": 2025,
         "lines": [
