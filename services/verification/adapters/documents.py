@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.kernel.clock import Clock, SystemClock
+from services.kernel.contract import DocumentRef
 from services.kernel.database import BigInt, Database
 from services.kernel.errors import DomainError, Invalid, Unavailable
 from services.kernel.journal.events import microseconds
@@ -193,6 +194,18 @@ class DocumentStore:
         )
         return {row.sha256: KeptDocument(row.sha256, row.media_type, row.size) for row in rows}
 
+    def at_hand(self, connection: sa.Connection, named: Iterable[DocumentRef]) -> frozenset[str]:
+        """The digests of the named documents that are here, whole and of the size stated."""
+        references = list(named)
+        found = self.find(connection, [reference.sha256 for reference in references])
+        return frozenset(
+            reference.sha256
+            for reference in references
+            if (kept := found.get(reference.sha256)) is not None
+            and kept.size == reference.size
+            and self._is_whole(kept)
+        )
+
     def path_of(self, sha256: str) -> Path:
         """The file of a document that was found. Raises `Unavailable` when the folder has lost it."""
         path = self._path(sha256)
@@ -210,6 +223,11 @@ class DocumentStore:
             logger.error("document file missing or altered", extra={"sha256": sha256})
             return None
         return content
+
+    def _is_whole(self, document: KeptDocument) -> bool:
+        path = self._path(document.sha256)
+        with _store_trouble():
+            return path.is_file() and path.stat().st_size == document.size
 
     def _path(self, sha256: str) -> Path:
         return self._folder / sha256[:2] / sha256[2:4] / sha256

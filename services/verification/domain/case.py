@@ -51,8 +51,8 @@ _ALLOWED: Final[dict[Status, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """What a notification carries from the evidence: the share's inputs, the trusted-register notice."""
+class HandOff:
+    """What a notification takes from the evidence (order 327 Appendix 4): share, trusted-register notice."""
 
     localisation_share: Percentage | None = None
     trusted_register_reference: str | None = None
@@ -114,12 +114,7 @@ class Case(Aggregate):
         Raises `Invalid` (`result_not_of_kind`, `reasons_required`) and `Conflict` (`case_not_open`).
         """
         if self.kind == "appeal" or result not in RESULTS[self.kind]:
-            raise Invalid(
-                "result_not_of_kind",
-                pointer="/result",
-                kind=self.kind,
-                allowed=", ".join(self._results_allowed()),
-            )
+            raise self._not_of_kind()
         if self.status not in ("open", "rework"):
             raise Conflict("case_not_open", state=self.status, allowed=_ALLOWED[self.status])
         expected = expected_result(self.kind, judgement)
@@ -173,6 +168,7 @@ class Case(Aggregate):
         (`reasons_required`; `annulment_unstated` when partly upheld without saying from when;
         `annulment_of_nothing` when dismissed).
         """
+        self._require_appeal()
         if self.status != "open":
             raise Conflict("case_not_open", state=self.status, allowed=_ALLOWED[self.status])
         if act.provenance.actor in appealed.concluded_by:
@@ -183,7 +179,7 @@ class Case(Aggregate):
             raise Invalid("annulment_unstated", pointer="/annuls_from_start")
         if decision == "dismissed" and annuls_from_start:
             raise Invalid("annulment_of_nothing", pointer="/annuls_from_start")
-        self._decide(
+        self.record(
             act,
             AppealDecided(
                 case_id=str(self.id),
@@ -196,7 +192,8 @@ class Case(Aggregate):
 
     def dismiss_as_late(self, act: Act, *, term: FixedTerm, reasons: OfficialText) -> None:
         """Order 327 para. 31: an appeal after thirty calendar days is recorded and dismissed as late."""
-        self._decide(
+        self._require_appeal()
+        self.record(
             act,
             AppealDecided(
                 case_id=str(self.id),
@@ -208,17 +205,15 @@ class Case(Aggregate):
             ),
         )
 
-    def _decide(self, act: Act, decided: AppealDecided) -> None:
+    def _require_appeal(self) -> None:
         if self.kind != "appeal":
-            raise Invalid(
-                "result_not_of_kind",
-                pointer="/result",
-                kind=self.kind,
-                allowed=", ".join(self._results_allowed()),
-            )
-        self.record(act, decided)
+            raise self._not_of_kind()
 
-    def issue_notification(self, act: Act, notification_id: UUID, evidence: Evidence) -> None:
+    def _not_of_kind(self) -> Invalid:
+        allowed = ("upheld", "partly_upheld", "dismissed") if self.kind == "appeal" else RESULTS[self.kind]
+        return Invalid("result_not_of_kind", pointer="/result", kind=self.kind, allowed=", ".join(allowed))
+
+    def issue_notification(self, act: Act, notification_id: UUID, hand_off: HandOff) -> None:
         """Art. 51-2(3), (4): tell the industry authority the result, in the form of order 327 Appendix 4.
 
         Raises `Conflict` (`case_not_concluded`) unless there is a result it was not yet told.
@@ -245,8 +240,8 @@ class Case(Aggregate):
                 quarter=opened.quarter,
                 annuls_from_start=self.decision is not None and self.decision.annuls_from_start,
                 dismissed_as_late=self.decision is not None and self.decision.late,
-                trusted_register_reference=evidence.trusted_register_reference,
-                localisation_share=evidence.localisation_share,
+                trusted_register_reference=hand_off.trusted_register_reference,
+                localisation_share=hand_off.localisation_share,
                 corrects=self.conclusion.corrects if self.conclusion is not None else None,
             ),
         )
@@ -267,7 +262,7 @@ class Case(Aggregate):
         )
         return True
 
-    def resubmit(self, act: Act, answer_to_remarks: OfficialText, evidence: Evidence) -> None:
+    def resubmit(self, act: Act, answer_to_remarks: OfficialText, hand_off: HandOff) -> None:
         """Order 327 para. 9: send the reworked notification again, whole, with the next revision.
 
         Follows a fresh `conclude`. Raises `Conflict` (`notification_not_returned`).
@@ -298,8 +293,8 @@ class Case(Aggregate):
                 answer_to_remarks=answer_to_remarks,
                 application_id=opened.application_id,
                 entry_id=opened.entry_id,
-                trusted_register_reference=evidence.trusted_register_reference,
-                localisation_share=evidence.localisation_share,
+                trusted_register_reference=hand_off.trusted_register_reference,
+                localisation_share=hand_off.localisation_share,
             ),
         )
 
@@ -335,9 +330,6 @@ class Case(Aggregate):
         if self.decision is not None:
             return self.decision.reasons
         return self.conclusion.reasons if self.conclusion is not None else None
-
-    def _results_allowed(self) -> tuple[str, ...]:
-        return ("upheld", "partly_upheld", "dismissed") if self.kind == "appeal" else RESULTS[self.kind]
 
     # --- facts ---------------------------------------------------------------------------------------
 

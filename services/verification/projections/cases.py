@@ -41,6 +41,8 @@ CASES: Final = sa.Table(
     sa.Column("application_id", sa.Text, nullable=True),
     sa.Column("entry_id", sa.Text, nullable=True, index=True),
     sa.Column("quarter", sa.Text, nullable=True),
+    sa.Column("reporting_year", sa.Integer, nullable=True),
+    sa.Column("report_sha256", sa.Text, nullable=True),
     sa.Column("result", sa.Text, nullable=True),
     sa.Column("notification_id", sa.Text, nullable=True, index=True),
     sa.Column("due_on", sa.Text, nullable=True),
@@ -105,10 +107,17 @@ def _opened(data: CaseOpened) -> Row:
         "application_id": data.application_id,
         "entry_id": data.entry_id,
         "quarter": data.quarter,
+        "reporting_year": data.reporting_year,
+        "report_sha256": _report_of(data),
         "result": None,
         "notification_id": None,
         **_running(data.term),
     }
+
+
+def _report_of(data: CaseOpened) -> str | None:
+    named = [document.sha256 for document in data.documents if document.kind == "localisation_report"]
+    return named[-1] if named else None
 
 
 def _changed(data: object) -> Row:
@@ -215,6 +224,32 @@ def under_way_of_entry(connection: sa.Connection, entry_id: str, kind: str) -> l
 def _under_way(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[UUID]:
     found = connection.execute(
         sa.select(CASES.c.case_id).where(condition, CASES.c.status.in_(UNDER_WAY)).order_by(CASES.c.case_id)
+    )
+    return list(found.scalars())
+
+
+def confirmed_reports(
+    connection: sa.Connection,
+    producer_id: str,
+    *,
+    reporting_year: int | None,
+    except_product: str,
+    limit: int,
+) -> list[str]:
+    """Digests of the reports by which a producer's other products were confirmed, newest first."""
+    columns = CASES.c
+    found = connection.execute(
+        sa.select(columns.report_sha256)
+        .where(
+            columns.producer_id == producer_id,
+            columns.kind == "confirmation",
+            columns.result == "confirmed",
+            columns.reporting_year == reporting_year,
+            columns.product_id != except_product,
+            columns.report_sha256.is_not(None),
+        )
+        .order_by(columns.case_id.desc())
+        .limit(limit)
     )
     return list(found.scalars())
 

@@ -13,6 +13,7 @@ from services.kernel.journal.projection import Row, RowFold
 from services.kernel.journal.units import Recorded
 from services.kernel.names import normalised_name
 from services.verification.contract.events import TrustedSoftwareDelisted, TrustedSoftwareListed
+from services.verification.domain.criteria import Listing
 from services.verification.schema import METADATA, VAULT
 
 HOLDER_IIN: Final = "holder_iin"
@@ -97,16 +98,22 @@ def in_force(on: str) -> sa.ColumnElement[bool]:
     )
 
 
-def reference_in_force(
-    connection: sa.Connection, holders: Container[str], name: OfficialText, on: str
-) -> str | None:
-    """The reference under which a product of one of `holders` (BIN or IIN) is listed on a day (ISO date).
+def listing_in_force(
+    connection: sa.Connection,
+    holders: Container[str],
+    name: OfficialText,
+    on: str,
+    *,
+    leaving_out: UUID | None = None,
+) -> Listing | None:
+    """The listing of a product of one of `holders` (BIN or IIN) on a day (ISO date).
 
     Names are compared normalised; the Kazakh or the Russian one suffices, as where the register tells
-    products apart.
+    products apart. `leaving_out` is a listing about to be taken out.
     """
     for row in _of_product(connection, holders, name, in_force(on)):
-        return str(row["reference"])
+        if row["listing_id"] != leaving_out:
+            return Listing(str(row["reference"]), str(row["listed_on"]))
     return None
 
 

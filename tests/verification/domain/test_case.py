@@ -20,7 +20,7 @@ from services.verification.contract.events import (
     ReworkBegun,
     TermMissed,
 )
-from services.verification.domain.case import Case, Evidence
+from services.verification.domain.case import Case, HandOff
 from tests.verification.acting import (
     NOON,
     REASONS,
@@ -33,7 +33,7 @@ from tests.verification.acting import (
     opening,
 )
 
-SHARE = Evidence(Percentage(part="90", whole="100"), "TR-1")
+SHARE = HandOff(Percentage(part="90", whole="100"), "TR-1")
 OTHER_REASONS = OfficialText(kk="Басқа негіздеме.", ru="Иное обоснование.")
 
 
@@ -180,7 +180,7 @@ def test_the_officer_who_concluded_the_case_never_decides_its_appeal() -> None:
 def test_another_officer_decides_the_appeal(decision: Any, annuls: Any, result: str, recorded: bool) -> None:
     appeal = opened("appeal")
     appeal.decide_appeal(officer("officer-b"), excluded_case("officer-a"), decision, REASONS, annuls)
-    appeal.issue_notification(officer("officer-b"), new_stream_id(), Evidence())
+    appeal.issue_notification(officer("officer-b"), new_stream_id(), HandOff())
     assert decided(appeal) == [CaseOpened, AppealDecided, NotificationIssued]
     issued = appeal.notification
     assert isinstance(issued, NotificationIssued)
@@ -207,7 +207,7 @@ def test_a_late_appeal_is_dismissed_naming_the_day_the_term_ended() -> None:
     term = FixedTerm(name="appeal", due_on="2026-04-01", calendar="test", basis="para. 31", statutory=True)
     appeal = opened("appeal")
     appeal.dismiss_as_late(automatic(), term=term, reasons=REASONS)
-    appeal.issue_notification(automatic(), new_stream_id(), Evidence())
+    appeal.issue_notification(automatic(), new_stream_id(), HandOff())
     assert appeal.decision is not None
     assert appeal.decision.term_ended_on == "2026-04-01"
     issued = appeal.notification

@@ -1,0 +1,214 @@
+"""What the facts of the register cause here: one handler for each, and each one use case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, TypeVar
+from uuid import UUID
+
+from services.kernel.calendar import legal_date
+from services.kernel.errors import Invalid
+from services.kernel.feed.following import Foreign
+from services.kernel.feed.sinks import WorkHandler
+from services.kernel.journal.aggregate import Act
+from services.kernel.journal.events import Event
+from services.kernel.journal.journal import Work
+from services.kernel.vault import Sealed, opens
+from services.register.contract.events import (
+    REGISTER_EVENTS,
+    AppealFiled,
+    ApplicationClosed,
+    ApplicationFiled,
+    ApplicationWithdrawn,
+    EntryCorrected,
+    Excluded,
+    Included,
+    NotificationReturned,
+    ProducerLiquidated,
+    ProducerReorganised,
+    ProducerTransformed,
+    Reinstated,
+)
+from services.verification.contract.events import CaseOpened
+from services.verification.projections.included_entries import Inclusion
+from services.verification.usecases.begin_rework import begin_rework
+from services.verification.usecases.close_cases import close_application_case, close_producer_cases
+from services.verification.usecases.follow_entry import (
+    follow_correction,
+    follow_exclusion,
+    follow_inclusion,
+    follow_reinstatement,
+    follow_transformation,
+)
+from services.verification.usecases.open_appeal import FiledAppeal, open_appeal
+from services.verification.usecases.open_confirmation import open_confirmation
+from services.verification.usecases.practice import ACTOR, Practice
+
+UPSTREAM: Final = "register"
+REGISTRY: Final = REGISTER_EVENTS
+EventT = TypeVar("EventT", bound=Event)
+
+
+class RegisterInbox:
+    """Handlers for the register's facts, under one authority's practice."""
+
+    def __init__(self, practice: Practice) -> None:
+        self._practice = practice
+
+    def handlers(self) -> Mapping[type[Event], WorkHandler]:
+        """The handler of each event that has an effect here."""
+        return {
+            ApplicationFiled: self.application_filed,
+            ApplicationWithdrawn: self.application_withdrawn,
+            ApplicationClosed: self.application_closed,
+            NotificationReturned: self.notification_returned,
+            Included: self.included,
+            Excluded: self.excluded,
+            AppealFiled: self.appeal_filed,
+            Reinstated: self.reinstated,
+            EntryCorrected: self.entry_corrected,
+            ProducerLiquidated: self.producer_liquidated,
+            ProducerReorganised: self.producer_reorganised,
+            ProducerTransformed: self.producer_transformed,
+        }
+
+    def _act(self, foreign: Foreign) -> Act:
+        return Act(self._practice.clock.now(), foreign.provenance(ACTOR))
+
+    def application_filed(self, work: Work, foreign: Foreign) -> None:
+        """Art. 51-2(2): a confirmation case opens, judged by the rules in force on the day of filing."""
+        filed = _as(ApplicationFiled, foreign)
+        filed_on = legal_date(foreign.fact.effective_at).isoformat()
+        opening = CaseOpened(
+            case_id="",
+            kind="confirmation",
+            producer=filed.producer,
+            product_id=filed.product_id,
+            product_name=filed.product.name,
+            legal_date=filed_on,
+            language=filed.language,
+            application_id=filed.application_id,
+            reporting_year=filed.reporting_year,
+            filed_on=filed_on,
+            documents=filed.documents,
+        )
+        identity = _opened(foreign, filed.commitments, "iin")
+        open_confirmation(work, self._practice, self._act(foreign), opening, identity)
+
+    def application_withdrawn(self, work: Work, foreign: Foreign) -> None:
+        """The application's case closes."""
+        event = _as(ApplicationWithdrawn, foreign)
+        close_application_case(work, self._act(foreign), event.application_id, "withdrawn")
+
+    def application_closed(self, work: Work, foreign: Foreign) -> None:
+        """The application's case closes on the register's ground."""
+        event = _as(ApplicationClosed, foreign)
+        close_application_case(work, self._act(foreign), event.application_id, event.ground)
+
+    def notification_returned(self, work: Work, foreign: Foreign) -> None:
+        """Order 327 para. 9: rework begins."""
+        event = _as(NotificationReturned, foreign)
+        begin_rework(
+            work,
+            self._practice,
+            self._act(foreign),
+            UUID(event.case_id),
+            revision=event.revision,
+            remarks=event.remarks,
+            term=event.rework_term,
+        )
+
+    def included(self, work: Work, foreign: Foreign) -> None:
+        """The entry is monitored from now on."""
+        event = _as(Included, foreign)
+        follow_inclusion(
+            work,
+            self._practice,
+            self._act(foreign),
+            entry_id=event.entry_id,
+            application_id=event.application_id,
+            producer=event.producer,
+            product_name=event.product.name,
+            inclusion=Inclusion(foreign.fact.id, event.included_on),
+        )
+
+    def excluded(self, work: Work, foreign: Foreign) -> None:
+        """The entry's monitoring ends."""
+        event = _as(Excluded, foreign)
+        follow_exclusion(
+            work,
+            self._act(foreign),
+            entry_id=event.entry_id,
+            excluded_on=event.excluded_on,
+            event_id=foreign.fact.id,
+        )
+
+    def appeal_filed(self, work: Work, foreign: Foreign) -> None:
+        """Art. 51-2(5): an appeal case opens."""
+        event = _as(AppealFiled, foreign)
+        appeal = FiledAppeal(
+            appeal_id=event.appeal_id,
+            entry_id=event.entry_id,
+            producer=event.producer,
+            notification_id=event.notification_id,
+            language=event.language,
+            filed_on=event.filed_on,
+            in_time=event.in_time,
+            term=event.term,
+            documents=event.documents,
+            grounds=_opened(foreign, event.commitments, "grounds"),
+        )
+        open_appeal(work, self._practice, self._act(foreign), appeal)
+
+    def reinstated(self, work: Work, foreign: Foreign) -> None:
+        """The entry is monitored again."""
+        event = _as(Reinstated, foreign)
+        follow_reinstatement(
+            work,
+            self._act(foreign),
+            entry_id=event.entry_id,
+            inclusion=Inclusion(foreign.fact.id, event.reinstated_on),
+            exclusion_event_id=event.exclusion_event_id,
+            from_start=event.annuls_from_start,
+        )
+
+    def entry_corrected(self, work: Work, foreign: Foreign) -> None:
+        """The entry's exclusion never counted."""
+        event = _as(EntryCorrected, foreign)
+        follow_correction(
+            work, self._act(foreign), entry_id=event.entry_id, corrected_event_id=event.corrected_event_id
+        )
+
+    def producer_liquidated(self, work: Work, foreign: Foreign) -> None:
+        """Art. 51-6: the producer's cases close."""
+        event = _as(ProducerLiquidated, foreign)
+        close_producer_cases(work, self._act(foreign), event.producer.producer_id, "liquidation")
+
+    def producer_reorganised(self, work: Work, foreign: Foreign) -> None:
+        """Art. 51-6: the producer's cases close."""
+        event = _as(ProducerReorganised, foreign)
+        close_producer_cases(work, self._act(foreign), event.producer.producer_id, "reorganisation")
+
+    def producer_transformed(self, work: Work, foreign: Foreign) -> None:
+        """Art. 51-6: the producer goes on under another name or BIN."""
+        follow_transformation(work, _as(ProducerTransformed, foreign).producer)
+
+
+def _opened(foreign: Foreign, commitments: Mapping[str, str], field: str) -> Sealed:
+    """One personal value that came beside the event, with its commitment; empty when it did not come.
+
+    Raises `Invalid` (`commitment_broken`) when the value is not the one committed to.
+    """
+    value = foreign.upstream.confidential.get(field)
+    if value is None or field not in commitments:
+        return Sealed({}, {})
+    if not opens(field, value, commitments[field]):
+        raise Invalid("commitment_broken", field=field)
+    return Sealed({field: value}, {field: commitments[field]})
+
+
+def _as(kind: type[EventT], foreign: Foreign) -> EventT:
+    data = foreign.fact.data
+    if not isinstance(data, kind):
+        raise TypeError(f"expected {kind.__name__}, got {type(data).__name__}")
+    return data

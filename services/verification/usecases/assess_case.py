@@ -1,0 +1,105 @@
+"""Assess a case: gather its evidence and judge it by the rule set in force on its legal date."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+from uuid import UUID
+
+from services.kernel.contract import DocumentRef
+from services.kernel.database import Database
+from services.verification.contract.events import CaseOpened, RecordedJudgement
+from services.verification.domain.case import HandOff
+from services.verification.domain.criteria import Evidence, Listing
+from services.verification.domain.judgement import judge
+from services.verification.domain.localisation import Examined, Finding, examine
+from services.verification.projections.identifiers import identifiers_of
+from services.verification.projections.listings import listing_in_force
+from services.verification.usecases.compare_totals import differing_totals
+from services.verification.usecases.practice import Practice
+
+Obstacle = Literal["no_rule_set_in_force", "producer_unidentified"]
+REPORT = "localisation_report"
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """A case as it would be judged now, and why it must wait for an officer, if it must."""
+
+    judgement: RecordedJudgement | None
+    hand_off: HandOff
+    obstacle: Obstacle | None
+
+
+@dataclass(frozen=True, slots=True)
+class Foreknown:
+    """What the unit of work under way is about to change: a producer's identifier, a listing's end."""
+
+    identifier: str | None = None
+    delisted: UUID | None = None
+
+
+def assess_case(
+    database: Database, practice: Practice, opened: CaseOpened, foreknown: Foreknown | None = None
+) -> Assessment:
+    """Judge by the documents of the application and the trusted-register listing on the legal date.
+
+    Monitoring judges by the rules for confirmation, and the report by the year of the application's filing.
+    """
+    foreknown = foreknown or Foreknown()
+    legal_date = date.fromisoformat(opened.legal_date)
+    rule_set = practice.rule_book.in_force("confirmation", legal_date)
+    with database.read() as connection:
+        holders = set(identifiers_of(connection, opened.producer.producer_id))
+        holders |= {known for known in (opened.producer.bin, foreknown.identifier) if known}
+        listing = listing_in_force(
+            connection, holders, opened.product_name, opened.legal_date, leaving_out=foreknown.delisted
+        )
+        at_hand = practice.documents.at_hand(connection, opened.documents)
+    if rule_set is None:
+        return Assessment(None, _hand_off(None, listing), "no_rule_set_in_force")
+    report = _report(database, practice, opened, at_hand, rule_set.rules.formula)
+    evidence = Evidence(documents=_by_kind(opened.documents, at_hand), report=report, listing=listing)
+    judgement = judge(evidence, rule_set, legal_date)
+    return Assessment(judgement, _hand_off(report, listing), None if holders else "producer_unidentified")
+
+
+def _by_kind(documents: tuple[DocumentRef, ...], at_hand: frozenset[str]) -> dict[str, bool]:
+    kinds: dict[str, bool] = {}
+    for document in documents:
+        kinds[document.kind] = kinds.get(document.kind, True) and document.sha256 in at_hand
+    return kinds
+
+
+def _report(
+    database: Database,
+    practice: Practice,
+    opened: CaseOpened,
+    at_hand: frozenset[str],
+    formula: str | None,
+) -> Examined | None:
+    """The report named last in the application, examined; None when it is not at hand."""
+    named = [document.sha256 for document in opened.documents if document.kind == REPORT]
+    if not named or named[-1] not in at_hand or formula is None or opened.filed_on is None:
+        return None
+    content = practice.documents.read(named[-1])
+    if content is None:
+        return None
+    expected = date.fromisoformat(opened.filed_on).year - 1
+    examined = examine(content, expected_year=expected, formula=formula)
+    findings = list(examined.findings)
+    if opened.reporting_year != expected:
+        stated = {"year": str(opened.reporting_year), "expected": str(expected)}
+        findings.append(Finding("application_year_wrong", "", stated))
+    if examined.totals is not None:
+        findings += differing_totals(database, practice.documents, opened, examined.totals)
+    return Examined(tuple(findings), examined.shares, examined.totals)
+
+
+def _hand_off(report: Examined | None, listing: Listing | None) -> HandOff:
+    shares = report.shares if report is not None else None
+    return HandOff(
+        localisation_share=shares.local_of_development if shares is not None else None,
+        trusted_register_reference=listing.reference if listing is not None else None,
+    )

@@ -1,0 +1,24 @@
+"""Correct a monitoring result that told the industry authority to exclude by mistake."""
+
+from __future__ import annotations
+
+from services.kernel.contract import OfficialText
+from services.kernel.journal.aggregate import Act
+from services.kernel.journal.events import new_stream_id
+from services.kernel.journal.journal import Work
+from services.verification.domain.case import Case
+from services.verification.usecases.assess_case import assess_case
+from services.verification.usecases.practice import Practice
+
+
+def correct_exclusion(work: Work, practice: Practice, act: Act, case: Case, reasons: OfficialText) -> Case:
+    """Conclude anew that the product conforms and notify so, naming the notification that this corrects.
+
+    Raises `Conflict` (`case_not_correctable`).
+    """
+    assessment = assess_case(work.database, practice, case.opened)
+    case.correct(act, assessment.judgement, reasons)
+    case.issue_notification(act, new_stream_id(), assessment.hand_off)
+    work.save(case)
+    work.answer_with(case)
+    return case

@@ -1,0 +1,105 @@
+"""Follow the entries of the register: which are included, from when to when, and what that changes."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.kernel.calendar import legal_date
+from services.kernel.contract import OfficialText, ProducerRef
+from services.kernel.errors import NotFound
+from services.kernel.journal.aggregate import Act
+from services.kernel.journal.journal import Work
+from services.verification.domain.case import Case
+from services.verification.projections import included_entries
+from services.verification.projections.cases import find_origin
+from services.verification.projections.identifiers import identifiers_of, keep_identifier
+from services.verification.projections.included_entries import Filing, IncludedEntry, Inclusion
+from services.verification.projections.listings import delisted_by, listing_in_force
+from services.verification.usecases.close_cases import close_appeal_cases, close_monitoring_cases
+from services.verification.usecases.monitor_round import monitoring
+from services.verification.usecases.open_case import open_case
+from services.verification.usecases.practice import Practice
+
+
+def follow_inclusion(
+    work: Work,
+    practice: Practice,
+    act: Act,
+    *,
+    entry_id: str,
+    application_id: str,
+    producer: ProducerRef,
+    product_name: OfficialText,
+    inclusion: Inclusion,
+) -> None:
+    """An entry was included: from now on it is monitored, by what its application was judged on.
+
+    When the product was delisted while the notification was under review, a monitoring case opens at once.
+    Raises `NotFound` (`application_unknown`) when the application's case is not here.
+    """
+    entry = IncludedEntry(
+        entry_id=entry_id,
+        producer=producer,
+        product_name=product_name,
+        filing=_filing(work, application_id),
+    )
+    today = legal_date(act.at).isoformat()
+    with work.database.read() as connection:
+        holders = identifiers_of(connection, producer.producer_id)
+        listed = listing_in_force(connection, holders, product_name, today)
+        delisted = None if listed else delisted_by(connection, holders, product_name, today)
+    if delisted is not None:
+        open_case(work, practice, act, monitoring(entry, listing_id=str(delisted), legal_date=today))
+    work.write(included_entries.begin(entry, inclusion))
+
+
+def _filing(work: Work, application_id: str) -> Filing:
+    with work.database.read() as connection:
+        case_id: UUID | None = find_origin(connection, f"application:{application_id}")
+    if case_id is None:
+        raise NotFound("application_unknown", id=application_id)
+    opened = work.load(Case, case_id).opened
+    return Filing(
+        application_id=application_id,
+        filed_on=opened.filed_on or opened.legal_date,
+        reporting_year=opened.reporting_year or 0,
+        language=opened.language,
+        documents=opened.documents,
+    )
+
+
+def follow_exclusion(work: Work, act: Act, *, entry_id: str, excluded_on: str, event_id: str) -> None:
+    """An entry was excluded: its monitoring ends."""
+    close_monitoring_cases(work, act, entry_id, "excluded")
+    work.write(included_entries.end(entry_id, ended_by=event_id, until_on=excluded_on))
+
+
+def follow_reinstatement(
+    work: Work, act: Act, *, entry_id: str, inclusion: Inclusion, exclusion_event_id: str, from_start: bool
+) -> None:
+    """An entry is back: anew from the day it counts from, or as if it had never been excluded.
+
+    Raises `NotFound` (`entry_unknown`) when its inclusion is not here.
+    """
+    close_appeal_cases(work, act, entry_id, "reinstated")
+    if from_start:
+        work.write(included_entries.annul_end(exclusion_event_id))
+        return
+    with work.database.read() as connection:
+        entry = included_entries.latest(connection, entry_id)
+    if entry is None:
+        raise NotFound("entry_unknown", id=entry_id)
+    work.write(included_entries.begin(entry, inclusion))
+
+
+def follow_correction(work: Work, act: Act, *, entry_id: str, corrected_event_id: str) -> None:
+    """An exclusion was left out from the start: the entry was included all the time."""
+    close_appeal_cases(work, act, entry_id, "exclusion_corrected")
+    work.write(included_entries.annul_end(corrected_event_id))
+
+
+def follow_transformation(work: Work, producer: ProducerRef) -> None:
+    """Art. 51-6: a transformed producer keeps its entries under a new name or BIN."""
+    work.write(included_entries.rename_producer(producer))
+    if producer.bin is not None:
+        work.write(keep_identifier(producer.bin, producer.producer_id))

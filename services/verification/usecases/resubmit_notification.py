@@ -1,0 +1,56 @@
+"""Send a reworked notification for repeated review."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from services.kernel.contract import OfficialText
+from services.kernel.journal.aggregate import Act
+from services.kernel.journal.journal import Work
+from services.verification.domain.case import Case, expected_result
+from services.verification.domain.wording import EXAMINED_AGAIN
+from services.verification.usecases.assess_case import assess_case
+from services.verification.usecases.practice import Practice
+
+
+@dataclass(frozen=True, slots=True)
+class Resubmission:
+    """How an officer answers the remarks; without a result, as the judgement says now."""
+
+    answer_to_remarks: OfficialText
+    result: Literal["confirmed", "refused"] | None = None
+    reasons: OfficialText | None = None
+
+
+def resubmit_notification(
+    work: Work, practice: Practice, act: Act, case: Case, resubmission: Resubmission
+) -> Case:
+    """Order 327 para. 9: judge anew, conclude, and send the notification again with the next revision.
+
+    `case` is loaded by the caller, which has checked the version the officer saw. Raises `Conflict`
+    (`notification_not_returned`) and what `Case.conclude` raises.
+    """
+    case.require_rework()
+    assessment = assess_case(work.database, practice, case.opened)
+    result = resubmission.result or expected_result(case.kind, assessment.judgement) or _as_before(case)
+    case.conclude(act, result, assessment.judgement, resubmission.reasons)
+    case.resubmit(act, resubmission.answer_to_remarks, assessment.hand_off)
+    work.save(case)
+    work.answer_with(case)
+    return case
+
+
+def _as_before(case: Case) -> Literal["confirmed", "refused"]:
+    return "confirmed" if case.result == "confirmed" else "refused"
+
+
+def resubmit_by_judgement(work: Work, practice: Practice, act: Act, case: Case) -> bool:
+    """Resubmit as the judgement says now; False when the case has to wait for an officer."""
+    assessment = assess_case(work.database, practice, case.opened)
+    result = expected_result(case.kind, assessment.judgement)
+    if assessment.obstacle is not None or result is None:
+        return False
+    case.conclude(act, result, assessment.judgement, None)
+    case.resubmit(act, EXAMINED_AGAIN, assessment.hand_off)
+    return True
