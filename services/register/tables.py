@@ -4,10 +4,22 @@ from services.register.projections import (
     applications,
     entries,
     notifications,
+    open_terms,
     periods,
     producers,
     products,
+    trusted_listings,
 )
 from services.register.schema import METADATA
 
-__all__ = ["METADATA", "applications", "entries", "notifications", "periods", "producers", "products"]
+__all__ = [
+    "METADATA",
+    "applications",
+    "entries",
+    "notifications",
+    "open_terms",
+    "periods",
+    "producers",
+    "products",
+    "trusted_listings",
+]

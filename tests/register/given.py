@@ -1,4 +1,4 @@
-"""What register tests start from: producers, forms, acts and notifications that are right unless told otherwise."""
+"""What register tests start from: producers, forms, acts, notifications, right unless told otherwise."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def at(day: str, time: str = "07:00") -> datetime:
 def documents() -> tuple[DocumentRef, ...]:
     """One document of each group of the package."""
     return tuple(
-        DocumentRef(kind=sorted(kinds)[0], media_type="application/pdf", size=1_000, sha256=f"{number:064x}")
+        DocumentRef(kind=min(kinds), media_type="application/pdf", size=1_000, sha256=f"{number:064x}")
         for number, kinds in enumerate(PACKAGE_GROUPS.values())
     )
 

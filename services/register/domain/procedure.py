@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+import msgspec
+
 from services.kernel.calendar import APPEAL, EXCLUSION, REPEATED_REVIEW, REVIEW, REWORK, Term
 from services.kernel.contract import FixedTerm
+from services.kernel.journal.aggregate import Act
+from services.kernel.journal.events import Fact
 
 Step = Literal["review", "exclusion", "reinstatement", "own_request"]
 
@@ -48,3 +52,9 @@ class Procedure:
         """Exclusion at own request: a setting, labelled as not statutory."""
         term = Term("own_request", self.own_request_days, "working_days", "setting", statutory=False)
         return term.fixed(asked)
+
+
+def automatically(act: Act, cause: Fact) -> Act:
+    """The act of a step that follows from a fact without anyone's decision."""
+    provenance = msgspec.structs.replace(act.provenance, decided_by="automatic", causation_id=cause.id)
+    return Act(act.at, provenance)

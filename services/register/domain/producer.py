@@ -50,30 +50,28 @@ class Producer(Aggregate):
         """Become known with the first filing."""
         return self.record(act, ProducerRegistered(producer=ref))
 
-    def liquidate(self, act: Act, *, on: date, reference: str) -> bool:
-        """End by liquidation (law 86-VII art. 51-6). False when the producer had ended before."""
+    def liquidate(self, act: Act, *, on: date, reference: str) -> Fact | None:
+        """End by liquidation (law 86-VII art. 51-6). None when the producer had ended before."""
         if not self._ends(act, on):
-            return False
+            return None
         event = ProducerLiquidated(producer=self.ref, liquidated_on=on.isoformat(), reference=reference)
-        self.record(act, event, effective_at=_counts_from(act, on))
-        return True
+        return self.record(act, event, effective_at=_counts_from(act, on))
 
-    def reorganise(self, act: Act, *, form: ReorganisationForm, on: date, reference: str) -> bool:
-        """End by reorganisation other than transformation (art. 51-6). False when ended before."""
+    def reorganise(self, act: Act, *, form: ReorganisationForm, on: date, reference: str) -> Fact | None:
+        """End by reorganisation other than transformation (art. 51-6). None when ended before."""
         if not self._ends(act, on):
-            return False
+            return None
         event = ProducerReorganised(
             producer=self.ref, form=form, reorganised_on=on.isoformat(), reference=reference
         )
-        self.record(act, event, effective_at=_counts_from(act, on))
-        return True
+        return self.record(act, event, effective_at=_counts_from(act, on))
 
     def transform(
         self, act: Act, *, on: date, reference: str, new_bin: str | None, new_name: OfficialText | None
-    ) -> bool:
+    ) -> Fact | None:
         """Change name or BIN and stay in the register (art. 51-6 excepts transformation).
 
-        False when nothing would change. Raises `Conflict` (`producer_ceased`) after the producer's end.
+        None when nothing would change. Raises `Conflict` (`producer_ceased`) after the producer's end.
         """
         self._must_be_legal_entity()
         _must_have_come(act, on)
@@ -86,12 +84,11 @@ class Producer(Aggregate):
             name=new_name or self.ref.name,
         )
         if ref == self.ref:
-            return False
+            return None
         event = ProducerTransformed(
             producer=ref, former_bin=self.ref.bin or "", transformed_on=on.isoformat(), reference=reference
         )
-        self.record(act, event, effective_at=_counts_from(act, on))
-        return True
+        return self.record(act, event, effective_at=_counts_from(act, on))
 
     def named(self, ref: ProducerRef, *, since: str) -> ProducerRef:
         """How to name the producer that event `since` named as `ref`: anew when it was transformed later.

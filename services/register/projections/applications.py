@@ -1,4 +1,4 @@
-"""Applications by product: keeps at most one pending for each (DOMAIN: a reapplication while pending is a 409)."""
+"""Applications by product: at most one pending for each (DOMAIN: a reapplication while pending is a 409)."""
 
 from __future__ import annotations
 
@@ -26,11 +26,14 @@ APPLICATIONS: Final = sa.Table(
     sa.Column("application_id", sa.Uuid, primary_key=True),
     sa.Column("number", sa.Text, nullable=False),
     sa.Column("producer_id", sa.Uuid, nullable=False),
-    sa.Column("product_id", sa.Uuid, nullable=False),
+    sa.Column("product_id", sa.Uuid, nullable=False, index=True),
     sa.Column("status", sa.Text, nullable=False),
+    sa.Column("filed_by", sa.Text, nullable=False),
     sa.Index("applications_producer", "producer_id", "status"),
 )
-PENDING: Final = sa.Index(
+"""`filed_by` is the id of the filing's event, under which the vault holds the contacts given with it."""
+
+ONE_PENDING: Final = sa.Index(
     "applications_one_pending",
     APPLICATIONS.c.product_id,
     unique=True,
@@ -71,26 +74,28 @@ class Applications(RowFold):
                 "producer_id": UUID(data.producer.producer_id),
                 "product_id": UUID(data.product_id),
                 "status": "filed",
+                "filed_by": recorded.fact.id,
             }
         if row is None:
             raise ValueError(f"{key} has no filing")
         return {**row, "status": _ENDS[type(data)]}
 
 
-def pending_of_product(connection: sa.Connection, product_id: UUID) -> UUID | None:
-    """The pending application for a product, if any."""
-    return connection.execute(
-        sa.select(APPLICATIONS.c.application_id).where(
-            APPLICATIONS.c.product_id == product_id, APPLICATIONS.c.status == "filed"
-        )
-    ).scalar_one_or_none()
-
-
-def pending_of_producer(connection: sa.Connection, producer_id: UUID) -> list[UUID]:
-    """Every pending application of a producer."""
+def of_product(connection: sa.Connection, product_id: UUID, *statuses: str) -> list[UUID]:
+    """The applications for a product in one of `statuses`, oldest first."""
+    columns = APPLICATIONS.c
     found = connection.execute(
-        sa.select(APPLICATIONS.c.application_id)
-        .where(APPLICATIONS.c.producer_id == producer_id, APPLICATIONS.c.status == "filed")
-        .order_by(APPLICATIONS.c.number)
+        sa.select(columns.application_id)
+        .where(columns.product_id == product_id, columns.status.in_(statuses))
+        .order_by(columns.number)
     )
     return list(found.scalars())
+
+
+def products_pending(connection: sa.Connection, producer_id: UUID) -> set[UUID]:
+    """The products for which a producer has a pending application."""
+    columns = APPLICATIONS.c
+    found = connection.execute(
+        sa.select(columns.product_id).where(columns.producer_id == producer_id, columns.status == "filed")
+    )
+    return set(found.scalars())

@@ -1,14 +1,16 @@
-"""The list of entries as the public sees it now: order 327 Appendix 1 without the personal columns."""
+"""Entries as they are now: the state that the domain evolves, and the columns that lists filter by."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 
+from services.kernel.contract import ProducerRef
 from services.kernel.database import BigInt
 from services.kernel.journal.projection import Row, RowFold
 from services.kernel.journal.units import Recorded
@@ -16,34 +18,37 @@ from services.kernel.names import normalised_name
 from services.register.contract.events import (
     AppealDismissed,
     AppealFiled,
+    EntryCorrected,
     Excluded,
     ExclusionRequested,
     Included,
     MonitoringRecorded,
     Reinstated,
+    TermMissed,
 )
+from services.register.domain.entry_state import EntryState, EntryStatus, evolved
+from services.register.projections.applications import APPLICATIONS
+from services.register.projections.producers import PRODUCERS, ref_of
 from services.register.schema import METADATA
 
 ENTRIES: Final = sa.Table(
     "entries",
     METADATA,
     sa.Column("entry_id", sa.Uuid, primary_key=True),
-    sa.Column("number", sa.Text, nullable=False, unique=True),
     sa.Column("producer_id", sa.Uuid, nullable=False, index=True),
-    sa.Column("name_kk", sa.Text, nullable=False),
-    sa.Column("name_ru", sa.Text, nullable=False),
-    sa.Column("search", sa.Text, nullable=False),
+    sa.Column("application_id", sa.Uuid, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
-    sa.Column("included_on", sa.Text, nullable=False),
-    sa.Column("excluded_on", sa.Text, nullable=True),
     sa.Column("exclusion_ground", sa.Text, nullable=True),
-    sa.Column("inclusion", sa.LargeBinary, nullable=False),
-    sa.Column("inclusion_event_id", sa.Text, nullable=False),
+    sa.Column("name_kk", sa.Text, nullable=False, index=True),
+    sa.Column("name_ru", sa.Text, nullable=False, index=True),
+    sa.Column("reference", sa.Text, nullable=True),
+    sa.Column("search", sa.Text, nullable=False),
+    sa.Column("state", sa.LargeBinary, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("position", BigInt, nullable=False),
-    sa.Index("entries_status", "status", "number"),
+    sa.Index("entries_status", "status", "entry_id"),
 )
-"""`inclusion` holds the JSON of the last `Included`; `search` the normalised names for `q`."""
+"""`name_*` are normalised names of the product, `search` all names and numbers for `q`, `state` is JSON."""
 
 _KINDS: Final = (
     Included,
@@ -53,8 +58,10 @@ _KINDS: Final = (
     AppealFiled,
     AppealDismissed,
     Reinstated,
+    EntryCorrected,
 )
 _ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(EntryState)
 
 
 class Entries(RowFold):
@@ -64,47 +71,154 @@ class Entries(RowFold):
         super().__init__(ENTRIES)
 
     def keys_of(self, recorded: Recorded) -> Iterable[Hashable]:
-        """The entry itself."""
-        return (recorded.fact.originator_id,) if isinstance(recorded.fact.data, _KINDS) else ()
+        """The entry itself; a missed term only when it is the entry's."""
+        data = recorded.fact.data
+        own_term = isinstance(data, TermMissed) and data.term.name == "own_request"
+        return (recorded.fact.originator_id,) if own_term or isinstance(data, _KINDS) else ()
 
     def begins(self, recorded: Recorded) -> bool:
-        """Each inclusion states the whole row anew."""
-        return isinstance(recorded.fact.data, Included)
+        """The first inclusion begins a row."""
+        return recorded.fact.originator_version == 1
 
     def evolve(self, key: Hashable, row: Row | None, recorded: Recorded) -> Row:
         """The row after the fact."""
-        data = recorded.fact.data
-        if isinstance(data, Included):
-            row = _included(key, data, recorded)
-        elif row is None:
+        before = None if row is None else _DECODER.decode(bytes(row["state"]))
+        state = evolved(before, recorded.fact)
+        if state is None:
             raise ValueError(f"{key} was never included")
-        elif isinstance(data, Excluded):
-            row = {
-                **row,
-                "status": "excluded",
-                "excluded_on": data.excluded_on,
-                "exclusion_ground": data.ground,
-            }
-        elif isinstance(data, Reinstated):
-            row = {**row, "status": "included", "excluded_on": None, "exclusion_ground": None}
-        return {**row, "version": recorded.fact.originator_version, "position": recorded.position}
+        return {
+            "entry_id": key,
+            "producer_id": UUID(state.producer.producer_id),
+            "application_id": UUID(state.included.application_id),
+            "status": state.status,
+            "exclusion_ground": state.exclusion.ground if state.exclusion else None,
+            "name_kk": normalised_name(state.included.product.name.kk),
+            "name_ru": normalised_name(state.included.product.name.ru),
+            "reference": state.included.trusted_register_reference,
+            "search": _search_text(state),
+            "state": _ENCODER.encode(state),
+            "version": recorded.fact.originator_version,
+            "position": recorded.position,
+        }
 
 
-def _included(key: Hashable, data: Included, recorded: Recorded) -> Row:
-    names = [data.product.name.kk, data.product.name.ru, data.product.name.en or ""]
-    if data.producer.name is not None:
-        names += [data.producer.name.kk, data.producer.name.ru]
-    return {
-        "entry_id": key,
-        "number": data.number,
-        "producer_id": UUID(data.producer.producer_id),
-        "name_kk": normalised_name(data.product.name.kk),
-        "name_ru": normalised_name(data.product.name.ru),
-        "search": "\n".join(normalised_name(name) for name in names),
-        "status": "included",
-        "included_on": data.included_on,
-        "excluded_on": None,
-        "exclusion_ground": None,
-        "inclusion": _ENCODER.encode(data),
-        "inclusion_event_id": recorded.fact.id,
-    }
+def _search_text(state: EntryState) -> str:
+    """What `q` is looked for in; of an individual no name, because that stands in the vault alone."""
+    names = [state.included.product.name]
+    if state.producer.name is not None:
+        names.append(state.producer.name)
+    texts = [text for name in names for text in (name.kk, name.ru, name.en) if text]
+    return "\n".join([*map(normalised_name, texts), state.included.number, state.included.application_number])
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEntry:
+    """An entry with its producer as named now, and the event under which its contacts are in the vault."""
+
+    state: EntryState
+    version: int
+    producer: ProducerRef
+    contacts_of: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryFilter:
+    """Which entries a list shows; None filters nothing. `product` is a product id or a name."""
+
+    producer_id: UUID | None = None
+    product: str | None = None
+    status: EntryStatus | None = None
+    q: str | None = None
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        """The conditions on the present state."""
+        found = self.unchanging()
+        if self.status is not None:
+            found.append(ENTRIES.c.status == self.status)
+        return found
+
+    def unchanging(self) -> list[sa.ColumnElement[bool]]:
+        """The conditions that time travel leaves alone: everything but the status."""
+        columns = ENTRIES.c
+        found: list[sa.ColumnElement[bool]] = []
+        if self.producer_id is not None:
+            found.append(columns.producer_id == self.producer_id)
+        if self.product is not None:
+            found.append(is_product(self.product))
+        if self.q is not None:
+            found.append(columns.search.contains(normalised_name(self.q), autoescape=True))
+        return found
+
+
+def is_product(product: str) -> sa.ColumnElement[bool]:
+    """The condition that an entry is of this product: by its id, or by its name in Kazakh or Russian."""
+    columns = ENTRIES.c
+    if (product_id := as_uuid(product)) is not None:
+        return columns.entry_id == product_id
+    name = normalised_name(product)
+    return sa.or_(columns.name_kk == name, columns.name_ru == name)
+
+
+def as_uuid(text: str) -> UUID | None:
+    """The UUID a text is, if it is one."""
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+_FOUND: Final = (
+    sa.select(
+        ENTRIES.c.state,
+        ENTRIES.c.version,
+        APPLICATIONS.c.filed_by,
+        *(column for column in PRODUCERS.c),
+    )
+    .join(APPLICATIONS, APPLICATIONS.c.application_id == ENTRIES.c.application_id)
+    .join(PRODUCERS, PRODUCERS.c.producer_id == ENTRIES.c.producer_id)
+)
+
+
+def find(connection: sa.Connection, entry_id: UUID) -> FoundEntry | None:
+    """One entry as it is now."""
+    row = connection.execute(_FOUND.where(ENTRIES.c.entry_id == entry_id)).one_or_none()
+    return None if row is None else _found(row)
+
+
+def list_entries(
+    connection: sa.Connection, wanted: EntryFilter, *, after: UUID | None, limit: int
+) -> list[FoundEntry]:
+    """At most `limit` entries behind `after`, in the order of their ids."""
+    query = _FOUND.where(*wanted.conditions()).order_by(ENTRIES.c.entry_id).limit(limit)
+    if after is not None:
+        query = query.where(ENTRIES.c.entry_id > after)
+    return [_found(row) for row in connection.execute(query)]
+
+
+def included_of(connection: sa.Connection, producer_id: UUID) -> set[UUID]:
+    """The entries of a producer that are in the register."""
+    columns = ENTRIES.c
+    found = connection.execute(
+        sa.select(columns.entry_id).where(columns.producer_id == producer_id, columns.status == "included")
+    )
+    return set(found.scalars())
+
+
+def filings_of(connection: sa.Connection, application_ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The filing's event of each application."""
+    columns = APPLICATIONS.c
+    rows = connection.execute(
+        sa.select(columns.application_id, columns.filed_by).where(columns.application_id.in_(application_ids))
+    )
+    return {row.application_id: row.filed_by for row in rows}
+
+
+def _found(row: sa.Row[tuple[object, ...]]) -> FoundEntry:
+    state = _DECODER.decode(bytes(row.state))
+    transformed = row.transformed_by is not None and row.transformed_by > state.included_by
+    return FoundEntry(
+        state=state,
+        version=row.version,
+        producer=ref_of(row) if transformed else state.producer,
+        contacts_of=row.filed_by,
+    )

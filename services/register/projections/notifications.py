@@ -3,43 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 
-from services.kernel.contract import FixedTerm
+from services.kernel.database import BigInt
 from services.kernel.journal.projection import Row, RowFold
 from services.kernel.journal.units import Recorded
 from services.register.contract.events import (
+    NotificationKind,
     NotificationReceived,
     NotificationReturned,
     NotificationSettled,
     TermMissed,
 )
+from services.register.domain.notification import NotificationState, NotificationStatus, evolved
 from services.register.schema import METADATA
 
 NOTIFICATIONS: Final = sa.Table(
     "notifications",
     METADATA,
     sa.Column("notification_id", sa.Uuid, primary_key=True),
+    sa.Column("received_position", BigInt, nullable=False, unique=True),
     sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("result", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("producer_id", sa.Uuid, nullable=False),
     sa.Column("product_id", sa.Uuid, nullable=False),
-    sa.Column("due_on", sa.Text, nullable=True),
-    sa.Column("term", sa.LargeBinary, nullable=True),
-    sa.Column("missed_due_on", sa.Text, nullable=True),
-    sa.Index("notifications_status", "status", "notification_id"),
-    sa.Index("notifications_due", "due_on"),
+    sa.Column("state", sa.LargeBinary, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Index("notifications_status", "status", "received_position"),
+    sa.Index("notifications_product", "product_id", "status"),
+    sa.Index("notifications_producer", "producer_id", "status"),
 )
-"""`term` is the running term (JSON), `due_on` its last day; none once the notification is settled."""
+"""`received_position` is that of the first receipt: the order of lists."""
 
-_KINDS: Final = (NotificationReceived, NotificationReturned, NotificationSettled, TermMissed)
+_KINDS: Final = (NotificationReceived, NotificationReturned, NotificationSettled)
 _ENCODER: Final = msgspec.json.Encoder()
-_TERM: Final = msgspec.json.Decoder(FixedTerm)
+_DECODER: Final = msgspec.json.Decoder(NotificationState)
 
 
 class Notifications(RowFold):
@@ -49,8 +52,10 @@ class Notifications(RowFold):
         super().__init__(NOTIFICATIONS)
 
     def keys_of(self, recorded: Recorded) -> Iterable[Hashable]:
-        """The notification itself."""
-        return (recorded.fact.originator_id,) if isinstance(recorded.fact.data, _KINDS) else ()
+        """The notification itself; a missed term unless it is an entry's."""
+        data = recorded.fact.data
+        own_term = isinstance(data, TermMissed) and data.term.name != "own_request"
+        return (recorded.fact.originator_id,) if own_term or isinstance(data, _KINDS) else ()
 
     def begins(self, recorded: Recorded) -> bool:
         """The first receipt begins a row."""
@@ -58,42 +63,68 @@ class Notifications(RowFold):
 
     def evolve(self, key: Hashable, row: Row | None, recorded: Recorded) -> Row:
         """The row after the fact."""
-        data = recorded.fact.data
-        if isinstance(data, NotificationReceived):
-            settled = row is not None and row["status"] == "settled"
-            begun = {
-                "notification_id": key,
-                "kind": data.kind,
-                "result": data.result,
-                "status": "settled" if settled else "received",
-                "producer_id": UUID(data.producer.producer_id),
-                "product_id": UUID(data.product_id),
-                "missed_due_on": row["missed_due_on"] if row else None,
-            }
-            return {**begun, **_running(None if settled else data.term)}
-        if row is None:
-            raise ValueError(f"{key} was never received")
-        if isinstance(data, NotificationReturned):
-            return {**row, "status": "returned", **_running(data.rework_term)}
-        if isinstance(data, TermMissed):
-            return {**row, "missed_due_on": data.term.due_on}
-        return {**row, "status": "settled", **_running(None)}
+        state = evolved(_DECODER.decode(bytes(row["state"])) if row else None, recorded.fact)
+        return {
+            "notification_id": key,
+            "received_position": row["received_position"] if row else recorded.position,
+            "kind": state.content.kind,
+            "status": state.status,
+            "producer_id": UUID(state.content.producer.producer_id),
+            "product_id": UUID(state.content.product_id),
+            "state": _ENCODER.encode(state),
+            "version": recorded.fact.originator_version,
+        }
 
 
-def _running(term: FixedTerm | None) -> Row:
-    return {"due_on": term.due_on if term else None, "term": _ENCODER.encode(term) if term else None}
+@dataclass(frozen=True, slots=True)
+class FoundNotification:
+    """A notification as it is now, its version and its place in the list."""
+
+    state: NotificationState
+    version: int
+    received_position: int
 
 
-def overdue(connection: sa.Connection, today: str, limit: int) -> list[tuple[UUID, FixedTerm]]:
-    """Notifications whose running term ended before `today` (ISO date, Asia/Almaty) and is not yet recorded."""
+def list_notifications(
+    connection: sa.Connection,
+    *,
+    status: NotificationStatus | None,
+    kind: NotificationKind | None,
+    after: int,
+    limit: int,
+) -> list[FoundNotification]:
+    """At most `limit` notifications first received behind position `after`, oldest first."""
     columns = NOTIFICATIONS.c
-    rows = connection.execute(
-        sa.select(columns.notification_id, columns.term)
-        .where(
-            columns.due_on < today,
-            sa.or_(columns.missed_due_on.is_(None), columns.missed_due_on != columns.due_on),
-        )
-        .order_by(columns.due_on, columns.notification_id)
+    query = (
+        sa.select(columns.state, columns.version, columns.received_position)
+        .where(columns.received_position > after)
+        .order_by(columns.received_position)
         .limit(limit)
     )
-    return [(row.notification_id, _TERM.decode(bytes(row.term))) for row in rows]
+    if status is not None:
+        query = query.where(columns.status == status)
+    if kind is not None:
+        query = query.where(columns.kind == kind)
+    return [
+        FoundNotification(_DECODER.decode(bytes(row[0])), row[1], row[2]) for row in connection.execute(query)
+    ]
+
+
+def open_for_product(connection: sa.Connection, product_id: UUID) -> list[UUID]:
+    """The notifications on a product that nothing has come of yet, oldest first."""
+    columns = NOTIFICATIONS.c
+    found = connection.execute(
+        sa.select(columns.notification_id)
+        .where(columns.product_id == product_id, columns.status != "settled")
+        .order_by(columns.received_position)
+    )
+    return list(found.scalars())
+
+
+def products_with_open(connection: sa.Connection, producer_id: UUID) -> set[UUID]:
+    """The products of a producer with notifications that nothing has come of yet."""
+    columns = NOTIFICATIONS.c
+    found = connection.execute(
+        sa.select(columns.product_id).where(columns.producer_id == producer_id, columns.status != "settled")
+    )
+    return set(found.scalars())

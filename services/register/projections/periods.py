@@ -6,18 +6,30 @@ setting `known_to`, never changed otherwise, so what was known at any position c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.kernel.database import BigInt
-from services.kernel.journal.events import microseconds
 from services.kernel.journal.projection import BulkUpsert, Row
 from services.kernel.journal.units import Recorded
-from services.register.contract.events import Excluded, Included, Reinstated
+from services.register.domain.timeline import Interval, StatusFact, intervals, status_fact
 from services.register.schema import METADATA
+
+STATUS_FACTS: Final = sa.Table(
+    "entry_status_facts",
+    METADATA,
+    sa.Column("position", BigInt, primary_key=True, autoincrement=False),
+    sa.Column("entry_id", sa.Uuid, nullable=False, index=True),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("effective_at", BigInt, nullable=False),
+    sa.Column("target", sa.Text, nullable=True),
+)
+"""The facts that periods are made of, in short; only ever added to."""
 
 PERIODS: Final = sa.Table(
     "entry_periods",
@@ -29,89 +41,116 @@ PERIODS: Final = sa.Table(
     sa.Column("known_to", BigInt, nullable=True),
 )
 
-_KINDS: Final = (Included, Excluded, Reinstated)
-
 
 class Periods:
-    """Folds inclusions, exclusions and reinstatements into periods in force."""
+    """Each status fact makes the entry's intervals anew; what they no longer hold is closed."""
 
-    tables: Sequence[sa.Table] = (PERIODS,)
+    tables: Sequence[sa.Table] = (STATUS_FACTS, PERIODS)
 
     def __init__(self) -> None:
+        self._insert = BulkUpsert(STATUS_FACTS, replace=False)
         self._upsert = BulkUpsert(PERIODS)
 
     def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
         """Close what a fact ends or corrects, open what it begins."""
-        concerned = [recorded for recorded in facts if isinstance(recorded.fact.data, _KINDS)]
+        concerned = [
+            (recorded.fact.originator_id, found)
+            for recorded in facts
+            if (found := status_fact(recorded.position, recorded.fact)) is not None
+        ]
         if not concerned:
             return
-        known = {
-            recorded.fact.originator_id for recorded in concerned if recorded.fact.originator_version > 1
-        }
-        current = self._load(connection, known)
-        touched: list[Row] = []
-        for recorded in concerned:
-            rows = current.setdefault(recorded.fact.originator_id, [])
-            touched += _apply(rows, recorded)
-        unique = {(row["entry_id"], row["known_from"], row["valid_from"]): row for row in touched}
-        self._upsert(connection, list(unique.values()))
+        first = {r.fact.originator_id for r in facts if r.fact.originator_version == 1}
+        earlier = {entry_id for entry_id, _ in concerned} - first
+        known = _facts_of(connection, earlier)
+        rows = _open_rows_of(connection, earlier)
+        written: dict[tuple[UUID, int, int], Row] = {}
+        for entry_id, fact in concerned:
+            known.setdefault(entry_id, []).append(fact)
+            for row in _change(
+                rows.setdefault(entry_id, []), entry_id, fact.position, intervals(known[entry_id])
+            ):
+                written[row["entry_id"], row["known_from"], row["valid_from"]] = row
+        self._insert(connection, [{"entry_id": entry_id, **asdict(fact)} for entry_id, fact in concerned])
+        self._upsert(connection, list(written.values()))
 
-    @staticmethod
-    def _load(connection: sa.Connection, entry_ids: Iterable[UUID]) -> dict[UUID, list[Row]]:
-        ids = list(entry_ids)
-        found: dict[UUID, list[Row]] = {}
-        if ids:
-            query = sa.select(PERIODS).where(PERIODS.c.entry_id.in_(ids), PERIODS.c.known_to.is_(None))
-            for row in connection.execute(query).mappings():
-                found.setdefault(row["entry_id"], []).append(dict(row))
+
+def _facts_of(connection: sa.Connection, entry_ids: set[UUID]) -> dict[UUID, list[StatusFact]]:
+    found: dict[UUID, list[StatusFact]] = {}
+    if not entry_ids:
         return found
+    columns = STATUS_FACTS.c
+    for row in connection.execute(sa.select(STATUS_FACTS).where(columns.entry_id.in_(entry_ids))):
+        fact = StatusFact(row.position, row.event_id, row.kind, row.effective_at, row.target)
+        found.setdefault(row.entry_id, []).append(fact)
+    return found
 
 
-def _apply(rows: list[Row], recorded: Recorded) -> list[Row]:
-    """Bring the presently known rows of one entry up to date; returns the rows written."""
-    data, position = recorded.fact.data, recorded.position
-    at = microseconds(recorded.fact.effective_at)
-    latest = max(rows, key=lambda row: row["valid_from"], default=None)
-    if isinstance(data, Excluded):
-        if latest is None:
-            raise ValueError(f"{recorded.fact.originator_id} was never included")
-        return _replace(rows, latest, position, valid_to=at)
-    if isinstance(data, Reinstated) and data.annuls_from_start and latest is not None:
-        return _replace(rows, latest, position, valid_to=None)
-    opened = _row(recorded.fact.originator_id, position, at, None)
-    rows.append(opened)
-    return [opened]
-
-
-def _replace(rows: list[Row], old: Row, position: int, *, valid_to: int | None) -> list[Row]:
-    """Close `old` as known until `position`, and know the period with another end from then on."""
-    rows.remove(old)
-    old["known_to"] = position
-    new = _row(old["entry_id"], position, old["valid_from"], valid_to)
-    rows.append(new)
-    return [old, new]
-
-
-def _row(entry_id: UUID, known_from: int, valid_from: int, valid_to: int | None) -> Row:
-    return {
-        "entry_id": entry_id,
-        "known_from": known_from,
-        "valid_from": valid_from,
-        "valid_to": valid_to,
-        "known_to": None,
-    }
-
-
-def in_force(valid_at: int, known_at: int | None) -> sa.ColumnElement[bool]:
-    """The condition that a period covers a legal instant, as known now or at a position."""
+def _open_rows_of(connection: sa.Connection, entry_ids: set[UUID]) -> dict[UUID, list[Row]]:
+    """The rows known to hold now, by entry."""
+    found: dict[UUID, list[Row]] = {}
+    if not entry_ids:
+        return found
     columns = PERIODS.c
-    valid = sa.and_(
-        columns.valid_from <= valid_at, sa.or_(columns.valid_to.is_(None), columns.valid_to > valid_at)
-    )
-    if known_at is None:
-        return sa.and_(valid, columns.known_to.is_(None))
-    return sa.and_(
-        valid,
+    query = sa.select(PERIODS).where(columns.entry_id.in_(entry_ids), columns.known_to.is_(None))
+    for row in connection.execute(query).mappings():
+        found.setdefault(row["entry_id"], []).append(dict(row))
+    return found
+
+
+def _change(rows: list[Row], entry_id: UUID, position: int, wanted: Iterable[Interval]) -> list[Row]:
+    """Bring an entry's open rows to the `wanted` intervals; returns the rows closed and opened by it."""
+    missing = {(interval.valid_from, interval.valid_to) for interval in wanted}
+    changed: list[Row] = []
+    for row in list(rows):
+        if (row["valid_from"], row["valid_to"]) in missing:
+            missing.discard((row["valid_from"], row["valid_to"]))
+            continue
+        rows.remove(row)
+        row["known_to"] = position
+        changed.append(row)
+    for valid_from, valid_to in sorted(missing, key=lambda interval: interval[0]):
+        opened = {
+            "entry_id": entry_id,
+            "known_from": position,
+            "valid_from": valid_from,
+            "valid_to": valid_to,
+            "known_to": None,
+        }
+        rows.append(opened)
+        changed.append(opened)
+    return changed
+
+
+def covers(entry_id: sa.ColumnElement[UUID], valid_at: int, known_at: int) -> sa.ColumnElement[bool]:
+    """The condition that an entry was in force at a legal instant (microseconds), as known at a position."""
+    columns = PERIODS.c
+    return sa.exists().where(
+        columns.entry_id == entry_id,
+        columns.valid_from <= valid_at,
+        sa.or_(columns.valid_to.is_(None), columns.valid_to > valid_at),
         columns.known_from <= known_at,
         sa.or_(columns.known_to.is_(None), columns.known_to > known_at),
     )
+
+
+def had_begun(entry_id: sa.ColumnElement[UUID], valid_at: int, known_at: int) -> sa.ColumnElement[bool]:
+    """The condition that an entry had been included by a legal instant, as known at a position."""
+    columns = STATUS_FACTS.c
+    return sa.exists().where(
+        columns.entry_id == entry_id,
+        columns.kind == "begins",
+        columns.effective_at <= valid_at,
+        columns.position <= known_at,
+    )
+
+
+def intervals_now(connection: sa.Connection, entry_ids: Sequence[UUID]) -> Mapping[UUID, list[Interval]]:
+    """The intervals in force of entries, as known now, oldest first."""
+    return {
+        entry_id: sorted(
+            (Interval(row["valid_from"], row["valid_to"]) for row in rows),
+            key=lambda interval: interval.valid_from,
+        )
+        for entry_id, rows in _open_rows_of(connection, set(entry_ids)).items()
+    }

@@ -1,14 +1,15 @@
-"""Producers by their opaque id, as events name them."""
+"""Producers by their opaque id and by their BIN, present or former."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.kernel.contract import OfficialText, ProducerRef
+from services.kernel.identifiers import is_bin
 from services.kernel.journal.projection import Row, RowFold
 from services.kernel.journal.units import Recorded
 from services.register.contract.events import (
@@ -17,7 +18,7 @@ from services.register.contract.events import (
     ProducerReorganised,
     ProducerTransformed,
 )
-from services.register.schema import METADATA
+from services.register.schema import INDIVIDUALS, METADATA
 
 PRODUCERS: Final = sa.Table(
     "producers",
@@ -29,7 +30,16 @@ PRODUCERS: Final = sa.Table(
     sa.Column("name_kk", sa.Text, nullable=True),
     sa.Column("name_ru", sa.Text, nullable=True),
     sa.Column("name_en", sa.Text, nullable=True),
-    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("ceased", sa.Text, nullable=True),
+    sa.Column("transformed_by", sa.Text, nullable=True),
+)
+"""`ceased` is the ground on which the producer ended, `transformed_by` its last transformation's event."""
+
+PRODUCER_BINS: Final = sa.Table(
+    "producer_bins",
+    METADATA,
+    sa.Column("bin", sa.Text, primary_key=True),
+    sa.Column("producer_id", sa.Uuid, nullable=False, index=True),
 )
 
 
@@ -51,14 +61,38 @@ class Producers(RowFold):
     def evolve(self, key: Hashable, row: Row | None, recorded: Recorded) -> Row:
         """The row after the fact."""
         data = recorded.fact.data
-        if isinstance(data, ProducerRegistered | ProducerTransformed):
-            return _row(key, data.producer)
+        if isinstance(data, ProducerRegistered):
+            return _row(key, data.producer, None)
+        if isinstance(data, ProducerTransformed):
+            return _row(key, data.producer, recorded.fact.id)
         if row is None:
             raise ValueError(f"{key} was never registered")
-        return {**row, "status": "liquidated" if isinstance(data, ProducerLiquidated) else "reorganised"}
+        ground = "liquidation" if isinstance(data, ProducerLiquidated) else "reorganisation"
+        return {**row, "ceased": ground}
 
 
-def _row(key: Hashable, ref: ProducerRef) -> Row:
+class ProducerBins:
+    """One row a BIN: a second producer under the same BIN is a conflict."""
+
+    tables: Sequence[sa.Table] = (PRODUCER_BINS,)
+
+    def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
+        """Add the BINs that registrations and transformations bring."""
+        rows = [row for recorded in facts if (row := _bin_row(recorded)) is not None]
+        if rows:
+            connection.execute(sa.insert(PRODUCER_BINS), rows)
+
+
+def _bin_row(recorded: Recorded) -> Row | None:
+    data = recorded.fact.data
+    if isinstance(data, ProducerRegistered) and data.producer.bin is not None:
+        return {"bin": data.producer.bin, "producer_id": recorded.fact.originator_id}
+    if isinstance(data, ProducerTransformed) and data.producer.bin not in (None, data.former_bin):
+        return {"bin": data.producer.bin, "producer_id": recorded.fact.originator_id}
+    return None
+
+
+def _row(key: Hashable, ref: ProducerRef, transformed_by: str | None) -> Row:
     return {
         "producer_id": key,
         "kind": ref.kind,
@@ -67,19 +101,33 @@ def _row(key: Hashable, ref: ProducerRef) -> Row:
         "name_kk": ref.name.kk if ref.name else None,
         "name_ru": ref.name.ru if ref.name else None,
         "name_en": ref.name.en if ref.name else None,
-        "status": "active",
+        "ceased": None,
+        "transformed_by": transformed_by,
     }
 
 
-def ref_of(row: sa.RowMapping) -> ProducerRef:
-    """The producer as events name it."""
+def ref_of(row: sa.Row[tuple[object, ...]]) -> ProducerRef:
+    """The producer as events name it, from a row that holds its columns."""
     name = None
-    if row["name_kk"] is not None:
-        name = OfficialText(kk=row["name_kk"], ru=row["name_ru"], en=row["name_en"])
+    if row.name_kk is not None:
+        name = OfficialText(kk=row.name_kk, ru=row.name_ru, en=row.name_en)
     return ProducerRef(
-        producer_id=str(UUID(str(row["producer_id"]))),
-        kind=row["kind"],
-        bin=row["bin"],
-        iin_commitment=row["iin_commitment"],
+        producer_id=str(row.producer_id),
+        kind=row.kind,
+        bin=row.bin,
+        iin_commitment=row.iin_commitment,
         name=name,
     )
+
+
+def numbers_table(number: str) -> tuple[sa.Table, sa.ColumnElement[bool]]:
+    """Where a BIN or IIN is looked up, and the condition that finds it."""
+    if is_bin(number):
+        return PRODUCER_BINS, PRODUCER_BINS.c.bin == number
+    return INDIVIDUALS, INDIVIDUALS.c.iin == number
+
+
+def producer_of(connection: sa.Connection, number: str) -> UUID | None:
+    """The producer that a BIN, present or former, or an IIN names."""
+    table, condition = numbers_table(number)
+    return connection.execute(sa.select(table.c.producer_id).where(condition)).scalar_one_or_none()

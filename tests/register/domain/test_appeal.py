@@ -103,8 +103,8 @@ def test_an_upheld_appeal_closes_a_pending_reapplication() -> None:
     events = decide(made, "upheld", appeal_id)
     assert kinds(events) == ["NotificationSettled", "NotificationSettled", "ApplicationClosed", "Reinstated"]
     assert application.closed_on_ground == "appeal_upheld"
-    assert waiting.settled is not None
-    assert waiting.settled.reason == "application_closed"
+    assert waiting.state.settled is not None
+    assert waiting.state.settled.reason == "application_closed"
 
 
 def test_an_appeal_decided_after_the_producer_ceased_reinstates_nothing_art_51_6() -> None:

@@ -1,4 +1,4 @@
-"""Filing, reapplication, withdrawal: order 327 paras. 9-10 and 32; DOMAIN "Decisions where the texts are silent"."""
+"""Filing, reapplication, withdrawal: order 327 paras. 9-10 and 32, and where the texts are silent."""
 
 from __future__ import annotations
 

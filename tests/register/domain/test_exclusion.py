@@ -151,8 +151,8 @@ def test_the_end_of_the_producer_excludes_closes_and_settles_art_51_6(
     made.exclude(act(), ground)
     made.clear(act())
     assert kinds(then(made)) == ["NotificationSettled", "Excluded"]
-    assert waiting.settled is not None
-    assert waiting.settled.reason == "producer_ceased"
+    assert waiting.state.settled is not None
+    assert waiting.state.settled.reason == "producer_ceased"
     with pytest.raises(Conflict, match="exclusion_not_appealable"):
         appeal(made.entry)
 

@@ -76,9 +76,9 @@ def test_what_needs_no_decision_has_no_term(kind: str, result: str) -> None:
 
 def test_a_return_states_remarks_and_gives_five_working_days_for_rework_para_9() -> None:
     notification = returned("2026-03-03")
-    assert notification.returned is not None
-    assert notification.returned.remarks == REASONS
-    assert notification.returned.rework_term.due_on == "2026-03-11"
+    assert notification.state.returned is not None
+    assert notification.state.returned.remarks == REASONS
+    assert notification.state.returned.rework_term.due_on == "2026-03-11"
     assert notification.status == "returned"
 
 
@@ -95,8 +95,11 @@ def test_a_second_return_is_allowed_again_with_five_and_five_days() -> None:
     notification = returned()
     resubmitted(notification, "2026-03-10")
     notification.return_for_rework(act(at("2026-03-11")), REASONS, PROCEDURE.rework(at("2026-03-11")))
-    assert notification.returned is not None
-    assert (notification.returned.revision, notification.returned.rework_term.due_on) == (2, "2026-03-18")
+    assert notification.state.returned is not None
+    assert (notification.state.returned.revision, notification.state.returned.rework_term.due_on) == (
+        2,
+        "2026-03-18",
+    )
 
 
 @pytest.mark.parametrize(

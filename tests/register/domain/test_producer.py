@@ -8,7 +8,7 @@ import pytest
 
 from services.kernel.contract import OfficialText, ProducerRef
 from services.kernel.errors import Conflict, Invalid
-from services.kernel.journal.events import new_stream_id
+from services.kernel.journal.events import Fact, new_stream_id
 from services.register.contract.events import ProducerTransformed
 from services.register.domain.producer import Producer
 from tests.register.given import BIN, OTHER_BIN, act, at, registered
@@ -19,7 +19,7 @@ NAME = OfficialText(kk="«Дала» АҚ", ru="АО «Дала»")
 
 def transformed(
     producer: Producer, new_bin: str | None = OTHER_BIN, name: OfficialText | None = NAME
-) -> bool:
+) -> Fact | None:
     return producer.transform(act(), on=ON, reference="R-2", new_bin=new_bin, new_name=name)
 
 
@@ -35,8 +35,8 @@ def test_a_liquidation_counts_from_its_own_day() -> None:
 def test_a_repeated_report_changes_nothing() -> None:
     producer = registered()
     producer.liquidate(act(), on=ON, reference="R-1")
-    assert producer.liquidate(act(), on=ON, reference="R-9") is False
-    assert producer.reorganise(act(), form="division", on=ON, reference="R-9") is False
+    assert producer.liquidate(act(), on=ON, reference="R-9") is None
+    assert producer.reorganise(act(), form="division", on=ON, reference="R-9") is None
     assert len(producer.collect_events()) == 1
 
 
@@ -72,7 +72,7 @@ def test_a_transformation_may_keep_the_bin() -> None:
 def test_a_repeated_transformation_changes_nothing() -> None:
     producer = registered()
     transformed(producer)
-    assert transformed(producer) is False
+    assert transformed(producer) is None
 
 
 def test_a_producer_that_ceased_is_not_transformed() -> None:

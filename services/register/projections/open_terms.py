@@ -1,0 +1,90 @@
+"""The industry authority's running terms, for the watcher of missed ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+
+from services.kernel.contract import FixedTerm
+from services.kernel.journal.projection import BulkUpsert, Row
+from services.kernel.journal.units import Recorded
+from services.register.contract.events import (
+    Excluded,
+    ExclusionRequested,
+    NotificationReceived,
+    NotificationReturned,
+    NotificationSettled,
+    TermMissed,
+)
+from services.register.schema import METADATA
+
+Holder = Literal["notification", "entry"]
+
+OPEN_TERMS: Final = sa.Table(
+    "open_terms",
+    METADATA,
+    sa.Column("stream_id", sa.Uuid, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("due_on", sa.Text, nullable=False, index=True),
+    sa.Column("term", sa.LargeBinary, nullable=False),
+)
+"""One row for each stream that waits; `due_on` is the term's last day (ISO date, Asia/Almaty)."""
+
+_BEGIN: Final = (NotificationReceived, ExclusionRequested)
+_END: Final = (NotificationReturned, NotificationSettled, Excluded, TermMissed)
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(FixedTerm)
+
+
+class OpenTerms:
+    """A term opens with what fixes it and closes when it is met, falls away, or is recorded as missed."""
+
+    tables: Sequence[sa.Table] = (OPEN_TERMS,)
+
+    def __init__(self) -> None:
+        self._upsert = BulkUpsert(OPEN_TERMS)
+
+    def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
+        """Add the terms that opened, remove those that closed."""
+        rows: dict[UUID, Row | None] = {}
+        for recorded in facts:
+            data = recorded.fact.data
+            if isinstance(data, _BEGIN) and data.term is not None:
+                holder: Holder = "notification" if isinstance(data, NotificationReceived) else "entry"
+                rows[recorded.fact.originator_id] = _row(recorded.fact.originator_id, holder, data.term)
+            elif isinstance(data, _END):
+                rows[recorded.fact.originator_id] = None
+        closed = [stream for stream, row in rows.items() if row is None]
+        if closed:
+            connection.execute(sa.delete(OPEN_TERMS).where(OPEN_TERMS.c.stream_id.in_(closed)))
+        self._upsert(connection, [row for row in rows.values() if row is not None])
+
+
+def _row(stream_id: UUID, holder: Holder, term: FixedTerm) -> Row:
+    return {"stream_id": stream_id, "holder": holder, "due_on": term.due_on, "term": _ENCODER.encode(term)}
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A term that ended unmet, and the stream that waits for it."""
+
+    stream_id: UUID
+    holder: Holder
+    term: FixedTerm
+
+
+def overdue(connection: sa.Connection, today: str, limit: int) -> list[Overdue]:
+    """Terms whose last day lies before `today` (ISO date, Asia/Almaty), those due first before the others."""
+    columns = OPEN_TERMS.c
+    rows = connection.execute(
+        sa.select(columns.stream_id, columns.holder, columns.term)
+        .where(columns.due_on < today)
+        .order_by(columns.due_on, columns.stream_id)
+        .limit(limit)
+    )
+    return [Overdue(row.stream_id, row.holder, _DECODER.decode(bytes(row.term))) for row in rows]

@@ -1,0 +1,65 @@
+"""What must hold when a decision is taken, and still when it is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import sqlalchemy as sa
+from eventsourcing import persistence
+
+from services.kernel.errors import Forbidden, NotFound, Stale
+from services.kernel.journal.aggregate import Aggregate
+from services.kernel.journal.journal import Work
+from services.kernel.journal.units import Recorded, Write
+from services.register.projections.applications import products_pending
+from services.register.projections.entries import included_of
+from services.register.projections.producers import PRODUCERS, producer_of
+
+
+def require_version(aggregate: Aggregate, expected: int | None) -> None:
+    """Raise `Stale` (`version_stale`) unless the officer decided on the present version."""
+    if expected is not None and expected != aggregate.version:
+        raise Stale("version_stale", expected=str(expected), present=str(aggregate.version))
+
+
+def require_owner(work: Work, producer_id: str, number: str | None) -> None:
+    """Raise `Forbidden` (`not_yours`) unless the caller acts for this producer's BIN or IIN."""
+    with work.database.read() as connection:
+        owner = producer_of(connection, number) if number is not None else None
+    if owner is None or str(owner) != producer_id:
+        raise Forbidden("not_yours")
+
+
+def known_producer(work: Work, number: str) -> UUID:
+    """The producer with this BIN, present or former. Raises `NotFound` (`producer_unknown`)."""
+    with work.database.read() as connection:
+        found = producer_of(connection, number)
+    if found is None:
+        raise NotFound("producer_unknown")
+    return found
+
+
+def still_active(producer_id: UUID) -> Write:
+    """A write that lets the unit commit only while the producer has not ended.
+
+    Inclusion reads the producer and writes the entry; its end writes the producer and reads the entries. Each
+    checks again under the ordering lock, so neither can pass the other by; a failed check decides anew.
+    """
+
+    def check(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        query = sa.select(PRODUCERS.c.ceased).where(PRODUCERS.c.producer_id == producer_id)
+        if connection.execute(query).scalar_one() is not None:
+            raise persistence.IntegrityError("the producer ended meanwhile")
+
+    return check
+
+
+def nothing_left(producer_id: UUID) -> Write:
+    """A write that lets the unit commit only when the producer has no entry and no application left."""
+
+    def check(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        if included_of(connection, producer_id) or products_pending(connection, producer_id):
+            raise persistence.IntegrityError("the producer's entries changed meanwhile")
+
+    return check
