@@ -1,0 +1,80 @@
+"""The watcher: a term that ended unmet is recorded once, for its stream, term and due day."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from services.register.contract.events import TermMissed
+from services.register.domain.entry import Entry
+from services.register.projections.open_terms import OPEN_TERMS
+from services.register.usecases.record_missed_terms import record_missed_terms
+from services.register.usecases.request_exclusion import RequestExclusion, request_exclusion
+from services.register.usecases.return_notification import ReturnNotification, return_notification
+from tests.register.desk import Desk
+from tests.register.given import BIN, REASONS
+
+
+def watch(desk: Desk) -> int:
+    return record_missed_terms(desk.journal, desk.clock)
+
+
+def missed(desk: Desk) -> list[TermMissed]:
+    return [event for event in desk.events() if isinstance(event, TermMissed)]
+
+
+def test_a_review_still_open_after_its_last_day_is_missed_para_9(desk: Desk) -> None:
+    content = desk.notify("confirmation", "confirmed", desk.file())
+    desk.on("2026-03-17", "18:59")
+    assert watch(desk) == 0
+    desk.on("2026-03-17", "19:00")
+    assert watch(desk) == 1
+    (event,) = missed(desk)
+    assert (event.term.name, event.term.due_on, event.missed_by) == (
+        "review",
+        "2026-03-17",
+        "industry_authority",
+    )
+    assert event.subject_id == content.notification_id
+
+
+def test_it_is_recorded_once(desk: Desk) -> None:
+    desk.notify("confirmation", "confirmed", desk.file())
+    desk.on("2026-04-01")
+    assert [watch(desk), watch(desk)] == [1, 0]
+
+
+def test_what_is_done_late_is_still_done(desk: Desk) -> None:
+    application = desk.file()
+    content = desk.notify("confirmation", "confirmed", application)
+    desk.on("2026-04-01")
+    watch(desk)
+    desk.accept(content)
+    assert desk.entry(application).is_included
+
+
+def test_an_exclusion_not_done_in_three_working_days_is_missed_para_31(desk: Desk) -> None:
+    desk.notify("monitoring", "exclude", desk.include())
+    desk.on("2026-03-06")
+    watch(desk)
+    assert [event.term.name for event in missed(desk)] == ["exclusion"]
+
+
+def test_a_request_of_the_producer_left_waiting_is_missed_and_not_called_statutory(desk: Desk) -> None:
+    entry = desk.include()
+    command = RequestExclusion(entry_id=entry.id, by=BIN)
+    request_exclusion(desk.journal, command, desk.act("producer"), desk.procedure)
+    desk.on("2026-03-06")
+    watch(desk)
+    (event,) = missed(desk)
+    assert (event.term.name, event.term.statutory, event.subject_id) == ("own_request", False, str(entry.id))
+    assert desk.journal.load(Entry, entry.id).state.missed == (event.term,)
+
+
+def test_a_term_that_was_met_or_handed_on_is_not_missed(desk: Desk) -> None:
+    desk.include(name="А")
+    content = desk.notify("confirmation", "confirmed", desk.file(name="Б"))
+    command = ReturnNotification(notification_id=UUID(content.notification_id), remarks=REASONS)
+    return_notification(desk.journal, command, desk.act(), desk.procedure)
+    assert desk.rows(OPEN_TERMS) == []
+    desk.on("2027-01-01")
+    assert watch(desk) == 0
