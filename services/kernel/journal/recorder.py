@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+import psycopg
 import sqlalchemy as sa
 from eventsourcing import persistence
 from eventsourcing.persistence import ApplicationRecorder, Notification, StoredEvent
@@ -20,6 +21,7 @@ from services.kernel.database import Database
 from services.kernel.journal.committer import GroupCommitter
 from services.kernel.journal.events import microseconds
 from services.kernel.journal.projection import Projection
+from services.kernel.journal.stores import Head, PostgreSQLStore, SQLiteStore, Store
 from services.kernel.journal.tables import FollowingTables, JournalTables
 from services.kernel.journal.units import Committed, CursorStep, EncodedEvent, KeyRow, Recorded, Unit
 
@@ -33,14 +35,22 @@ _TRANSLATED: Final = (
     (sa.exc.TimeoutError, persistence.OperationalError),
     (sa.exc.DatabaseError, persistence.DatabaseError),
     (sa.exc.SQLAlchemyError, persistence.PersistenceError),
+    (psycopg.IntegrityError, persistence.IntegrityError),
+    (psycopg.DataError, persistence.DataError),
+    (psycopg.InternalError, persistence.InternalError),
+    (psycopg.ProgrammingError, persistence.ProgrammingError),
+    (psycopg.InterfaceError, persistence.InterfaceError),
+    (psycopg.OperationalError, persistence.OperationalError),
+    (psycopg.Error, persistence.DatabaseError),
 )
 
-_INSERT_EVENTS_POSTGRESQL: Final = sa.text(
-    "INSERT INTO events (position, stream_id, stream_version, type, recorded_at, record) "
-    "SELECT * FROM unnest(CAST(:position AS bigint[]), CAST(:stream_id AS uuid[]), "
-    "CAST(:stream_version AS integer[]), CAST(:type AS text[]), CAST(:recorded_at AS bigint[]), "
-    "CAST(:record AS bytea[]))"
+_OUTCOME_UNKNOWN: Final = (
+    sa.exc.OperationalError,
+    sa.exc.InterfaceError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
 )
+"""After one of these the COMMIT may have happened all the same."""
 
 
 class JournalRecorder(ApplicationRecorder):
@@ -70,8 +80,7 @@ class JournalRecorder(ApplicationRecorder):
 
     def _prepare_statements(self) -> None:
         events = self.tables.events
-        self._insert_events = sa.insert(events)
-        self._insert_keys = sa.insert(self.tables.idempotency_keys)
+        self._store: Store = PostgreSQLStore() if self.database.is_postgresql else SQLiteStore(self.tables)
         self._head = (
             sa.select(events.c.position, events.c.recorded_at).order_by(events.c.position.desc()).limit(1)
         )
@@ -98,7 +107,7 @@ class JournalRecorder(ApplicationRecorder):
         """
         try:
             return self._committer.commit(unit)
-        except sa.exc.SQLAlchemyError as error:
+        except (sa.exc.SQLAlchemyError, psycopg.Error) as error:
             for theirs, ours in _TRANSLATED:
                 if isinstance(error, theirs):
                     raise ours(str(error)) from error
@@ -109,10 +118,10 @@ class JournalRecorder(ApplicationRecorder):
         outcomes: list[Committed] = []
         try:
             with self.database.write() as connection:
-                head, recorded_at = self._lock(connection)
-                outcomes = self._append(connection, units, head, recorded_at)
-        except sa.exc.DBAPIError as error:
-            if not (error.connection_invalidated and outcomes and self._was_committed(outcomes)):
+                head = self._store.lock(connection, _numbers_wanted(units))
+                outcomes = self._append(connection, units, head)
+        except _OUTCOME_UNKNOWN:
+            if not (outcomes and self._was_committed(outcomes)):
                 raise
         if outcomes:
             self._announce(outcomes[-1].position)
@@ -120,60 +129,33 @@ class JournalRecorder(ApplicationRecorder):
 
     def hold_order(self, connection: sa.Connection) -> int:
         """Take the ordering lock in a transaction of the caller's; returns the head position."""
-        return self._lock(connection)[0]
+        return self._store.lock(connection, {}).position
 
-    def _lock(self, connection: sa.Connection) -> tuple[int, int]:
-        """Take the ordering lock; return the head position and its recorded instant (microseconds)."""
-        if self.database.is_postgresql:
-            row = connection.execute(sa.text("SELECT * FROM journal_head()")).one()
-            return (row[0] or 0, row[1] or 0)
-        # BEGIN IMMEDIATE already holds the only writer's lock.
-        head = connection.execute(self._head).one_or_none()
-        return (head[0], head[1]) if head is not None else (0, 0)
-
-    def _append(
-        self, connection: sa.Connection, units: Sequence[Unit], head: int, recorded_at: int
-    ) -> list[Committed]:
+    def _append(self, connection: sa.Connection, units: Sequence[Unit], head: Head) -> list[Committed]:
         now = microseconds(self._clock.now())
-        numbers = self._numbers(connection, units)
+        position, recorded_at, numbers = head.position, head.recorded_at, dict(head.numbers)
         outcomes: list[Committed] = []
         rows: list[dict[str, Any]] = []
         for unit in units:
             recorded: list[Recorded] = []
             for event in unit.events:
-                head, recorded_at = head + 1, max(now, recorded_at + 1)
+                position, recorded_at = position + 1, max(now, recorded_at + 1)
                 record = event.state
                 if isinstance(event, EncodedEvent):
-                    done = event.recorded(head, recorded_at, self._next_number(numbers, event))
+                    done = event.recorded(position, recorded_at, _next_number(numbers, event))
                     recorded.append(done)
                     record = done.record
-                rows.append(_event_row(event, head, recorded_at, record))
-            outcomes.append(Committed(tuple(recorded), head))
-        self._insert(connection, rows)
-        self._insert_answers(connection, units, outcomes, now)
-        self._step(connection, [unit.step for unit in units if unit.step is not None])
-        self._fold(connection, units, outcomes)
-        return outcomes
-
-    def _insert(self, connection: sa.Connection, rows: list[dict[str, Any]]) -> None:
-        if not rows:
-            return
-        if self.database.is_postgresql:
-            arrays = {name: [row[name] for row in rows] for name in rows[0]}
-            connection.execute(_INSERT_EVENTS_POSTGRESQL, arrays)
-        else:
-            connection.execute(self._insert_events, rows)
-
-    def _insert_answers(
-        self, connection: sa.Connection, units: Sequence[Unit], outcomes: Sequence[Committed], now: int
-    ) -> None:
-        rows = [
+                rows.append(_event_row(event, position, recorded_at, record))
+            outcomes.append(Committed(tuple(recorded), position))
+        keys = [
             _answer_row(unit.key, committed.position, now)
             for unit, committed in zip(units, outcomes, strict=True)
             if unit.key is not None
         ]
-        if rows:
-            connection.execute(self._insert_keys, rows)
+        self._store.insert(connection, rows, keys)
+        self._step(connection, [unit.step for unit in units if unit.step is not None])
+        self._fold(connection, units, outcomes)
+        return outcomes
 
     def _step(self, connection: sa.Connection, steps: Sequence[CursorStep]) -> None:
         """Move upstream positions, each from exactly where the follower read it."""
@@ -199,35 +181,6 @@ class JournalRecorder(ApplicationRecorder):
         for unit, committed in zip(units, outcomes, strict=True):
             for write in unit.writes:
                 write(connection, committed.recorded)
-
-    def _numbers(self, connection: sa.Connection, units: Sequence[Unit]) -> dict[str, int]:
-        """Reserve the human numbers this batch needs; returns the last value used before it, by sequence."""
-        wanted: dict[str, int] = {}
-        for unit in units:
-            for event in unit.events:
-                if isinstance(event, EncodedEvent) and event.sequence is not None:
-                    wanted[event.sequence] = wanted.get(event.sequence, 0) + 1
-        numbers: dict[str, int] = {}
-        sequences = self.tables.sequences
-        for name, count in wanted.items():
-            raised = connection.execute(
-                sa.update(sequences)
-                .where(sequences.c.name == name)
-                .values(last_value=sequences.c.last_value + count)
-                .returning(sequences.c.last_value)
-            ).scalar_one_or_none()
-            if raised is None:
-                connection.execute(sa.insert(sequences).values(name=name, last_value=count))
-                raised = count
-            numbers[name] = raised - count
-        return numbers
-
-    @staticmethod
-    def _next_number(numbers: dict[str, int], event: EncodedEvent) -> int | None:
-        if event.sequence is None:
-            return None
-        numbers[event.sequence] += 1
-        return numbers[event.sequence]
 
     def _was_committed(self, outcomes: Sequence[Committed]) -> bool:
         """After a connection broke during COMMIT: is the batch's last record in the journal?
@@ -307,6 +260,23 @@ class JournalRecorder(ApplicationRecorder):
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Any:
         """Refused: followers read the feed, which keeps effect and position in one transaction."""
         raise persistence.NotSupportedError("follow the feed instead (services.kernel.feed)")
+
+
+def _numbers_wanted(units: Sequence[Unit]) -> dict[str, int]:
+    """How many human numbers of each sequence a batch needs."""
+    wanted: dict[str, int] = {}
+    for unit in units:
+        for event in unit.events:
+            if isinstance(event, EncodedEvent) and event.sequence is not None:
+                wanted[event.sequence] = wanted.get(event.sequence, 0) + 1
+    return wanted
+
+
+def _next_number(numbers: dict[str, int], event: EncodedEvent) -> int | None:
+    if event.sequence is None:
+        return None
+    numbers[event.sequence] += 1
+    return numbers[event.sequence]
 
 
 def _event_row(event: StoredEvent, position: int, recorded_at: int, record: bytes) -> dict[str, Any]:

@@ -10,12 +10,22 @@ from services.kernel.database import BigInt
 
 POSTGRESQL_GUARDS = (
     """
-    CREATE FUNCTION journal_head(OUT head_position bigint, OUT head_recorded_at bigint)
-    LANGUAGE plpgsql VOLATILE AS $$
+    CREATE FUNCTION journal_head(
+        wanted text[], counts bigint[],
+        OUT head_position bigint, OUT head_recorded_at bigint, OUT numbers bigint[]
+    ) LANGUAGE plpgsql VOLATILE AS $$
+    DECLARE
+        raised bigint;
     BEGIN
         PERFORM pg_advisory_xact_lock(hashtextextended(current_schema() || '.journal', 0));
         SELECT position, recorded_at INTO head_position, head_recorded_at
         FROM events ORDER BY position DESC LIMIT 1;
+        FOR i IN 1 .. coalesce(array_length(wanted, 1), 0) LOOP
+            INSERT INTO sequences AS s (name, last_value) VALUES (wanted[i], counts[i])
+            ON CONFLICT (name) DO UPDATE SET last_value = s.last_value + excluded.last_value
+            RETURNING s.last_value INTO raised;
+            numbers := numbers || (raised - counts[i]);
+        END LOOP;
     END $$
     """,
     """
@@ -29,8 +39,8 @@ POSTGRESQL_GUARDS = (
     FOR EACH STATEMENT EXECUTE FUNCTION events_are_append_only()
     """,
 )
-"""Lock and head in one round trip: inside a volatile function each query has a fresh snapshot, so the head
-is read after the lock is held."""
+"""Lock, head and numbers in one round trip: inside a volatile function each query has a fresh snapshot, so
+the head is read after the lock is held."""
 
 SQLITE_GUARDS = (
     """
