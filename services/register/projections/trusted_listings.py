@@ -6,8 +6,7 @@ again from its journal.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Final
 
 import sqlalchemy as sa
@@ -15,6 +14,8 @@ import sqlalchemy as sa
 from services.kernel.database import BigInt
 from services.kernel.journal.projection import BulkUpsert
 from services.kernel.names import normalised_name
+from services.register.domain.origin import Listing
+from services.register.projections.parts import in_parts
 from services.register.schema import FOLLOWING, METADATA
 
 TRUSTED_LISTINGS: Final = sa.Table(
@@ -33,30 +34,6 @@ TRUSTED_LISTINGS: Final = sa.Table(
 """`holder` is a BIN or IIN, None once erased; days are ISO dates in Asia/Almaty; `position` is upstream's."""
 
 _UPSERT: Final = BulkUpsert(TRUSTED_LISTINGS)
-_AT_ONCE: Final = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A product in the register of trusted software, from `listed_on` until it lapses or is delisted.
-
-    `holder` is a BIN or IIN, the names are normalised, the days ISO dates.
-    """
-
-    listing_id: str
-    reference: str
-    holder: str | None
-    name_kk: str
-    name_ru: str
-    listed_on: str
-    valid_until: str | None = None
-    delisted_on: str | None = None
-
-    def holds_on(self, day: str) -> bool:
-        """True on a day (ISO date) from the listing to its last day, the day of delisting not included."""
-        lapsed = self.valid_until is not None and day > self.valid_until
-        delisted = self.delisted_on is not None and day >= self.delisted_on
-        return self.listed_on <= day and not lapsed and not delisted
 
 
 def keep_listing(connection: sa.Connection, listing: Listing, position: int) -> None:
@@ -84,7 +61,7 @@ def listings_of(
     columns = TRUSTED_LISTINGS.c
     found: dict[str, Listing] = {}
     for column, values in ((columns.holder, holders), (columns.reference, references)):
-        for some in _in_parts(values):
+        for some in in_parts(set(values)):
             for row in connection.execute(sa.select(TRUSTED_LISTINGS).where(column.in_(some))):
                 found[row.listing_id] = Listing(*row[:-1])
     return list(found.values())
@@ -95,9 +72,3 @@ def upstream_position(connection: sa.Connection, upstream: str) -> int:
     cursors = FOLLOWING.cursors.c
     query = sa.select(cursors.position).where(cursors.upstream == upstream)
     return connection.execute(query).scalar_one_or_none() or 0
-
-
-def _in_parts(values: Iterable[str]) -> Iterator[list[str]]:
-    ordered = sorted(set(values))
-    for start in range(0, len(ordered), _AT_ONCE):
-        yield ordered[start : start + _AT_ONCE]

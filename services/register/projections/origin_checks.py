@@ -1,0 +1,141 @@
+"""Origin checks, one or ten thousand at a time, from a handful of statements in one snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from services.kernel.names import normalised_name
+from services.register.domain.origin import (
+    Listing,
+    OriginAnswer,
+    Question,
+    condition,
+    in_register,
+    in_trusted_register,
+)
+from services.register.domain.timeline import Interval
+from services.register.projections.entries import ENTRIES, as_uuid
+from services.register.projections.parts import in_parts
+from services.register.projections.periods import intervals_now
+from services.register.projections.producers import PRODUCER_BINS
+from services.register.projections.trusted_listings import listings_of
+from services.register.schema import INDIVIDUALS
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    entry_id: UUID
+    name_kk: str
+    name_ru: str
+    reference: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """All that the questions of one batch need."""
+
+    producers: Mapping[str, UUID]
+    numbers: Mapping[UUID, set[str]]
+    entries: Mapping[UUID, list[_Entry]]
+    intervals: Mapping[UUID, list[Interval]]
+    by_holder: Mapping[str, list[Listing]]
+    by_reference: Mapping[str, list[Listing]]
+
+
+def answers(connection: sa.Connection, questions: Sequence[Question]) -> list[OriginAnswer]:
+    """The answer to each question, in their order, as known now."""
+    facts = _facts(connection, questions)
+    return [_answer(question, facts) for question in questions]
+
+
+def _facts(connection: sa.Connection, questions: Sequence[Question]) -> _Facts:
+    asked = {question.number for question in questions}
+    producers = _producers(connection, asked)
+    numbers: dict[UUID, set[str]] = {}
+    for number, producer_id in (*producers.items(), *_bins(connection, set(producers.values()))):
+        numbers.setdefault(producer_id, set()).add(number)
+    entries = _entries(connection, numbers)
+    found = [entry for some in entries.values() for entry in some]
+    intervals: dict[UUID, list[Interval]] = {}
+    for some_ids in in_parts({entry.entry_id for entry in found}):
+        intervals.update(intervals_now(connection, some_ids))
+    by_holder: dict[str, list[Listing]] = {}
+    by_reference: dict[str, list[Listing]] = {}
+    for listing in listings_of(
+        connection,
+        holders=asked.union(*numbers.values()),
+        references={entry.reference for entry in found if entry.reference is not None},
+    ):
+        by_reference.setdefault(listing.reference, []).append(listing)
+        if listing.holder is not None:
+            by_holder.setdefault(listing.holder, []).append(listing)
+    return _Facts(producers, numbers, entries, intervals, by_holder, by_reference)
+
+
+def _producers(connection: sa.Connection, numbers: Collection[str]) -> dict[str, UUID]:
+    """The producers that BINs, present or former, and IINs name."""
+    found: dict[str, UUID] = {}
+    for some in in_parts(set(numbers)):
+        for table, column in ((PRODUCER_BINS, PRODUCER_BINS.c.bin), (INDIVIDUALS, INDIVIDUALS.c.iin)):
+            rows = connection.execute(sa.select(column, table.c.producer_id).where(column.in_(some)))
+            found.update((number, producer_id) for number, producer_id in rows)
+    return found
+
+
+def _bins(connection: sa.Connection, producer_ids: Collection[UUID]) -> list[tuple[str, UUID]]:
+    """Every BIN these producers ever had: a listing may name a former one."""
+    found: list[tuple[str, UUID]] = []
+    columns = PRODUCER_BINS.c
+    for some in in_parts(set(producer_ids)):
+        rows = connection.execute(
+            sa.select(columns.bin, columns.producer_id).where(columns.producer_id.in_(some))
+        )
+        found += [(number, producer_id) for number, producer_id in rows]
+    return found
+
+
+def _entries(connection: sa.Connection, producer_ids: Collection[UUID]) -> dict[UUID, list[_Entry]]:
+    columns = ENTRIES.c
+    found: dict[UUID, list[_Entry]] = {}
+    for some in in_parts(set(producer_ids)):
+        rows = connection.execute(
+            sa.select(
+                columns.producer_id, columns.entry_id, columns.name_kk, columns.name_ru, columns.reference
+            ).where(columns.producer_id.in_(some))
+        )
+        for producer_id, *entry in rows:
+            found.setdefault(producer_id, []).append(_Entry(*entry))
+    return found
+
+
+def _answer(question: Question, facts: _Facts) -> OriginAnswer:
+    producer_id = facts.producers.get(question.number)
+    product_id, name = as_uuid(question.product), normalised_name(question.product)
+    entry = next(
+        (
+            entry
+            for entry in (facts.entries.get(producer_id, ()) if producer_id else ())
+            if entry.entry_id == product_id or name in (entry.name_kk, entry.name_ru)
+        ),
+        None,
+    )
+    names = {name} if entry is None else {name, entry.name_kk, entry.name_ru}
+    holders = facts.numbers.get(producer_id, set()) if producer_id else set()
+    listings = [
+        listing
+        for number in holders | {question.number}
+        for listing in facts.by_holder.get(number, ())
+        if not names.isdisjoint((listing.name_kk, listing.name_ru))
+    ]
+    if entry is not None and entry.reference is not None:
+        listings += [one for one in facts.by_reference.get(entry.reference, ()) if one not in listings]
+    trusted, reference = in_trusted_register(listings, question.on)
+    if entry is None:
+        unknown = condition("product_unknown" if producer_id else "producer_unknown")
+        return OriginAnswer(question, unknown, trusted, reference=reference)
+    register = in_register(facts.intervals.get(entry.entry_id, ()), question.on)
+    return OriginAnswer(question, register, trusted, str(entry.entry_id), reference)
