@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event as sa_event
 
@@ -99,3 +100,11 @@ class Database:
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def psycopg_connection(connection: sa.Connection) -> psycopg.Connection[tuple[Any, ...]]:
+    """The psycopg connection under SQLAlchemy's, for the few statements whose overhead counts."""
+    raw = connection.connection.driver_connection
+    if not isinstance(raw, psycopg.Connection):
+        raise TypeError("not a PostgreSQL connection")
+    return raw

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, ClassVar, Final, Generic, TypeVar
 from uuid import UUID
 
@@ -249,7 +250,12 @@ def new_stream_id() -> UUID:
 def instant_text(microseconds: int) -> str:
     """Microseconds since 1970 (UTC) as a fixed-width RFC 3339 instant, the form spliced into records."""
     seconds, fraction = divmod(microseconds, 1_000_000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:06d}Z"
+    return f"{_second_text(seconds)}.{fraction:06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second_text(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
 def microseconds(instant: datetime) -> int:

@@ -7,14 +7,16 @@ keyed models share: load the rows a batch touches, evolve them in memory, write 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from services.kernel.database import psycopg_connection
 from services.kernel.journal.units import Recorded
 
 Row = dict[str, Any]
+FEW_ROWS: Final = 50
 
 
 class Projection(Protocol):
@@ -38,23 +40,24 @@ class BulkUpsert:
         self.table = table
         self._replaced = [c.name for c in table.columns if replace and not c.primary_key]
         self._columns = [column.name for column in table.columns]
-        self._postgresql = self._unnested()
+        self._few, self._many = self._postgresql()
         self._sqlite = self._upserted()
 
-    def _unnested(self) -> sa.TextClause:
-        """`INSERT ... SELECT * FROM unnest(arrays)`: one round trip and one plan, however many rows."""
+    def _postgresql(self) -> tuple[str, str]:
+        """The statement for few rows (once a row, in a pipeline) and that for many (`unnest` of arrays)."""
         dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it unannotated
         names = ", ".join(self._columns)
-        arrays = ", ".join(
-            f"CAST(:{column.name} AS {column.type.compile(dialect)}[])" for column in self.table.columns
-        )
         keys = ", ".join(column.name for column in self.table.primary_key.columns)
         updates = ", ".join(f"{name} = excluded.{name}" for name in self._replaced)
         action = f"UPDATE SET {updates}" if self._replaced else "NOTHING"
-        return sa.text(
-            f"INSERT INTO {self.table.name} ({names}) SELECT * FROM unnest({arrays}) "  # noqa: S608  # names are ours
-            f"ON CONFLICT ({keys}) DO {action}"
+        values = ", ".join(f"%({name})s" for name in self._columns)
+        arrays = ", ".join(
+            f"CAST(%({column.name})s AS {column.type.compile(dialect)}[])" for column in self.table.columns
         )
+        insert = f"INSERT INTO {self.table.name} ({names})"
+        conflict = f"ON CONFLICT ({keys}) DO {action}"
+        many = f"{insert} SELECT * FROM unnest({arrays}) {conflict}"  # noqa: S608  # the names are ours
+        return f"{insert} VALUES ({values}) {conflict}", many
 
     def _upserted(self) -> sqlite.Insert:
         insert = sqlite.insert(self.table)
@@ -68,11 +71,15 @@ class BulkUpsert:
         """Write `rows`, each with a value for every column."""
         if not rows:
             return
-        if connection.dialect.name == "postgresql":
-            arrays = {name: [row[name] for row in rows] for name in self._columns}
-            connection.execute(self._postgresql, arrays)
-        else:
+        if connection.dialect.name != "postgresql":
             connection.execute(self._sqlite, list(rows))
+            return
+        raw = psycopg_connection(connection)
+        with raw.cursor() as cursor:
+            if len(rows) <= FEW_ROWS:
+                cursor.executemany(self._few, rows)
+            else:
+                cursor.execute(self._many, {name: [row[name] for row in rows] for name in self._columns})
 
 
 class RowFold:

@@ -119,7 +119,10 @@ class JournalRecorder(ApplicationRecorder):
         try:
             with self.database.write() as connection:
                 head = self._store.lock(connection, _numbers_wanted(units))
-                outcomes = self._append(connection, units, head)
+                outcomes, events, keys = self._placed(units, head)
+                self._step(connection, [unit.step for unit in units if unit.step is not None])
+                self._fold(connection, units, outcomes)
+                self._store.insert(connection, events, keys)
         except _OUTCOME_UNKNOWN:
             if not (outcomes and self._was_committed(outcomes)):
                 raise
@@ -131,7 +134,10 @@ class JournalRecorder(ApplicationRecorder):
         """Take the ordering lock in a transaction of the caller's; returns the head position."""
         return self._store.lock(connection, {}).position
 
-    def _append(self, connection: sa.Connection, units: Sequence[Unit], head: Head) -> list[Committed]:
+    def _placed(
+        self, units: Sequence[Unit], head: Head
+    ) -> tuple[list[Committed], list[dict[str, Any]], list[dict[str, Any]]]:
+        """Give every event its position, instant and number; returns outcomes, event rows and key rows."""
         now = microseconds(self._clock.now())
         position, recorded_at, numbers = head.position, head.recorded_at, dict(head.numbers)
         outcomes: list[Committed] = []
@@ -152,10 +158,7 @@ class JournalRecorder(ApplicationRecorder):
             for unit, committed in zip(units, outcomes, strict=True)
             if unit.key is not None
         ]
-        self._store.insert(connection, rows, keys)
-        self._step(connection, [unit.step for unit in units if unit.step is not None])
-        self._fold(connection, units, outcomes)
-        return outcomes
+        return outcomes, rows, keys
 
     def _step(self, connection: sa.Connection, steps: Sequence[CursorStep]) -> None:
         """Move upstream positions, each from exactly where the follower read it."""

@@ -1,7 +1,7 @@
 """What the recorder says differently to PostgreSQL and to SQLite: taking the lock, and writing the rows.
 
-On PostgreSQL the hot statements go to psycopg directly, several to a round trip: a commit is then four round
-trips (begin, lock and head; events and keys; read models; commit) however many units it holds.
+On PostgreSQL the hot statements go to psycopg directly, several to a round trip: a batch then takes one for
+begin, lock, head and numbers, one or two for each read model, one for events and keys, one for the commit.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-import psycopg
 import sqlalchemy as sa
 
+from services.kernel.database import psycopg_connection
 from services.kernel.journal.tables import JournalTables
 
 Row = Mapping[str, Any]
@@ -53,7 +53,7 @@ class PostgreSQLStore:
 
     def lock(self, connection: sa.Connection, wanted: Mapping[str, int]) -> Head:
         """See `Store`. One round trip, the transaction's beginning included."""
-        raw = _psycopg(connection)
+        raw = psycopg_connection(connection)
         with raw.pipeline():
             cursor = raw.execute(_HEAD, (list(wanted), list(wanted.values())), prepare=True)
             found = cursor.fetchone()
@@ -62,19 +62,15 @@ class PostgreSQLStore:
 
     def insert(self, connection: sa.Connection, events: Sequence[Row], keys: Sequence[Row]) -> None:
         """See `Store`. One round trip."""
-        raw = _psycopg(connection)
+        raw = psycopg_connection(connection)
+        if len(events) == 1 and not keys:
+            raw.execute(_EVENTS, events[0], prepare=True)
+            return
         with raw.pipeline(), raw.cursor() as cursor:
             if events:
                 cursor.executemany(_EVENTS, events)
             if keys:
                 cursor.executemany(_KEYS, keys)
-
-
-def _psycopg(connection: sa.Connection) -> psycopg.Connection[tuple[Any, ...]]:
-    raw = connection.connection.driver_connection
-    if not isinstance(raw, psycopg.Connection):
-        raise TypeError("the journal speaks psycopg to PostgreSQL")
-    return raw
 
 
 class SQLiteStore:

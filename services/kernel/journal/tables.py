@@ -90,7 +90,7 @@ def journal_tables(metadata: sa.MetaData) -> JournalTables:
         sa.Column("stream_id", sa.Uuid, nullable=False),
         sa.Column("stream_version", sa.Integer, nullable=False),
         sa.Column("type", sa.Text, nullable=False),
-        sa.Column("recorded_at", BigInt, nullable=False, unique=True),
+        sa.Column("recorded_at", BigInt, nullable=False),
         sa.Column("record", sa.LargeBinary, nullable=False),
         sa.UniqueConstraint("stream_id", "stream_version", name="events_stream_version"),
     )
