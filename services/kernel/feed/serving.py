@@ -1,6 +1,7 @@
-"""The feed is the journal: contiguous events after a position, with long-poll, as the recorded bytes."""
+"""The feed is the journal: contiguous events after a position, with long-poll, as the recorded bytes.
 
-from __future__ import annotations
+Annotations are evaluated here, not postponed: the route's dependency is local to the function that makes it.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Final, Literal
