@@ -11,7 +11,7 @@ from typing import Any, Final
 from anyio import to_thread
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import Response
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 
 from services.kernel.http import problems
 from services.kernel.http.context import RequestContext
@@ -73,9 +73,12 @@ def create_application(service: ServiceHttp) -> FastAPI:
     return app
 
 
-def _operations(app: FastAPI) -> dict[str, APIRoute]:
+def _operations(app: FastAPI) -> dict[str, RouteContext]:
+    """Every route with what its routers add to it, by operation id."""
     return {
-        route.operation_id or route.unique_id: route for route in app.routes if isinstance(route, APIRoute)
+        route.operation_id or route.unique_id: route
+        for route in iter_route_contexts(app.routes)
+        if isinstance(route.original_route, APIRoute)
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from fastapi.dependencies.models import Dependant
-from fastapi.routing import APIRoute
+from fastapi.routing import RouteContext
 
 from services.kernel.http.requests import Reading
 
@@ -66,7 +66,7 @@ _COMMAND_HEADERS: Final = {
 
 
 def described(
-    schema: dict[str, Any], routes: Mapping[str, APIRoute], *, webhooks: Mapping[str, Any]
+    schema: dict[str, Any], routes: Mapping[str, RouteContext], *, webhooks: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The complete document of one service."""
     components = schema.setdefault("components", {})
@@ -84,7 +84,7 @@ def described(
     return schema
 
 
-def roles_of(route: APIRoute) -> Reading | None:
+def roles_of(route: RouteContext) -> Reading | None:
     """The role dependency of a route: who may call it, and what headers it needs."""
     return _find(route.dependant)
 
@@ -104,7 +104,7 @@ def _all_operations(schema: dict[str, Any]) -> Iterable[dict[str, Any]]:
         yield from methods.values()
 
 
-def _complete(operation: dict[str, Any], route: APIRoute) -> None:
+def _complete(operation: dict[str, Any], route: RouteContext) -> None:
     reading = roles_of(route)
     responses = operation.setdefault("responses", {})
     if _is_default(responses.get("422")):
