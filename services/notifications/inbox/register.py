@@ -1,0 +1,246 @@
+"""The industry authority's facts, as its journal publishes them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from services.kernel.contract import ProducerRef
+from services.kernel.feed.following import Foreign
+from services.kernel.journal.events import Event
+from services.notifications.domain.messages import ParameterValue
+from services.notifications.inbox.drafts import Draft, Drafting
+from services.notifications.projections import known
+from services.notifications.usecases.put_message import day_of
+from services.register.contract import events as register
+
+
+def _product(connection: sa.Connection, product_id: str) -> dict[str, ParameterValue]:
+    return {"product": known.name_of(known.product_of(connection, product_id))}
+
+
+def _entry(connection: sa.Connection, entry_id: str) -> dict[str, ParameterValue]:
+    return {**_product(connection, entry_id), "entry": known.entry_number_of(connection, entry_id)}
+
+
+def _iin(foreign: Foreign) -> str | None:
+    opened = foreign.upstream.confidential.get("iin")
+    return opened.value if opened else None
+
+
+def application_filed(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """The filing itself; it also tells whose account, which product and which language."""
+    data = foreign.fact.data
+    assert isinstance(data, register.ApplicationFiled)
+    known.learn_producer(connection, data.producer, _iin(foreign), data.language)
+    known.learn_product(connection, data.product_id, data.producer.producer_id, data.product.name)
+    known.learn_application(connection, data.application_id, data.product_id, data.number)
+    params: dict[str, ParameterValue] = {"application": data.number, "product": data.product.name}
+    if data.follows is None:
+        return Draft("application_filed", params, data.producer.producer_id)
+    previous = known.application_number_of(connection, data.follows)
+    return Draft("reapplication_filed", {**params, "previous": previous}, data.producer.producer_id)
+
+
+def application_withdrawn(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """The producer's own withdrawal."""
+    data = foreign.fact.data
+    assert isinstance(data, register.ApplicationWithdrawn)
+    number = known.application_number_of(connection, data.application_id)
+    params = {**_product(connection, data.product_id), "application": number}
+    return Draft("application_withdrawn", params, data.producer_id)
+
+
+def application_closed(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """An application that fell away."""
+    data = foreign.fact.data
+    assert isinstance(data, register.ApplicationClosed)
+    number = known.application_number_of(connection, data.application_id)
+    params = {**_product(connection, data.product_id), "application": number, "ground": data.ground}
+    return Draft("application_closed", params, data.producer_id)
+
+
+def inclusion_refused(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """A refusal with its reasons."""
+    data = foreign.fact.data
+    assert isinstance(data, register.InclusionRefused)
+    number = known.application_number_of(connection, data.application_id)
+    params = {**_product(connection, data.product_id), "application": number, "reasons": data.reasons}
+    return Draft("inclusion_refused", params, data.producer.producer_id)
+
+
+def notification_received(connection: sa.Connection, foreign: Foreign) -> Draft | None:
+    """The receipt of a notification that sets a term running; monitoring that conforms says so later."""
+    data = foreign.fact.data
+    assert isinstance(data, register.NotificationReceived)
+    producer_id, due_on = data.producer.producer_id, data.term.due_on if data.term else None
+    if data.kind == "confirmation" and due_on is not None:
+        params = {**_product(connection, data.product_id), "term_ends": day_of(due_on)}
+        return Draft("inclusion_notification_received", params, producer_id, due_on=due_on)
+    if data.result == "exclude" and due_on is not None:
+        params = {**_entry(connection, data.product_id), "term_ends": day_of(due_on)}
+        return Draft("exclusion_notification_received", params, producer_id, due_on=due_on)
+    if data.kind == "appeal":
+        params = {**_entry(connection, data.product_id), "result": data.result}
+        return Draft("appeal_notification_received", params, producer_id)
+    return None
+
+
+def notification_returned(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """A return for rework, with the remarks and the term."""
+    data = foreign.fact.data
+    assert isinstance(data, register.NotificationReturned)
+    product_id = known.product_of_application(connection, data.application_id)
+    due_on = data.rework_term.due_on
+    params = {**_product(connection, product_id), "remarks": data.remarks, "term_ends": day_of(due_on)}
+    return Draft("notification_returned", params, data.producer_id, due_on=due_on)
+
+
+def included(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """An inclusion; it also tells the entry's number."""
+    data = foreign.fact.data
+    assert isinstance(data, register.Included)
+    known.learn_entry(connection, data.entry_id, data.number)
+    params = {
+        **_product(connection, data.entry_id),
+        "entry": data.number,
+        "application": data.application_number,
+    }
+    return Draft("included", params, data.producer.producer_id)
+
+
+def monitoring_recorded(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """The entry still conforms."""
+    data = foreign.fact.data
+    assert isinstance(data, register.MonitoringRecorded)
+    params = _entry(connection, data.entry_id)
+    if data.quarter is None:
+        return Draft("unscheduled_monitoring_conforms", params, data.producer_id)
+    return Draft("monitoring_conforms", {**params, "quarter": data.quarter}, data.producer_id)
+
+
+def exclusion_requested(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """The producer's own request."""
+    data = foreign.fact.data
+    assert isinstance(data, register.ExclusionRequested)
+    return Draft("exclusion_requested", _entry(connection, data.entry_id), data.producer_id)
+
+
+def excluded(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """An exclusion, with its appeal term where the law gives one."""
+    data = foreign.fact.data
+    assert isinstance(data, register.Excluded)
+    params, producer_id = _entry(connection, data.entry_id), data.producer.producer_id
+    if data.ground == "software_monitoring" and data.appeal_term is not None:
+        due_on = data.appeal_term.due_on
+        params |= {"reasons": data.reasons, "term_ends": day_of(due_on)}
+        return Draft("excluded_by_monitoring", params, producer_id, due_on=due_on)
+    templates = {
+        "own_request": "excluded_on_request",
+        "liquidation": "excluded_on_liquidation",
+        "reorganisation": "excluded_on_reorganisation",
+    }
+    return Draft(templates[data.ground], params, producer_id)
+
+
+def appeal_filed(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """An appeal, in time or late."""
+    data = foreign.fact.data
+    assert isinstance(data, register.AppealFiled)
+    params, producer_id = _entry(connection, data.entry_id), data.producer.producer_id
+    if data.in_time:
+        return Draft("appeal_filed", params, producer_id)
+    return Draft("appeal_filed_late", {**params, "term_ended": day_of(data.term.due_on)}, producer_id)
+
+
+def appeal_dismissed(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """A dismissal, on the merits or as late."""
+    data = foreign.fact.data
+    assert isinstance(data, register.AppealDismissed)
+    params, producer_id = _entry(connection, data.entry_id), data.producer.producer_id
+    if data.ground == "late":
+        ended = {"term_ended": day_of(data.term_ended_on)}
+        return Draft("appeal_dismissed_late", {**params, **ended}, producer_id)
+    return Draft("appeal_dismissed", {**params, "reasons": data.reasons}, producer_id)
+
+
+def reinstated(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """A reinstatement, from its own day or from the exclusion's start."""
+    data = foreign.fact.data
+    assert isinstance(data, register.Reinstated)
+    template = "reinstated_from_start" if data.annuls_from_start else "reinstated"
+    params = {**_entry(connection, data.entry_id), "reasons": data.reasons}
+    return Draft(template, params, data.producer.producer_id)
+
+
+def entry_corrected(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """An exclusion left out from the start reads to its producer as a reinstatement from the start."""
+    data = foreign.fact.data
+    assert isinstance(data, register.EntryCorrected)
+    params = {**_entry(connection, data.entry_id), "reasons": data.reasons}
+    return Draft("reinstated_from_start", params, data.producer.producer_id)
+
+
+def producer_registered(connection: sa.Connection, foreign: Foreign) -> None:
+    """Whose account an opaque id means; nothing to tell yet."""
+    data = foreign.fact.data
+    assert isinstance(data, register.ProducerRegistered)
+    known.learn_producer(connection, data.producer, _iin(foreign), None)
+
+
+def producer_transformed(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """A legal entity's new BIN or name; the account goes on under the new BIN."""
+    data = foreign.fact.data
+    assert isinstance(data, register.ProducerTransformed)
+    known.learn_producer(connection, data.producer, None, None)
+    params = {"former_bin": data.former_bin, "bin": data.producer.bin or ""}
+    return Draft("producer_transformed", params, data.producer.producer_id)
+
+
+def term_missed(_connection: sa.Connection, foreign: Foreign) -> Draft:
+    """A missed term is told to the authority that missed it."""
+    data = foreign.fact.data
+    assert isinstance(data, register.TermMissed)
+    return missed_draft(data.term.name, data.term.due_on, data.subject_id, data.missed_by)
+
+
+def missed_draft(term: str, due_on: str, subject_id: str, missed_by: str) -> Draft:
+    """The message of a missed term."""
+    choices = {"review", "rework", "repeated_review", "exclusion"}
+    params: dict[str, ParameterValue] = {
+        "term": term if term in choices else "other",
+        "term_ended": day_of(due_on),
+        "subject": subject_id,
+    }
+    return Draft("term_missed", params, authority=missed_by)
+
+
+DRAFTS: Final[dict[type[Event], Drafting]] = {
+    register.ApplicationFiled: application_filed,
+    register.ApplicationWithdrawn: application_withdrawn,
+    register.ApplicationClosed: application_closed,
+    register.InclusionRefused: inclusion_refused,
+    register.NotificationReceived: notification_received,
+    register.NotificationReturned: notification_returned,
+    register.Included: included,
+    register.MonitoringRecorded: monitoring_recorded,
+    register.ExclusionRequested: exclusion_requested,
+    register.Excluded: excluded,
+    register.AppealFiled: appeal_filed,
+    register.AppealDismissed: appeal_dismissed,
+    register.Reinstated: reinstated,
+    register.EntryCorrected: entry_corrected,
+    register.ProducerRegistered: producer_registered,
+    register.ProducerTransformed: producer_transformed,
+    register.TermMissed: term_missed,
+}
+
+
+def bin_of(connection: sa.Connection, foreign: Foreign) -> str | None:
+    """The BIN an event concerns, for subscriptions that ask for one."""
+    ref = getattr(foreign.fact.data, "producer", None)
+    if isinstance(ref, ProducerRef):
+        return ref.bin
+    producer_id = getattr(foreign.fact.data, "producer_id", None)
+    return known.bin_of(connection, producer_id) if isinstance(producer_id, str) else None

@@ -1,0 +1,95 @@
+"""The informatization authority's facts, as its journal publishes them to services."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from services.kernel.contract import OfficialText
+from services.kernel.feed.following import Foreign
+from services.kernel.journal.events import Event
+from services.notifications.domain.messages import ParameterValue
+from services.notifications.inbox.drafts import Draft, Drafting
+from services.notifications.inbox.register import missed_draft
+from services.notifications.projections import known
+from services.verification.contract import events as verification
+
+
+def case_opened(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """A case on a product."""
+    data = foreign.fact.data
+    assert isinstance(data, verification.CaseOpened)
+    producer_id = data.producer.producer_id
+    params: dict[str, ParameterValue] = {"product": data.product_name}
+    if data.kind == "confirmation":
+        return Draft("confirmation_case_opened", params, producer_id)
+    params["entry"] = known.entry_number_of(connection, data.product_id)
+    if data.kind == "appeal":
+        return Draft("appeal_case_opened", params, producer_id)
+    if data.quarter is None:
+        return Draft("unscheduled_monitoring_case_opened", params, producer_id)
+    return Draft("monitoring_case_opened", {**params, "quarter": data.quarter}, producer_id)
+
+
+def notification_issued(_connection: sa.Connection, foreign: Foreign) -> Draft:
+    """The result, told to the industry authority and to the producer."""
+    data = foreign.fact.data
+    assert isinstance(data, verification.NotificationIssued)
+    params = {"product": data.product_name, "result": data.result, "reasons": data.reasons}
+    return Draft("notification_issued", params, data.producer.producer_id)
+
+
+def notification_resubmitted(_connection: sa.Connection, foreign: Foreign) -> Draft:
+    """The reworked notification, with the answer to the remarks."""
+    data = foreign.fact.data
+    assert isinstance(data, verification.NotificationResubmitted)
+    params = {"product": data.product_name, "answer": data.answer_to_remarks}
+    return Draft("notification_resubmitted", params, data.producer.producer_id)
+
+
+def software_listed(connection: sa.Connection, foreign: Foreign) -> Draft | None:
+    """A listing; told where the holder has an account here."""
+    data = foreign.fact.data
+    assert isinstance(data, verification.TrustedSoftwareListed)
+    holder = data.holder_bin or _holder_iin(foreign)
+    known.learn_listing(connection, data.listing_id, holder, data.product_name)
+    producer_id = known.producer_of(connection, holder)
+    if producer_id is None:
+        return None
+    params: dict[str, ParameterValue] = {"product": data.product_name, "reference": data.reference}
+    return Draft("trusted_software_listed", params, producer_id)
+
+
+def software_delisted(connection: sa.Connection, foreign: Foreign) -> Draft | None:
+    """A delisting; told where the holder has an account here."""
+    data = foreign.fact.data
+    assert isinstance(data, verification.TrustedSoftwareDelisted)
+    holder, name = known.listing_of(connection, data.listing_id)
+    producer_id = known.producer_of(connection, holder)
+    if producer_id is None:
+        return None
+    params: dict[str, OfficialText | str] = {"product": name, "ground": data.ground}
+    return Draft("trusted_software_delisted", params, producer_id)
+
+
+def term_missed(_connection: sa.Connection, foreign: Foreign) -> Draft:
+    """A missed term is told to the authority that missed it."""
+    data = foreign.fact.data
+    assert isinstance(data, verification.TermMissed)
+    return missed_draft(data.term.name, data.term.due_on, data.subject_id, data.missed_by)
+
+
+def _holder_iin(foreign: Foreign) -> str | None:
+    opened = foreign.upstream.confidential.get("iin")
+    return opened.value if opened else None
+
+
+DRAFTS: Final[dict[type[Event], Drafting]] = {
+    verification.CaseOpened: case_opened,
+    verification.NotificationIssued: notification_issued,
+    verification.NotificationResubmitted: notification_resubmitted,
+    verification.TrustedSoftwareListed: software_listed,
+    verification.TrustedSoftwareDelisted: software_delisted,
+    verification.TermMissed: term_missed,
+}

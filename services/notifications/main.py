@@ -1,0 +1,86 @@
+"""The notifications service over HTTP: `python -m services.notifications.main`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+
+from services.kernel.clock import SystemClock
+from services.kernel.database import Database
+from services.kernel.http.application import ServiceHttp, create_application
+from services.kernel.http.health import Check
+from services.kernel.http.responses import Cursors
+from services.kernel.readiness import StoreAnswers, TablesCurrent
+from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
+from services.kernel.telemetry import configure_logging
+from services.notifications.adapters.sealing import secret_box
+from services.notifications.api import accounts, subscriptions
+from services.notifications.api.desk import Desk
+from services.notifications.api.webhooks import WEBHOOKS
+from services.notifications.background import Background, url_rules
+from services.notifications.settings import NotificationsSettings
+
+PROBLEMS: Final = Path(__file__).with_name("api") / "problems.json"
+DESCRIPTION: Final = (
+    "Messages into the producer's personal account, and signed webhooks (Standard Webhooks) to state systems "
+    "and procurement platforms. It follows the journals of both authorities and decides nothing."
+)
+
+
+def create_app(settings: NotificationsSettings) -> FastAPI:
+    """The application; it opens its database when it starts, not before."""
+    clock = legal_clock(settings)
+    database = Database(settings.database("notifications"), schema=settings.database_schema)
+    edge = edge_of(settings, clock)
+    box = secret_box(settings.secrets_key_file, settings.var)
+    lock = ServingLock(database)
+    checks: dict[str, Check] = {
+        "store": StoreAnswers(database),
+        "migrations": TablesCurrent("notifications", database),
+    }
+    start: list[Callable[[], None]] = [lock.acquire]
+    stop: list[Callable[[], None]] = [database.close, lock.release]
+    background = Background(database, clock, box, settings) if settings.workers == "inside" else None
+    if background is not None:
+        start.append(background.start)
+        stop.insert(0, background.stop)
+        checks["following"] = background.lag
+    app = create_application(
+        ServiceHttp(
+            name="notifications",
+            title="Tizilim: notifications",
+            description=DESCRIPTION,
+            edge=edge,
+            routers=(accounts.router, subscriptions.router),
+            problem_files=(PROBLEMS,),
+            checks=checks,
+            webhooks=WEBHOOKS,
+            threads=settings.threads,
+            on_start=start,
+            on_stop=stop,
+        )
+    )
+    app.state.desk = Desk(
+        database=database,
+        clock=SystemClock(),
+        legal_clock=clock,
+        box=box,
+        urls=url_rules(settings),
+        cursors=Cursors(edge.body_key),
+        worker=background.worker if background else None,
+    )
+    return app
+
+
+def main() -> None:
+    """Serve until SIGINT or SIGTERM, with settings from the environment."""
+    settings = NotificationsSettings()
+    configure_logging("notifications", level=settings.log_level)
+    serve(create_app(settings), settings)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""What messages need beyond their event: whose account, which product, which numbers."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.kernel.contract import Language, OfficialText, ProducerRef
+from services.kernel.errors import NotFound
+from services.kernel.identifiers import is_bin
+from services.notifications.schema import APPLICATIONS, LISTINGS, PRODUCERS, PRODUCTS
+
+
+def upsert(connection: sa.Connection, table: sa.Table, row: dict[str, object]) -> None:
+    """Insert a row, or set what it names where its key exists."""
+    is_postgresql = connection.dialect.name == "postgresql"
+    insert = (postgresql.insert(table) if is_postgresql else sqlite.insert(table)).values(row)
+    keys = [column.name for column in table.primary_key.columns]
+    changed = {name: insert.excluded[name] for name in row if name not in keys}
+    connection.execute(insert.on_conflict_do_update(index_elements=keys, set_=changed))
+
+
+def learn_producer(
+    connection: sa.Connection, ref: ProducerRef, iin: str | None, language: Language | None
+) -> None:
+    """Remember whose account a producer id means, and the language it chose."""
+    identifier = ref.bin or iin
+    if identifier is None:
+        return
+    row: dict[str, object] = {"producer_id": ref.producer_id, "identifier": identifier}
+    known = connection.execute(
+        sa.select(PRODUCERS.c.language).where(PRODUCERS.c.producer_id == ref.producer_id)
+    ).scalar_one_or_none()
+    upsert(connection, PRODUCERS, {**row, "language": language or known or "kk"})
+
+
+def learn_product(connection: sa.Connection, product_id: str, producer_id: str, name: OfficialText) -> None:
+    """Remember a product's name."""
+    row = {"product_id": product_id, "producer_id": producer_id}
+    upsert(connection, PRODUCTS, {**row, "name_kk": name.kk, "name_ru": name.ru, "name_en": name.en})
+
+
+def learn_entry(connection: sa.Connection, product_id: str, number: str) -> None:
+    """Remember an entry's registration number."""
+    connection.execute(
+        sa.update(PRODUCTS).where(PRODUCTS.c.product_id == product_id).values(entry_number=number)
+    )
+
+
+def learn_application(connection: sa.Connection, application_id: str, product_id: str, number: str) -> None:
+    """Remember an application's number."""
+    row: dict[str, object] = {"application_id": application_id, "product_id": product_id, "number": number}
+    upsert(connection, APPLICATIONS, row)
+
+
+def recipient_of(connection: sa.Connection, producer_id: str) -> str:
+    """The BIN or IIN whose account it is. Raises `NotFound` while the producer is not known yet."""
+    found = connection.execute(
+        sa.select(PRODUCERS.c.identifier).where(PRODUCERS.c.producer_id == producer_id)
+    ).scalar_one_or_none()
+    if found is None:
+        raise NotFound("producer_not_known_yet", id=producer_id)
+    return str(found)
+
+
+def product_of(connection: sa.Connection, product_id: str) -> sa.Row[tuple[object, ...]]:
+    """The row of a product. Raises `NotFound` while it is not known yet."""
+    found = connection.execute(sa.select(PRODUCTS).where(PRODUCTS.c.product_id == product_id)).one_or_none()
+    if found is None:
+        raise NotFound("product_not_known_yet", id=product_id)
+    return found
+
+
+def name_of(row: sa.Row[tuple[object, ...]]) -> OfficialText:
+    """A product's name."""
+    return OfficialText(kk=row.name_kk, ru=row.name_ru, en=row.name_en)
+
+
+def entry_number_of(connection: sa.Connection, product_id: str) -> str:
+    """An entry's registration number. Raises `NotFound` while its inclusion is not known yet."""
+    number = product_of(connection, product_id).entry_number
+    if number is None:
+        raise NotFound("entry_not_known_yet", id=product_id)
+    return str(number)
+
+
+def application_number_of(connection: sa.Connection, application_id: str) -> str:
+    """An application's number. Raises `NotFound` while its filing is not known yet."""
+    found = connection.execute(
+        sa.select(APPLICATIONS.c.number).where(APPLICATIONS.c.application_id == application_id)
+    ).scalar_one_or_none()
+    if found is None:
+        raise NotFound("application_not_known_yet", id=application_id)
+    return str(found)
+
+
+def product_of_application(connection: sa.Connection, application_id: str) -> str:
+    """The product an application is for. Raises `NotFound` while its filing is not known yet."""
+    found = connection.execute(
+        sa.select(APPLICATIONS.c.product_id).where(APPLICATIONS.c.application_id == application_id)
+    ).scalar_one_or_none()
+    if found is None:
+        raise NotFound("application_not_known_yet", id=application_id)
+    return str(found)
+
+
+def bin_of(connection: sa.Connection, producer_id: str) -> str | None:
+    """The BIN of a producer, None for an individual or one not known yet."""
+    found = connection.execute(
+        sa.select(PRODUCERS.c.identifier).where(PRODUCERS.c.producer_id == producer_id)
+    ).scalar_one_or_none()
+    return found if found is not None and is_bin(found) else None
+
+
+def producer_of(connection: sa.Connection, identifier: str | None) -> str | None:
+    """The producer id behind a BIN or IIN, if it has an account here."""
+    return connection.execute(
+        sa.select(PRODUCERS.c.producer_id).where(PRODUCERS.c.identifier == identifier).limit(1)
+    ).scalar_one_or_none()
+
+
+def learn_listing(connection: sa.Connection, listing_id: str, holder: str | None, name: OfficialText) -> None:
+    """Remember whose product a listing is, for the message of its delisting."""
+    row: dict[str, object] = {"listing_id": listing_id, "holder": holder, "name_kk": name.kk}
+    upsert(connection, LISTINGS, {**row, "name_ru": name.ru, "name_en": name.en})
+
+
+def listing_of(connection: sa.Connection, listing_id: str) -> tuple[str | None, OfficialText]:
+    """Holder and product name of a listing. Raises `NotFound` while it is not known yet."""
+    found = connection.execute(sa.select(LISTINGS).where(LISTINGS.c.listing_id == listing_id)).one_or_none()
+    if found is None:
+        raise NotFound("listing_not_known_yet", id=listing_id)
+    return found.holder, name_of(found)

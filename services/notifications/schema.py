@@ -1,0 +1,174 @@
+"""The notifications service's tables: messages and receipts, subscriptions, deliveries and their attempts.
+
+No journal stands here: these are ordinary tables, with append-only receipts. Instants are microseconds since
+1970 (UTC).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from services.kernel.database import BigInt
+from services.kernel.journal.tables import following_tables
+
+METADATA: Final = sa.MetaData()
+FOLLOWING: Final = following_tables(METADATA)
+
+PRODUCERS: Final = sa.Table(
+    "producers",
+    METADATA,
+    sa.Column("producer_id", sa.Text, primary_key=True),
+    sa.Column("identifier", sa.Text, nullable=False, index=True),
+    sa.Column("language", sa.Text, nullable=False),
+)
+"""Whose account an opaque producer id means: its BIN, or the IIN learnt in confidence."""
+
+PRODUCTS: Final = sa.Table(
+    "products",
+    METADATA,
+    sa.Column("product_id", sa.Text, primary_key=True),
+    sa.Column("producer_id", sa.Text, nullable=False),
+    sa.Column("name_kk", sa.Text, nullable=False),
+    sa.Column("name_ru", sa.Text, nullable=False),
+    sa.Column("name_en", sa.Text, nullable=True),
+    sa.Column("entry_number", sa.Text, nullable=True),
+)
+
+APPLICATIONS: Final = sa.Table(
+    "applications",
+    METADATA,
+    sa.Column("application_id", sa.Text, primary_key=True),
+    sa.Column("product_id", sa.Text, nullable=False),
+    sa.Column("number", sa.Text, nullable=False),
+)
+
+LISTINGS: Final = sa.Table(
+    "listings",
+    METADATA,
+    sa.Column("listing_id", sa.Text, primary_key=True),
+    sa.Column("holder", sa.Text, nullable=True),
+    sa.Column("name_kk", sa.Text, nullable=False),
+    sa.Column("name_ru", sa.Text, nullable=False),
+    sa.Column("name_en", sa.Text, nullable=True),
+)
+
+MESSAGES: Final = sa.Table(
+    "messages",
+    METADATA,
+    sa.Column("message_id", sa.Text, primary_key=True),
+    sa.Column("recipient", sa.Text, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("event_type", sa.Text, nullable=False),
+    sa.Column("template_id", sa.Text, nullable=False),
+    sa.Column("template_version", sa.Integer, nullable=False),
+    sa.Column("texts", sa.LargeBinary, nullable=False),
+    sa.Column("due_on", sa.Text, nullable=True),
+    sa.Column("put_at", BigInt, nullable=False),
+    sa.UniqueConstraint("event_id", "recipient", name="messages_once"),
+    sa.Index("messages_recipient", "recipient", "message_id"),
+)
+"""`recipient` is a BIN or IIN, or the name of an authority. `texts` are as rendered, for good."""
+
+RECEIPTS: Final = sa.Table(
+    "receipts",
+    METADATA,
+    sa.Column("message_id", sa.Text, primary_key=True),
+    sa.Column("opened_at", BigInt, nullable=False),
+    sa.Column("opened_by", sa.Text, nullable=False),
+)
+
+SUBSCRIPTIONS: Final = sa.Table(
+    "subscriptions",
+    METADATA,
+    sa.Column("subscription_id", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False, index=True),
+    sa.Column("url", sa.Text, nullable=False),
+    sa.Column("event_types", sa.Text, nullable=False),
+    sa.Column("bin", sa.Text, nullable=True),
+    sa.Column("description", sa.Text, nullable=True),
+    sa.Column("secret", sa.LargeBinary, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("state_reason", sa.Text, nullable=True),
+    sa.Column("failing_since", BigInt, nullable=True),
+    sa.Column("created_at", BigInt, nullable=False),
+)
+"""`event_types` are separated by spaces, none meaning all; `secret` is encrypted."""
+
+EVENTS: Final = sa.Table(
+    "webhook_events",
+    METADATA,
+    sa.Column("event_id", sa.Text, primary_key=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("position", BigInt, nullable=True),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+)
+"""What is posted, once however many deliveries it has: the recorded bytes of a journal's event."""
+
+DELIVERIES: Final = sa.Table(
+    "deliveries",
+    METADATA,
+    sa.Column("delivery_id", sa.Text, primary_key=True),
+    sa.Column("subscription_id", sa.Text, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("next_at", BigInt, nullable=False),
+    sa.Column("lease", sa.Text, nullable=True),
+    sa.Column("leased_until", BigInt, nullable=False),
+    sa.UniqueConstraint("subscription_id", "event_id", name="deliveries_once"),
+)
+DUE: Final = sa.Index(
+    "deliveries_due",
+    DELIVERIES.c.next_at,
+    postgresql_where=DELIVERIES.c.state == "pending",
+    sqlite_where=DELIVERIES.c.state == "pending",
+)
+
+ATTEMPTS: Final = sa.Table(
+    "attempts",
+    METADATA,
+    sa.Column("delivery_id", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("at", BigInt, nullable=False),
+    sa.Column("status", sa.Integer, nullable=True),
+    sa.Column("trouble", sa.Text, nullable=True),
+    sa.Column("milliseconds", sa.Integer, nullable=False),
+    sa.Column("answer_head", sa.Text, nullable=True),
+)
+
+IDEMPOTENCY_KEYS: Final = sa.Table(
+    "idempotency_keys",
+    METADATA,
+    sa.Column("principal", sa.Text, primary_key=True),
+    sa.Column("operation", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("body_digest", sa.Text, nullable=False),
+    sa.Column("resource", sa.Text, nullable=False),
+    sa.Column("stored_at", BigInt, nullable=False),
+)
+
+POSTGRESQL_GUARDS: Final = (
+    """
+    CREATE FUNCTION receipts_are_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'receipts are append-only' USING ERRCODE = 'restrict_violation';
+    END $$
+    """,
+    """
+    CREATE TRIGGER receipts_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON receipts
+    FOR EACH STATEMENT EXECUTE FUNCTION receipts_are_append_only()
+    """,
+)
+SQLITE_GUARDS: Final = (
+    """
+    CREATE TRIGGER receipts_no_update BEFORE UPDATE ON receipts
+    BEGIN SELECT RAISE(ABORT, 'receipts are append-only'); END
+    """,
+    """
+    CREATE TRIGGER receipts_no_delete BEFORE DELETE ON receipts
+    BEGIN SELECT RAISE(ABORT, 'receipts are append-only'); END
+    """,
+)

@@ -1,0 +1,142 @@
+"""Subscribe an endpoint: it gets a signed challenge, and events once it has answered."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from services.kernel.errors import Conflict, Invalid
+from services.kernel.identifiers import IdentifierWrong, parse_bin
+from services.kernel.journal.events import new_event_id
+from services.notifications.adapters.sealing import SecretBox
+from services.notifications.domain.endpoint import UrlRules, parse_endpoint_url
+from services.notifications.domain.signing import InvalidKey, SymmetricSecret
+from services.notifications.schema import DELIVERIES, SUBSCRIPTIONS
+from services.notifications.usecases.own_events import CHALLENGE, TEST, own_event
+from services.notifications.usecases.queue_deliveries import delivery_row, keep_event
+from services.register.contract.events import REGISTER_EVENTS
+
+MAX_SUBSCRIPTIONS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class NewSubscription:
+    """What an owner asks for; no event types mean all of the register's, no BIN means every producer's."""
+
+    url: str
+    event_types: tuple[str, ...] = ()
+    bin: str | None = None
+    description: str | None = None
+    secret: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request whose every value was found right, with the secret that will sign."""
+
+    url: str
+    event_types: tuple[str, ...]
+    bin: str | None
+    description: str | None
+    secret: str
+
+
+def check(asked: NewSubscription, urls: UrlRules) -> Checked:
+    """Check URL, event types, BIN and secret. Raises `Invalid` naming the field and the rule."""
+    return Checked(
+        url=parse_endpoint_url(asked.url, urls).text,
+        event_types=tuple(_known_types(asked.event_types)),
+        bin=_bin(asked.bin),
+        description=asked.description,
+        secret=_secret(asked.secret),
+    )
+
+
+def subscribe(connection: sa.Connection, owner: str, checked: Checked, box: SecretBox, *, now: int) -> str:
+    """Write the subscription, pending, and its challenge; returns its id. `now` is in microseconds."""
+    held = connection.scalar(
+        sa.select(sa.func.count())
+        .select_from(SUBSCRIPTIONS)
+        .where(SUBSCRIPTIONS.c.owner == owner, SUBSCRIPTIONS.c.state != "deleted")
+    )
+    if (held or 0) >= MAX_SUBSCRIPTIONS:
+        raise Conflict("subscriptions_exhausted", limit=str(MAX_SUBSCRIPTIONS))
+    subscription_id = new_event_id()
+    connection.execute(
+        sa.insert(SUBSCRIPTIONS).values(
+            subscription_id=subscription_id,
+            owner=owner,
+            url=checked.url,
+            event_types=" ".join(checked.event_types),
+            bin=checked.bin,
+            description=checked.description,
+            secret=box.seal(checked.secret, subscription_id),
+            state="pending",
+            created_at=now,
+        )
+    )
+    _queue(connection, subscription_id, CHALLENGE, {"challenge": secrets.token_urlsafe(24)}, now)
+    return subscription_id
+
+
+def send_test(connection: sa.Connection, subscription_id: str, *, now: int) -> str:
+    """Queue a signed test event; returns the delivery's id."""
+    return _queue(connection, subscription_id, TEST, {"test": "true"}, now)
+
+
+def _queue(
+    connection: sa.Connection, subscription_id: str, type_name: str, data: dict[str, str], now: int
+) -> str:
+    event_id, body = own_event(type_name, subscription_id, data, now)
+    keep_event(connection, event_id, type_name, body)
+    kind = "challenge" if type_name == CHALLENGE else "test"
+    row = delivery_row(subscription_id, event_id, kind, now)
+    connection.execute(sa.insert(DELIVERIES).values(row))
+    return str(row["delivery_id"])
+
+
+def unsubscribe(connection: sa.Connection, subscription_id: str) -> None:
+    """End a subscription: what waits is cancelled; a POST under way may still arrive."""
+    connection.execute(
+        sa.update(SUBSCRIPTIONS)
+        .where(SUBSCRIPTIONS.c.subscription_id == subscription_id)
+        .values(state="deleted", state_reason="deleted_by_owner")
+    )
+    cancel_pending(connection, subscription_id)
+
+
+def cancel_pending(connection: sa.Connection, subscription_id: str) -> None:
+    """Cancel every waiting delivery of a subscription that gets nothing more."""
+    connection.execute(
+        sa.update(DELIVERIES)
+        .where(DELIVERIES.c.subscription_id == subscription_id, DELIVERIES.c.state == "pending")
+        .values(state="cancelled")
+    )
+
+
+def _known_types(asked: Iterable[str]) -> list[str]:
+    known = REGISTER_EVENTS.classes()
+    types = list(dict.fromkeys(asked))
+    for number, name in enumerate(types):
+        if name not in known:
+            raise Invalid("event_type_unknown", pointer=f"/event_types/{number}", type=name[:100])
+    return types
+
+
+def _bin(text: str | None) -> str | None:
+    try:
+        return parse_bin(text) if text is not None else None
+    except IdentifierWrong as wrong:
+        raise Invalid(wrong.code, pointer="/bin") from wrong
+
+
+def _secret(text: str | None) -> str:
+    if text is None:
+        return SymmetricSecret.generate().serialise()
+    try:
+        return SymmetricSecret.parse(text).serialise()
+    except InvalidKey as wrong:
+        raise Invalid("webhook_secret_invalid", pointer="/secret") from wrong

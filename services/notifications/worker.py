@@ -1,0 +1,26 @@
+"""The notifications service's background process: `python -m services.notifications.worker`."""
+
+from __future__ import annotations
+
+from services.kernel.database import Database
+from services.kernel.runtime import legal_clock, run_until_stopped
+from services.kernel.telemetry import configure_logging
+from services.notifications.adapters.sealing import secret_box
+from services.notifications.background import Background
+from services.notifications.settings import NotificationsSettings
+
+
+def main() -> None:
+    """Follow and deliver until SIGINT or SIGTERM, with settings from the environment (PostgreSQL only)."""
+    settings = NotificationsSettings()
+    configure_logging("notifications", level=settings.log_level)
+    database = Database(settings.database("notifications"), schema=settings.database_schema)
+    if not database.is_postgresql:
+        raise SystemExit("on SQLite the workers run inside the serving process")
+    box = secret_box(settings.secrets_key_file, settings.var)
+    background = Background(database, legal_clock(settings), box, settings)
+    run_until_stopped([background.start], [background.stop, database.close])
+
+
+if __name__ == "__main__":
+    main()
