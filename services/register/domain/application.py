@@ -69,6 +69,7 @@ class Application(Aggregate):
         super().__init__(id)
         self.filed: ApplicationFiled
         self.filed_by: str
+        self.filed_on: str
         self.status: ApplicationStatus = "filed"
         self.reasons: OfficialText | None = None
         self.notification_id: str | None = None
@@ -186,6 +187,7 @@ class Application(Aggregate):
     def _(self, event: ApplicationFiled, fact: Fact) -> None:
         self.filed = event
         self.filed_by = fact.id
+        self.filed_on = legal_date(fact.effective_at).isoformat()
 
     @when.register
     def _(self, event: ApplicationWithdrawn, fact: Fact) -> None:

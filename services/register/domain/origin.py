@@ -1,4 +1,4 @@
-"""Is a product equated to goods of Kazakhstani origin on a day? Law 86-VII art. 51-2(1), order 327 para. 3(3).
+"""Is a product equated to goods of Kazakhstani origin on a day (art. 51-2(1), order 327 para. 3(3))?
 
 Two conditions, each answered for itself: in force in this register, and listed as trusted software.
 """
@@ -75,16 +75,18 @@ class OriginAnswer:
         return self.register.holds and self.trusted_register.holds
 
 
-def in_register(intervals: Sequence[Interval], day: date) -> Condition:
-    """Whether an entry is in force when a legal day ends: that of inclusion counts, that of exclusion not."""
+def in_register(intervals: Sequence[Interval], begun_at: int, day: date) -> Condition:
+    """Whether an entry is in force when a legal day ends: that of inclusion counts, that of exclusion not.
+
+    `begun_at` is when the first inclusion counts from, in microseconds since 1970 (UTC).
+    """
     instant = microseconds(end_of(day)) - 1
     if any(
         interval.valid_from <= instant and (interval.valid_to is None or instant < interval.valid_to)
         for interval in intervals
     ):
         return condition("in_force")
-    begun = any(interval.valid_from <= instant for interval in intervals)
-    return condition("excluded" if begun else "not_yet_included")
+    return condition("excluded" if begun_at <= instant else "not_yet_included")
 
 
 def in_trusted_register(listings: Sequence[Listing], day: date) -> tuple[Condition, str | None]:

@@ -113,12 +113,16 @@ def _search_text(state: EntryState) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FoundEntry:
-    """An entry with its producer as named now, and the event under which its contacts are in the vault."""
+    """An entry with its producer as named then, and the event under which its contacts are in the vault.
+
+    `is_open` is true while personal values may be shown: the entry is in the register, then and now.
+    """
 
     state: EntryState
     version: int
     producer: ProducerRef
     contacts_of: str
+    is_open: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,13 +208,14 @@ def included_of(connection: sa.Connection, producer_id: UUID) -> set[UUID]:
     return set(found.scalars())
 
 
-def filings_of(connection: sa.Connection, application_ids: Sequence[UUID]) -> dict[UUID, str]:
-    """The filing's event of each application."""
-    columns = APPLICATIONS.c
+def filings_of(connection: sa.Connection, application_ids: Sequence[UUID]) -> dict[UUID, tuple[str, bool]]:
+    """By application: the filing's event, and whether the product is in the register now."""
     rows = connection.execute(
-        sa.select(columns.application_id, columns.filed_by).where(columns.application_id.in_(application_ids))
+        sa.select(APPLICATIONS.c.application_id, APPLICATIONS.c.filed_by, ENTRIES.c.status)
+        .join(ENTRIES, ENTRIES.c.entry_id == APPLICATIONS.c.product_id)
+        .where(APPLICATIONS.c.application_id.in_(application_ids))
     )
-    return {row.application_id: row.filed_by for row in rows}
+    return {row.application_id: (row.filed_by, row.status == "included") for row in rows}
 
 
 def _found(row: sa.Row[tuple[object, ...]]) -> FoundEntry:
@@ -221,4 +226,5 @@ def _found(row: sa.Row[tuple[object, ...]]) -> FoundEntry:
         version=row.version,
         producer=ref_of(row) if transformed else state.producer,
         contacts_of=row.filed_by,
+        is_open=state.status == "included",
     )

@@ -20,7 +20,7 @@ from services.register.domain.origin import (
 from services.register.domain.timeline import Interval
 from services.register.projections.entries import ENTRIES, as_uuid
 from services.register.projections.parts import in_parts
-from services.register.projections.periods import intervals_now
+from services.register.projections.periods import beginnings, intervals_now
 from services.register.projections.producers import PRODUCER_BINS
 from services.register.projections.trusted_listings import listings_of
 from services.register.schema import INDIVIDUALS
@@ -42,6 +42,7 @@ class _Facts:
     numbers: Mapping[UUID, set[str]]
     entries: Mapping[UUID, list[_Entry]]
     intervals: Mapping[UUID, list[Interval]]
+    beginnings: Mapping[UUID, int]
     by_holder: Mapping[str, list[Listing]]
     by_reference: Mapping[str, list[Listing]]
 
@@ -61,8 +62,10 @@ def _facts(connection: sa.Connection, questions: Sequence[Question]) -> _Facts:
     entries = _entries(connection, numbers)
     found = [entry for some in entries.values() for entry in some]
     intervals: dict[UUID, list[Interval]] = {}
+    begun: dict[UUID, int] = {}
     for some_ids in in_parts({entry.entry_id for entry in found}):
         intervals.update(intervals_now(connection, some_ids))
+        begun.update(beginnings(connection, some_ids))
     by_holder: dict[str, list[Listing]] = {}
     by_reference: dict[str, list[Listing]] = {}
     for listing in listings_of(
@@ -73,7 +76,7 @@ def _facts(connection: sa.Connection, questions: Sequence[Question]) -> _Facts:
         by_reference.setdefault(listing.reference, []).append(listing)
         if listing.holder is not None:
             by_holder.setdefault(listing.holder, []).append(listing)
-    return _Facts(producers, numbers, entries, intervals, by_holder, by_reference)
+    return _Facts(producers, numbers, entries, intervals, begun, by_holder, by_reference)
 
 
 def _producers(connection: sa.Connection, numbers: Collection[str]) -> dict[str, UUID]:
@@ -137,5 +140,6 @@ def _answer(question: Question, facts: _Facts) -> OriginAnswer:
     if entry is None:
         unknown = condition("product_unknown" if producer_id else "producer_unknown")
         return OriginAnswer(question, unknown, trusted, reference=reference)
-    register = in_register(facts.intervals.get(entry.entry_id, ()), question.on)
+    intervals = facts.intervals.get(entry.entry_id, ())
+    register = in_register(intervals, facts.beginnings[entry.entry_id], question.on)
     return OriginAnswer(question, register, trusted, str(entry.entry_id), reference)

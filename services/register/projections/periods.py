@@ -145,6 +145,17 @@ def had_begun(entry_id: sa.ColumnElement[UUID], valid_at: int, known_at: int) ->
     )
 
 
+def beginnings(connection: sa.Connection, entry_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """From when the first inclusion of each entry counts."""
+    columns = STATUS_FACTS.c
+    rows = connection.execute(
+        sa.select(columns.entry_id, sa.func.min(columns.effective_at))
+        .where(columns.entry_id.in_(entry_ids), columns.kind == "begins")
+        .group_by(columns.entry_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def intervals_now(connection: sa.Connection, entry_ids: Sequence[UUID]) -> Mapping[UUID, list[Interval]]:
     """The intervals in force of entries, as known now, oldest first."""
     return {

@@ -1,0 +1,145 @@
+"""`/v1/entries`: the public register, now and at any two times, and the history of each entry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+
+from services.kernel.errors import NotFound
+from services.kernel.http.requests import Reading
+from services.kernel.http.responses import CursorParameter, Limit, Page, page, read
+from services.kernel.journal.events import microseconds
+from services.register.api import presenting
+from services.register.api.desk import Desk, desk_of
+from services.register.api.moments import filters_of, pinned, requested_moment, unpinned
+from services.register.api.representations import EntryShown, FactShown
+from services.register.api.values import BinOrIin, LineText
+from services.register.domain.entry_state import EntryStatus
+from services.register.projections import entries, moments
+from services.register.projections.entries import EntryFilter, FoundEntry
+from services.register.projections.moments import Moment
+from services.register.projections.producers import producer_of
+
+reads: Final = APIRouter(tags=["entries"], dependencies=[Depends(Reading("public"))])
+BinFilter = Annotated[BinOrIin | None, Query(description="Of the producer: BIN, present or former, or IIN.")]
+AtMoment = Annotated[Moment | None, Depends(requested_moment)]
+
+
+@reads.get(
+    "/v1/entries",
+    operation_id="list_entries",
+    summary="The register: its entries by producer, product, status or words",
+    responses={200: {"model": Page[EntryShown]}},
+)
+def list_entries(
+    request: Request,
+    moment: AtMoment,
+    bin: BinFilter = None,  # noqa: A002  # the API's own name
+    product: Annotated[LineText | None, Query(description="A product's id, or its exact name.")] = None,
+    status: Annotated[EntryStatus | None, Query()] = None,
+    q: Annotated[
+        LineText | None, Query(description="Part of a product's or producer's name or number.")
+    ] = None,
+    limit: Limit = 50,
+    cursor: CursorParameter = None,
+) -> Response:
+    """Order 327 para. 5: in the order of their ids; contacts are shown while a product is included."""
+    desk = desk_of(request)
+    filters = filters_of(request)
+    after = None
+    if cursor is not None:
+        last, *kept = desk.cursors.read(cursor, filters)
+        after, moment = UUID(str(last)), unpinned(kept, moment)
+    with desk.journal.database.snapshot() as connection:
+        producer_id = producer_of(connection, bin) if bin is not None else None
+        wanted = EntryFilter(producer_id=producer_id, product=product, status=status, q=q)
+        found: list[FoundEntry] = []
+        if bin is None or producer_id is not None:
+            found = _listed(connection, wanted, moment, after, limit + 1)
+        items = _shown(desk, connection, found[:limit])
+    following = None
+    if len(found) > limit:
+        following = desk.cursors.write([items[-1].entry_id, *pinned(moment)], filters)
+    return page(request, items, Page[EntryShown], next_cursor=following, public=True)
+
+
+@reads.get(
+    "/v1/entries/{entry_id}",
+    operation_id="read_entry",
+    summary="Read an entry, now or at any two times",
+    responses={200: {"model": EntryShown}},
+)
+def read_entry(request: Request, entry_id: UUID, moment: AtMoment) -> Response:
+    """The columns of order 327 Appendix 1; the `ETag` of the present is the version officers decide on."""
+    desk = desk_of(request)
+    with desk.journal.database.snapshot() as connection:
+        found = (
+            entries.find(connection, entry_id)
+            if moment is None
+            else moments.find_at(connection, entry_id, moment)
+        )
+        if found is None:
+            raise NotFound("entry_unknown", id=str(entry_id))
+        (item,) = _shown(desk, connection, [found])
+    return read(request, item, version=found.version if moment is None else None, public=True)
+
+
+@reads.get(
+    "/v1/entries/{entry_id}/history",
+    operation_id="read_entry_history",
+    summary="Everything recorded about an entry",
+    responses={200: {"model": Page[FactShown]}},
+)
+def read_history(
+    request: Request, entry_id: UUID, moment: AtMoment, limit: Limit = 50, cursor: CursorParameter = None
+) -> Response:
+    """The facts of the entry in the order of recording, each with when it counts and when it was known."""
+    desk = desk_of(request)
+    filters = {**filters_of(request), "entry": entry_id}
+    after = 0
+    if cursor is not None:
+        last, *kept = desk.cursors.read(cursor, filters)
+        after, moment = int(last), unpinned(kept, moment)
+    facts = desk.journal.facts_of(entry_id)
+    with desk.journal.database.read() as connection:
+        known = entries.find(connection, entry_id)
+    if known is None:
+        raise NotFound("entry_unknown", id=str(entry_id))
+    wanted = [
+        recorded
+        for recorded in facts
+        if recorded.position > after
+        and (moment is None or _is_seen(recorded.position, recorded.fact.effective_at, moment))
+    ]
+    items = [presenting.fact(recorded) for recorded in wanted[:limit]]
+    following = None
+    if len(wanted) > limit:
+        following = desk.cursors.write([items[-1].position, *pinned(moment)], filters)
+    return page(request, items, Page[FactShown], next_cursor=following, public=True)
+
+
+def _is_seen(position: int, effective_at: Any, moment: Moment) -> bool:
+    return position <= moment.known_at and microseconds(effective_at) <= moment.valid_at
+
+
+def _listed(
+    connection: sa.Connection, wanted: EntryFilter, moment: Moment | None, after: UUID | None, limit: int
+) -> list[FoundEntry]:
+    if moment is None:
+        return entries.list_entries(connection, wanted, after=after, limit=limit)
+    return moments.list_at(connection, wanted, moment, after=after, limit=limit)
+
+
+def _shown(desk: Desk, connection: sa.Connection, found: Sequence[FoundEntry]) -> list[EntryShown]:
+    """Entries with what the vault holds of those that are in the register, now and then."""
+    open_ones = [one.contacts_of for one in found if one.is_open]
+    personal = desk.personal(connection, open_ones)
+    return [
+        presenting.entry(one.state, one.producer, personal.get(one.contacts_of, {}) if one.is_open else {})
+        for one in found
+    ]

@@ -1,0 +1,256 @@
+"""What the register answers with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from services.kernel.http.responses import Representation
+
+
+class Text(Representation):
+    """A text in Kazakh and Russian, in English where there is one."""
+
+    kk: str
+    ru: str
+    en: str | None = None
+
+
+class TermShown(Representation):
+    """A term as it was fixed."""
+
+    name: str
+    due_on: str = Field(description="Its last day in Asia/Almaty.", examples=["2026-03-17"])
+    calendar: str = Field(description="Version of the working calendar it was counted by.")
+    basis: str
+    statutory: bool
+
+
+class ProducerShown(Representation):
+    """A producer; an individual's number and name only while its product is in the register."""
+
+    producer_id: str
+    kind: str
+    bin: str | None = None
+    iin: str | None = None
+    name: Text | None = None
+
+
+class ContactsShown(Representation):
+    """Address, e-mail and telephone (order 327 Appendix 1, column 6)."""
+
+    address: str | None = None
+    email: str | None = None
+    telephone: str | None = None
+
+
+class ActivityShown(Representation):
+    """OKED codes and the KATO region (Appendix 1, columns 4 and 5)."""
+
+    oked_primary: str
+    oked_secondary: list[str]
+    kato: str
+
+
+class ProductShown(Representation):
+    """The product (Appendix 1, columns 7 to 12)."""
+
+    product_id: str
+    name: Text
+    capacity_per_year: str
+    tn_ved: str
+    kpved: str
+    ens_tru: str
+    agsk3: str | None = None
+
+
+class DocumentShown(Representation):
+    """A document by digest."""
+
+    kind: str
+    media_type: str
+    size: int
+    sha256: str
+
+
+class ApplicationShown(Representation):
+    """An application and what became of it."""
+
+    application_id: str
+    number: str
+    status: str
+    filed_on: str
+    producer: ProducerShown
+    contacts: ContactsShown | None = None
+    product: ProductShown
+    activity: ActivityShown
+    reporting_year: int
+    documents: list[DocumentShown]
+    language: str
+    follows: str | None = None
+    rectified: Text | None = None
+    registration_number: str | None = None
+    entry_id: str | None = Field(default=None, description="Once it led to inclusion.")
+    notification_id: str | None = None
+    reasons: Text | None = Field(default=None, description="Of a refusal.")
+    closed_on_ground: str | None = None
+
+
+class ExclusionShown(Representation):
+    """An exclusion and until when it can be appealed."""
+
+    ground: str
+    excluded_on: str
+    reasons: Text
+    notification_id: str | None = None
+    appeal_term: TermShown | None = None
+    undone: bool
+
+
+class AppealShown(Representation):
+    """An appeal and what became of it."""
+
+    appeal_id: str
+    filed_on: str
+    in_time: bool
+    term_ends_on: str
+    outcome: str
+    reasons: Text | None = None
+
+
+class EntryShown(Representation):
+    """An entry with the columns of order 327 Appendix 1; DVC and localisation level are not for software."""
+
+    entry_id: str
+    status: str
+    number: str = Field(description="Registration number of the inclusion.")
+    application_id: str
+    application_number: str
+    notification_id: str
+    producer: ProducerShown
+    contacts: ContactsShown | None = None
+    activity: ActivityShown
+    product: ProductShown
+    included_on: str
+    first_included_on: str
+    reinstated_on: str | None = None
+    registration_number: str | None = None
+    localisation_share: str | None = Field(default=None, description="DLPO in per cent, rounded for showing.")
+    trusted_register_reference: str | None = None
+    exclusions: list[ExclusionShown]
+    appeals: list[AppealShown]
+    exclusion_requested_on: str | None = None
+    exclusion_request_term: TermShown | None = None
+    monitored_on: str | None = None
+    monitored_quarter: str | None = None
+
+
+class FactShown(Representation):
+    """One recorded fact of an entry, on both time axes."""
+
+    position: int
+    event_id: str
+    type: str
+    recorded_at: str = Field(description="When the register knew it (RFC 3339, UTC).")
+    effective_at: str = Field(description="When it counts in law (RFC 3339, UTC).")
+    legal_basis: str
+    decided_by: str
+    data: dict[str, Any]
+
+
+class ReturnShown(Representation):
+    """The latest return of a notification for rework."""
+
+    revision: int
+    remarks: Text
+    rework_term: TermShown
+
+
+class NotificationShown(Representation):
+    """A notification of the informatization authority and what came of it."""
+
+    notification_id: str
+    revision: int
+    kind: str
+    result: str
+    status: str
+    outcome: str | None = None
+    outcome_reason: str | None = None
+    received_on: str
+    term: TermShown | None = Field(default=None, description="The running term of the industry authority.")
+    case_id: str
+    application_id: str | None = None
+    entry_id: str | None = None
+    appeal_id: str | None = None
+    quarter: str | None = None
+    corrects: str | None = None
+    producer: ProducerShown
+    product_id: str
+    reasons: Text
+    annuls_from_start: bool
+    trusted_register_reference: str | None = None
+    localisation_share: str | None = None
+    returned: ReturnShown | None = None
+    missed_terms: list[TermShown]
+
+
+class CeasedShown(Representation):
+    """How a legal entity ended."""
+
+    ground: str
+    form: str | None = None
+    on: str
+    reference: str
+
+
+class ProducerStateShown(Representation):
+    """A producer as the register knows it."""
+
+    producer_id: str
+    kind: str
+    bin: str | None = None
+    name: Text | None = None
+    former_bins: list[str]
+    ceased: CeasedShown | None = None
+
+
+class ConditionShown(Representation):
+    """One condition of origin: whether it holds, and why."""
+
+    holds: bool
+    code: str
+    reason: Text
+
+
+class OriginShown(Representation):
+    """Whether a product is equated to goods of Kazakhstani origin on a day (law 86-VII art. 51-2(1))."""
+
+    bin: str
+    product: str
+    on: str
+    equated: bool
+    in_register: ConditionShown
+    in_trusted_register: ConditionShown
+    entry_id: str | None = None
+    trusted_register_reference: str | None = None
+
+
+class KnownAt(Representation):
+    """Up to which positions of the two journals an answer knows the facts."""
+
+    register_position: int
+    trusted_register_position: int
+
+
+class OriginCheckShown(OriginShown):
+    """The answer to one question, and up to where the facts were known."""
+
+    known_at: KnownAt
+
+
+class OriginBatchShown(Representation):
+    """The answers to a batch, in the order of its questions."""
+
+    items: list[OriginShown]
+    known_at: KnownAt

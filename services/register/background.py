@@ -1,0 +1,60 @@
+"""What runs beside the register's requests: following the other authority, watching terms."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from services.kernel.clock import Clock
+from services.kernel.feed.following import FeedAddress, Follower
+from services.kernel.journal.journal import Journal
+from services.kernel.runtime import Election, Recurring, own_issuer
+from services.register.inbox.verification import UPSTREAM, verification_sink
+from services.register.settings import RegisterSettings
+from services.register.usecases.record_missed_terms import record_missed_terms
+
+
+class Background:
+    """The follower and the watcher of one process; on PostgreSQL the elected process alone does the work."""
+
+    def __init__(self, journal: Journal, clock: Clock, settings: RegisterSettings) -> None:
+        issuer = own_issuer("register", settings)
+        self._election = Election(journal.database, "follow-verification")
+        self.follower = Follower(
+            "register",
+            FeedAddress(
+                UPSTREAM,
+                settings.verification_url,
+                partial(issuer.token, subject="register", roles=["service"]),
+            ),
+            verification_sink(journal, clock, settings.procedure()),
+            elected=self._election.won,
+        )
+        self._watcher = Recurring(
+            "missed-terms",
+            partial(self._watch, journal, clock, settings.missed_terms_seconds),
+            Election(journal.database, "missed-terms"),
+        )
+        self._lag_bound = settings.lag_bound
+
+    @staticmethod
+    def _watch(journal: Journal, clock: Clock, seconds: float) -> float:
+        """Record missed terms; at once again while there are more."""
+        return 0.0 if record_missed_terms(journal, clock) else seconds
+
+    def start(self) -> None:
+        """Begin to follow and to watch."""
+        self.follower.start()
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Stop both after what is in hand."""
+        self._watcher.stop()
+        self.follower.stop()
+        self._election.resign()
+
+    def lag(self) -> str | None:
+        """A readiness check: None while the neighbour's facts come in; unknown lag is no trouble of ours."""
+        lag = self.follower.lag
+        if lag is None or lag <= self._lag_bound:
+            return None
+        return f"{lag} facts of the informatization authority wait"

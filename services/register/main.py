@@ -1,0 +1,106 @@
+"""The industry authority's HTTP service: `python -m services.register.main`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from fastapi import FastAPI
+
+from services.kernel.database import Database
+from services.kernel.http.application import ServiceHttp, create_application
+from services.kernel.http.health import Check
+from services.kernel.http.responses import Cursors
+from services.kernel.journal.journal import Journal
+from services.kernel.migrating import is_current
+from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
+from services.kernel.telemetry import configure_logging
+from services.register.api.desk import Desk
+from services.register.api.routers import LARGER_BODIES, PROBLEMS, routers
+from services.register.background import Background
+from services.register.journal import open_journal
+from services.register.settings import RegisterSettings
+
+DESCRIPTION = (
+    "The industry authority: takes applications, includes and excludes on the informatization authority's "
+    "notifications, keeps the register of Kazakhstani software producers and its journal "
+    "(law 86-VII arts. 51-1 to 51-6, order 327)."
+)
+
+
+def create_app(settings: RegisterSettings) -> FastAPI:
+    """The application; it opens its database when it starts, not before."""
+    clock = legal_clock(settings)
+    database = Database(settings.database("register"), schema=settings.database_schema)
+    journal = open_journal(database, clock)
+    edge = edge_of(settings, clock)
+    lock = ServingLock(database)
+    checks: dict[str, Check] = {"store": _Store(database), "migrations": _Migrations(database)}
+    start: list[Callable[[], None]] = [lock.acquire, journal.start]
+    stop: list[Callable[[], None]] = [journal.close, lock.release]
+    if settings.workers == "inside":
+        background = Background(journal, clock, settings)
+        start.append(background.start)
+        stop.insert(0, background.stop)
+        checks["following"] = background.lag
+    app = create_application(
+        ServiceHttp(
+            name="register",
+            title="Tizilim: register",
+            description=DESCRIPTION,
+            edge=edge,
+            routers=routers(journal),
+            problem_files=(PROBLEMS,),
+            checks=checks,
+            larger_bodies=LARGER_BODIES,
+            threads=settings.threads,
+            on_start=start,
+            on_stop=stop,
+        )
+    )
+    app.state.desk = Desk(journal, settings.procedure(), clock, Cursors(edge.body_key))
+    app.state.journal = journal
+    return app
+
+
+class _Store:
+    """Readiness: the database answers."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __call__(self) -> str | None:
+        try:
+            with self._database.read() as connection:
+                connection.execute(sa.text("SELECT 1"))
+        except (sa.exc.SQLAlchemyError, OSError):
+            return "the store does not answer"
+        return None
+
+
+class _Migrations:
+    """Readiness: the tables are those of this version; looked at until they are."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._seen = False
+
+    def __call__(self) -> str | None:
+        try:
+            self._seen = self._seen or is_current("register", self._database)
+        except (sa.exc.SQLAlchemyError, OSError):
+            return "the store does not answer"
+        return None if self._seen else "the tables are not at the newest revision"
+
+
+def main() -> None:
+    """Serve until SIGINT or SIGTERM, with settings from the environment."""
+    settings = RegisterSettings()
+    configure_logging("register", level=settings.log_level)
+    app = create_app(settings)
+    journal: Journal = app.state.journal
+    serve(app, settings, on_exit=[journal.signal.close])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""The register's settings: environment variables `TIZILIM_REGISTER_...`, `.env` and secret files."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.kernel.settings import ServiceSettings
+from services.register.domain.procedure import Procedure, Step
+
+
+class RegisterSettings(ServiceSettings):
+    """What the industry authority's service needs to start."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TIZILIM_REGISTER_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    port: int = Field(default=8001, ge=0, le=65_535)
+    verification_url: str = "http://127.0.0.1:8002"
+    """Where the informatization authority's journal is followed."""
+    automatic: frozenset[Step] = frozenset()
+    """Steps that wait for no officer, as JSON: `["review", "exclusion", "reinstatement", "own_request"]`."""
+    moves_to_working_day: bool = True
+    """Whether a calendar term that ends on a day off ends on the next working day."""
+    own_request_days: int = Field(default=3, ge=1, le=90)
+    """Working days for exclusion at own request: not statutory."""
+    workers: Literal["inside", "separate"] = "inside"
+    """`inside`: this process follows and watches too; `separate`: only `services.register.worker` does."""
+    missed_terms_seconds: float = Field(default=30.0, gt=0)
+    """How often the watcher looks for terms that ended unmet."""
+    lag_bound: int = Field(default=1_000, ge=0)
+    """How many upstream events may wait before the service counts as not ready."""
+
+    def procedure(self) -> Procedure:
+        """The settings that decisions depend on."""
+        return Procedure(
+            automatic=self.automatic,
+            moves_to_working_day=self.moves_to_working_day,
+            own_request_days=self.own_request_days,
+            signature_required=self.production,
+        )
+
+    @model_validator(mode="after")
+    def _sqlite_has_one_process(self) -> Self:
+        if self.workers == "separate" and self.database("register").startswith("sqlite"):
+            raise ValueError("on SQLite the workers run inside the serving process")
+        return self
