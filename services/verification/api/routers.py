@@ -1,0 +1,31 @@
+"""Every route of the authority, reads waiting for the position they are asked to reflect."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, Depends
+
+from services.kernel.feed.reflecting import reflecting
+from services.kernel.feed.serving import journal_router
+from services.kernel.journal.journal import Journal
+from services.verification.api import cases, documents, rounds, rule_sets, trusted_software
+from services.verification.schema import VAULT
+
+PROBLEMS: Final = Path(__file__).with_name("problems.json")
+LARGER_BODIES: Final = documents.LARGER_BODIES
+
+
+def routers(journal: Journal) -> Sequence[APIRouter]:
+    """The routers of documents, of commands, of reads, and of the journal, which is for services."""
+    reads = APIRouter(dependencies=[Depends(reflecting(journal))])
+    for room in (cases, rounds, rule_sets, trusted_software):
+        reads.include_router(room.reads)
+    return [
+        documents.router,
+        *(room.commands for room in (cases, rounds, trusted_software)),
+        reads,
+        journal_router(journal, "service", "auditor", "informatization_officer", vault=VAULT),
+    ]

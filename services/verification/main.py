@@ -1,0 +1,82 @@
+"""The informatization authority's HTTP service: `python -m services.verification.main`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from fastapi import FastAPI
+
+from services.kernel.database import Database
+from services.kernel.http.application import ServiceHttp, create_application
+from services.kernel.http.health import Check
+from services.kernel.http.responses import Cursors
+from services.kernel.journal.journal import Journal
+from services.kernel.readiness import StoreAnswers, TablesCurrent
+from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
+from services.kernel.telemetry import configure_logging
+from services.verification.adapters.documents import DocumentStore
+from services.verification.api.desk import Desk
+from services.verification.api.routers import LARGER_BODIES, PROBLEMS, routers
+from services.verification.background import Background, practice_of
+from services.verification.journal import open_journal
+from services.verification.settings import VerificationSettings
+
+DESCRIPTION: Final = (
+    "The informatization authority: confirms software producers product by product, keeps the trusted software "
+    "register, monitors every quarter, decides appeals, and notifies the industry authority "
+    "(law 86-VII art. 51-2, order of 28.11.2025)."
+)
+
+
+def create_app(settings: VerificationSettings) -> FastAPI:
+    """The application; it opens its database when it starts, not before."""
+    clock = legal_clock(settings)
+    database = Database(settings.database("verification"), schema=settings.database_schema)
+    journal = open_journal(database, clock)
+    documents = DocumentStore(settings.documents_folder, database)
+    practice = practice_of(settings, clock, documents)
+    edge = edge_of(settings, clock)
+    lock = ServingLock(database)
+    checks: dict[str, Check] = {
+        "store": StoreAnswers(database),
+        "migrations": TablesCurrent("verification", database),
+    }
+    start: list[Callable[[], None]] = [lock.acquire, documents.prepare, journal.start]
+    stop: list[Callable[[], None]] = [journal.close, lock.release]
+    if settings.workers == "inside":
+        background = Background(journal, practice, settings)
+        start.append(background.start)
+        stop.insert(0, background.stop)
+        checks["following"] = background.lag
+    app = create_application(
+        ServiceHttp(
+            name="verification",
+            title="Tizilim: verification",
+            description=DESCRIPTION,
+            edge=edge,
+            routers=routers(journal),
+            problem_files=(PROBLEMS,),
+            checks=checks,
+            larger_bodies=LARGER_BODIES,
+            threads=settings.threads,
+            on_start=start,
+            on_stop=stop,
+        )
+    )
+    app.state.desk = Desk(journal, practice, Cursors(edge.body_key))
+    app.state.journal = journal
+    return app
+
+
+def main() -> None:
+    """Serve until SIGINT or SIGTERM, with settings from the environment."""
+    settings = VerificationSettings()
+    configure_logging("verification", level=settings.log_level)
+    app = create_app(settings)
+    journal: Journal = app.state.journal
+    serve(app, settings, on_exit=[journal.signal.close])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""The informatization authority's background process: `python -m services.verification.worker`."""
+
+from __future__ import annotations
+
+from services.kernel.database import Database
+from services.kernel.runtime import legal_clock, run_until_stopped
+from services.kernel.telemetry import configure_logging
+from services.verification.adapters.documents import DocumentStore
+from services.verification.background import Background, practice_of
+from services.verification.journal import open_journal
+from services.verification.settings import VerificationSettings
+
+
+def main() -> None:
+    """Follow and watch until SIGINT or SIGTERM, with settings from the environment (PostgreSQL only)."""
+    settings = VerificationSettings()
+    configure_logging("verification", level=settings.log_level)
+    database = Database(settings.database("verification"), schema=settings.database_schema)
+    if not database.is_postgresql:
+        raise SystemExit("on SQLite the workers run inside the serving process")
+    clock = legal_clock(settings)
+    journal = open_journal(database, clock)
+    documents = DocumentStore(settings.documents_folder, database)
+    background = Background(journal, practice_of(settings, clock, documents), settings)
+    run_until_stopped([documents.prepare, journal.start, background.start], [background.stop, journal.close])
+
+
+if __name__ == "__main__":
+    main()
