@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,7 @@ from services.kernel.migrating import upgrade
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 10.0
 _PR_SET_PDEATHSIG: Final = 1
+_NONE: Final[Mapping[str, str]] = {}
 
 
 class CannotStart(RuntimeError):
@@ -33,14 +34,14 @@ class CannotStart(RuntimeError):
 class Process:
     """One service's process, its output going to a log file in the data folder."""
 
-    def __init__(self, service: str, installation: Installation) -> None:
+    def __init__(self, service: str, installation: Installation, settings: Mapping[str, str]) -> None:
         self.service = service
         self.log = installation.var / "log" / f"{service}.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
             self._popen = subprocess.Popen(  # noqa: S603  # our own module under our own interpreter
                 [sys.executable, "-m", f"services.{service}.main"],
-                env={**os.environ, **installation.environment(service)},
+                env={**settings, **os.environ, **installation.environment(service)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -57,10 +58,13 @@ class Process:
         """The exit code, or None while it runs."""
         return self._popen.poll()
 
-    def stop(self) -> None:
-        """Ask it to stop; after ten seconds, end it."""
+    def ask_to_stop(self) -> None:
+        """Send SIGTERM."""
         if self._popen.poll() is None:
             self._popen.terminate()
+
+    def wait_until_stopped(self) -> None:
+        """Wait up to ten seconds for it to end, then end it."""
         try:
             self._popen.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -79,21 +83,26 @@ def _die_with_parent() -> None:
 
 
 @contextmanager
-def running(installation: Installation) -> Iterator[list[Process]]:
-    """The three services, ready; stopped at the end. Raises `CannotStart`."""
+def running(installation: Installation, settings: Mapping[str, str] = _NONE) -> Iterator[list[Process]]:
+    """The three services, ready; stopped at the end. Raises `CannotStart`.
+
+    `settings` are environment variables that hold unless the environment says otherwise.
+    """
     with _only_one(installation.var):
         _check_ports(installation)
         for service in SERVICES:
             database = database_of(service, installation.var)
             upgrade(service, database)
             database.close()
-        processes = [Process(service, installation) for service in SERVICES]
+        processes = [Process(service, installation, settings) for service in SERVICES]
         try:
             _wait_until_ready(installation, processes)
             yield processes
         finally:
-            for process in reversed(processes):
-                process.stop()
+            for process in processes:
+                process.ask_to_stop()
+            for process in processes:
+                process.wait_until_stopped()
 
 
 def run(installation: Installation) -> int:
@@ -116,6 +125,19 @@ def run(installation: Installation) -> int:
         print(f"cannot start: {reason}", file=sys.stderr)
         return 1
     return 0
+
+
+def free_installation(var: Path) -> Installation:
+    """An installation in `var` on ports that are free just now."""
+    while True:
+        with socket.socket() as first:
+            first.bind(("127.0.0.1", 0))
+            found = Installation(var, first.getsockname()[1] - 1)
+        try:
+            _check_ports(found)
+        except CannotStart:
+            continue
+        return found
 
 
 @contextmanager

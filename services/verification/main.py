@@ -23,8 +23,8 @@ from services.verification.journal import open_journal
 from services.verification.settings import VerificationSettings
 
 DESCRIPTION: Final = (
-    "The informatization authority: confirms software producers product by product, keeps the trusted software "
-    "register, monitors every quarter, decides appeals, and notifies the industry authority "
+    "The informatization authority: confirms software producers product by product, keeps the trusted "
+    "software register, monitors every quarter, decides appeals, and notifies the industry authority "
     "(law 86-VII art. 51-2, order of 28.11.2025)."
 )
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ from uuid import uuid4
 import httpx
 
 from services.commands.registry import SERVICES, Installation
-from services.commands.up import running
+from services.commands.up import free_installation, running
 from services.kernel.clock import set_simulated_clock
 from services.kernel.identity.tokens import TokenIssuer, development_issuer
 
@@ -109,21 +108,6 @@ class Person:
         return self._world.http.request(method, url, headers=headers, **given)
 
 
-def free_port_base() -> int:
-    """A base after which three ports are free just now."""
-    while True:
-        with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
-            base = first.getsockname()[1] - 1
-        if base + 3 <= 65_000 and all(_is_free(base + offset) for offset in (1, 2, 3)):
-            return base
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
-
-
 @contextmanager
 def installation_of(
     var: Path, *, database_urls: Mapping[str, str] | None = None, settings: Mapping[str, str] | None = None
@@ -132,19 +116,18 @@ def installation_of(
     environment = dict(settings or {})
     for service, url in (database_urls or {}).items():
         environment[f"TIZILIM_{service.upper()}_DATABASE_URL"] = url
+    installation = free_installation(var)
     before = dict(os.environ)
-    os.environ.update(environment)
-    try:
-        installation = Installation(var, free_port_base())
-        with running(installation):
-            world = World(installation)
-            try:
-                yield world
-            finally:
-                world.http.close()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
+    with ExitStack() as stack:
+        os.environ.update(environment)
+        try:
+            stack.enter_context(running(installation))
+        finally:  # another installation may start in this process with other settings
+            os.environ.clear()
+            os.environ.update(before)
+        world = World(installation)
+        stack.callback(world.http.close)
+        yield world
 
 
 __all__ = ["SERVICES", "Person", "World", "installation_of"]

@@ -1,4 +1,4 @@
-"""Operation x role, from each service's own OpenAPI: who may not, gets 401 or 403, and never anything else."""
+"""Operation x role, from each service's own OpenAPI: who may not, gets 401 or 403 and nothing else."""
 
 from __future__ import annotations
 

@@ -136,6 +136,7 @@ def _producers() -> None:
         sa.Column("ceased", sa.Text(), nullable=True),
         sa.Column("transformed_by", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("producer_id"),
+        sa.UniqueConstraint("bin"),
     )
     op.create_table(
         "producer_bins",
@@ -150,6 +151,8 @@ def _producers() -> None:
         sa.Column("producer_id", sa.Uuid(), nullable=False),
         sa.Column("name_kk", sa.Text(), nullable=False),
         sa.Column("name_ru", sa.Text(), nullable=False),
+        sa.Column("decided", sa.Uuid(), nullable=True),
+        sa.Column("decided_as", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("product_id"),
         sa.UniqueConstraint("producer_id", "name_kk", name="products_name_kk"),
         sa.UniqueConstraint("producer_id", "name_ru", name="products_name_ru"),

@@ -29,6 +29,7 @@ from services.kernel.vault import PersonalValue
 PAGE: Final = 500
 WAIT_SECONDS: Final = 20
 MAX_PAUSE_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 1.0
 ELECTION_PAUSE_SECONDS: Final = 2.0
 STORE_TROUBLE: Final = (
     Unavailable,
@@ -169,7 +170,7 @@ class Follower:
         self._stopped.set()
         self._client.close()
         if self._thread.is_alive():
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=STOP_SECONDS)
 
     def _run(self) -> None:
         failures = 0

@@ -1,4 +1,4 @@
-"""Answering a command that went through the journal, now or again: the same version is presented either way."""
+"""Answering a command that went through the journal: now or again, the same version is presented."""
 
 from __future__ import annotations
 

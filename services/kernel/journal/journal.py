@@ -34,6 +34,7 @@ from services.kernel.journal.units import (
     Write,
     encode,
 )
+from services.kernel.telemetry import logger
 
 ATTEMPTS: Final = 3
 ResultT = TypeVar("ResultT")
@@ -194,6 +195,7 @@ class Journal:
                     raise Conflict("changed_meanwhile") from None
                 continue
             except (persistence.OperationalError, sa.exc.OperationalError, sa.exc.TimeoutError) as error:
+                logger.error("the store did not answer", exc_info=error)
                 raise Unavailable("store_unavailable") from error
             work.numbered(committed)
             return Outcome(result, committed)

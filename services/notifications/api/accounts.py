@@ -47,7 +47,7 @@ class MessageText(Representation):
 class Message(Representation):
     """An item of a personal account: put there by a legal step, in Kazakh, Russian and English."""
 
-    id: str
+    message_id: str
     event_id: str = Field(description="The fact behind it, as in the journal.")
     event_type: str
     template: str
@@ -142,7 +142,7 @@ def _own(caller: Caller, identifier: str) -> None:
 def _presented(row: sa.RowMapping, language: str) -> Message:
     texts = msgspec.json.decode(bytes(row["texts"]), type=dict[str, dict[str, str]])
     return Message(
-        id=row["message_id"],
+        message_id=row["message_id"],
         event_id=row["event_id"],
         event_type=row["event_type"],
         template=row["template_id"],

@@ -66,7 +66,7 @@ class SubscriptionRequest(Representation):
 class Subscription(Representation):
     """A webhook consumer's interest. `secret` is shown only in the first answer to its creation."""
 
-    id: str
+    subscription_id: str
     url: str
     event_types: list[str]
     bin: str | None = None
@@ -95,7 +95,7 @@ class AttemptMade(Representation):
 class Delivery(Representation):
     """One event for one endpoint."""
 
-    id: str
+    delivery_id: str
     event_id: str = Field(description="Also the `webhook-id` of every try.")
     event_type: str
     position: int | None = None
@@ -118,7 +118,7 @@ class Queued(Representation):
 class Ended(Representation):
     """A subscription that was ended."""
 
-    id: str
+    subscription_id: str
     state: Literal["deleted"]
 
 
@@ -213,7 +213,9 @@ def delete(
         return subscription_id
 
     once(desk.database, desk.clock, command.answer, act)
-    return recorded(Ended(id=subscription_id, state="deleted"), status=200, version=2, position=0)
+    return recorded(
+        Ended(subscription_id=subscription_id, state="deleted"), status=200, version=2, position=0
+    )
 
 
 @router.get(
@@ -272,7 +274,7 @@ def _queue_test(desk: Desk, command: CommandRequest, subscription_id: str) -> st
 
 def _presented(row: sa.RowMapping, *, secret: str | None = None) -> Subscription:
     return Subscription(
-        id=row["subscription_id"],
+        subscription_id=row["subscription_id"],
         url=row["url"],
         event_types=row["event_types"].split(" ") if row["event_types"] else [],
         bin=row["bin"],
@@ -287,7 +289,7 @@ def _presented(row: sa.RowMapping, *, secret: str | None = None) -> Subscription
 def _delivery(row: sa.RowMapping, attempts: list[sa.RowMapping]) -> Delivery:
     pending = row["state"] == "pending"
     return Delivery(
-        id=row["delivery_id"],
+        delivery_id=row["delivery_id"],
         event_id=row["event_id"],
         event_type=row["type"],
         position=row["position"],

@@ -25,7 +25,7 @@ PRODUCERS: Final = sa.Table(
     METADATA,
     sa.Column("producer_id", sa.Uuid, primary_key=True),
     sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("bin", sa.Text, nullable=True),
+    sa.Column("bin", sa.Text, nullable=True, unique=True),
     sa.Column("iin_commitment", sa.Text, nullable=True),
     sa.Column("name_kk", sa.Text, nullable=True),
     sa.Column("name_ru", sa.Text, nullable=True),

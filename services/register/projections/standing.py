@@ -1,4 +1,4 @@
-"""What filing needs to know of a producer and a product, read in one statement."""
+"""What filing needs to know of a producer and a product; for a first application one short statement."""
 
 from __future__ import annotations
 
@@ -30,29 +30,33 @@ class Known:
     standing: Standing = field(default_factory=Standing)
 
 
-def _query(numbers: sa.Table, number: sa.ColumnElement[str]) -> sa.Select[tuple[object, ...]]:
+def _query(number: sa.ColumnElement[str], start: sa.FromClause) -> sa.Select[tuple[object, ...]]:
     same_name = sa.or_(PRODUCTS.c.name_kk == sa.bindparam("kk"), PRODUCTS.c.name_ru == sa.bindparam("ru"))
+    pending = sa.and_(APPLICATIONS.c.product_id == PRODUCTS.c.product_id, APPLICATIONS.c.status == "filed")
     return (
         sa.select(
             *(column for column in PRODUCERS.c),
             PRODUCTS.c.product_id,
-            APPLICATIONS.c.application_id,
-            APPLICATIONS.c.number.label("application_number"),
-            APPLICATIONS.c.status,
-            ENTRIES.c.status.label("entry_status"),
-            ENTRIES.c.exclusion_ground,
+            PRODUCTS.c.decided,
+            PRODUCTS.c.decided_as,
+            APPLICATIONS.c.application_id.label("pending"),
         )
-        .select_from(numbers)
-        .join(PRODUCERS, PRODUCERS.c.producer_id == numbers.c.producer_id)
+        .select_from(start)
         .outerjoin(PRODUCTS, sa.and_(PRODUCTS.c.producer_id == PRODUCERS.c.producer_id, same_name))
-        .outerjoin(APPLICATIONS, APPLICATIONS.c.product_id == PRODUCTS.c.product_id)
-        .outerjoin(ENTRIES, ENTRIES.c.entry_id == PRODUCTS.c.product_id)
+        .outerjoin(APPLICATIONS, pending)
         .where(number == sa.bindparam("number"))
     )
 
 
-_BY_BIN: Final = _query(PRODUCER_BINS, PRODUCER_BINS.c.bin)
-_BY_IIN: Final = _query(INDIVIDUALS, INDIVIDUALS.c.iin)
+_BY_BIN: Final = _query(PRODUCERS.c.bin, PRODUCERS)
+_BY_IIN: Final = _query(
+    INDIVIDUALS.c.iin, INDIVIDUALS.join(PRODUCERS, PRODUCERS.c.producer_id == INDIVIDUALS.c.producer_id)
+)
+_PRESENT_BIN: Final = (
+    sa.select(PRODUCERS.c.bin)
+    .join(PRODUCER_BINS, PRODUCER_BINS.c.producer_id == PRODUCERS.c.producer_id)
+    .where(PRODUCER_BINS.c.bin == sa.bindparam("number"))
+)
 
 
 def known(connection: sa.Connection, number: str, product_name: OfficialText) -> Known:
@@ -70,24 +74,26 @@ def known(connection: sa.Connection, number: str, product_name: OfficialText) ->
         },
     ).all()
     if not rows:
-        return Known()
-    products = {row.product_id for row in rows} - {None}
-    if len(products) > 1:
+        present = connection.execute(_PRESENT_BIN, {"number": number}).scalar_one_or_none()
+        return Known(standing=Standing(present_bin=present))
+    if len({row.product_id for row in rows}) > 1:
         raise Conflict("product_name_ambiguous", state="two products", allowed="one product's names")
-    return Known(ref_of(rows[0]), next(iter(products), None), _standing(number, rows))
+    return Known(ref_of(rows[0]), rows[0].product_id, _standing(connection, rows))
 
 
-def _standing(number: str, rows: Sequence[sa.Row[tuple[object, ...]]]) -> Standing:
-    first = rows[0]
-    applications = sorted((row for row in rows if row.status), key=lambda row: str(row.application_number))
-    pending = next((row for row in applications if row.status == "filed"), None)
-    decided = next((row for row in reversed(applications) if row.status in ("included", "refused")), None)
+def _standing(connection: sa.Connection, rows: Sequence[sa.Row[tuple[object, ...]]]) -> Standing:
+    row = rows[0]
+    if row.decided is None:
+        return Standing(ceased=row.ceased, pending=str(row.pending) if row.pending else None)
+    columns = ENTRIES.c
+    entry = connection.execute(
+        sa.select(columns.status, columns.exclusion_ground).where(columns.entry_id == row.product_id)
+    ).one_or_none()
     return Standing(
-        ceased=first.ceased,
-        present_bin=first.bin if first.bin is not None and first.bin != number else None,
-        pending=str(pending.application_id) if pending else None,
-        entry_status=first.entry_status,
-        exclusion_ground=first.exclusion_ground,
-        decided=str(decided.application_id) if decided else None,
-        decided_as=decided.status if decided else None,
+        ceased=row.ceased,
+        pending=str(row.pending) if row.pending else None,
+        entry_status=entry.status if entry else None,
+        exclusion_ground=entry.exclusion_ground if entry else None,
+        decided=str(row.decided),
+        decided_as=row.decided_as,
     )

@@ -47,12 +47,11 @@ def list_all(
     kind: Annotated[CaseKind | None, Query()] = None,
     identifier: Annotated[str | None, Query(alias="bin", pattern=r"^[0-9]{12}$")] = None,
     due_before: Annotated[date | None, Query(description="Whose term ends before this day.")] = None,
-    quarter: Annotated[str | None, Query(pattern=r"^20[0-9]{2}-Q[1-4]$")] = None,
     limit: Limit = 50,
     cursor: CursorParameter = None,
 ) -> Response:
     """In the order of their opening."""
-    filters = {"state": state, "kind": kind, "bin": identifier, "due": due_before, "quarter": quarter}
+    filters = {"state": state, "kind": kind, "bin": identifier, "due": due_before}
     after = UUID(str(desk.cursors.read(cursor, filters)[0])) if cursor else None
     with desk.journal.database.read() as connection:
         producer_id = producer_of(connection, identifier) if identifier else None
@@ -61,7 +60,6 @@ def list_all(
             kind=kind,
             producer_id=producer_id or "" if identifier else None,
             due_before=due_before.isoformat() if due_before else None,
-            quarter=quarter,
         )
         rows = list_cases(connection, wanted, after=after, limit=limit + 1)
     following = desk.cursors.write([str(rows[limit - 1]["case_id"])], filters) if len(rows) > limit else None
@@ -136,4 +134,4 @@ def resubmit(
 def _line(row: dict[str, object]) -> CaseLine:
     name = TextShown(kk=str(row["product_name_kk"]), ru=str(row["product_name_ru"]))
     shown = {field: row[field] for field in CaseLine.model_fields if field in row}
-    return CaseLine.model_validate({**shown, "id": str(row["case_id"]), "product_name": name})
+    return CaseLine.model_validate({**shown, "case_id": str(row["case_id"]), "product_name": name})

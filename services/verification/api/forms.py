@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
+from pydantic.config import JsonDict
 
 from services.kernel.http.forms import BinOrIin, Form, LegalDay, NameForm, OfficialTextForm, ShortText
 from services.verification.contract.events import AppealDecision
@@ -12,7 +13,7 @@ from services.verification.usecases.conclude_case import OfficersConclusion, Off
 from services.verification.usecases.list_software import NewListing
 from services.verification.usecases.resubmit_notification import Resubmission
 
-_TEXT = {"kk": "Құжаттар талапқа сай.", "ru": "Документы отвечают требованиям."}
+_TEXT: JsonDict = {"kk": "Құжаттар талапқа сай.", "ru": "Документы отвечают требованиям."}
 
 
 class ConclusionForm(Form):

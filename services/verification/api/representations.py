@@ -72,7 +72,7 @@ class JudgementShown(Representation):
 class CaseShown(Representation):
     """The authority's file on one product."""
 
-    id: str
+    case_id: str
     kind: CaseKind
     status: Literal["open", "concluded", "rework", "closed"]
     producer_id: str
@@ -100,7 +100,7 @@ class CaseShown(Representation):
 class CaseLine(Representation):
     """A case in a list."""
 
-    id: str
+    case_id: str
     kind: CaseKind
     status: Literal["open", "concluded", "rework", "closed"]
     producer_id: str
@@ -134,7 +134,7 @@ class RoundShown(Representation):
 class ListingShown(Representation):
     """A product in the register of trusted software."""
 
-    id: str
+    listing_id: str
     reference: str
     product_name: TextShown
     bin: str | None = Field(
@@ -233,7 +233,7 @@ def case(found: Case) -> CaseShown:
     told = conclusion or decision
     judged = conclusion.judgement if conclusion else None
     return CaseShown(
-        id=str(found.id),
+        case_id=str(found.id),
         kind=opened.kind,
         status=found.status,
         producer_id=opened.producer.producer_id,
@@ -266,7 +266,7 @@ def listing(found: Listing) -> ListingShown:
     """As the API shows a listing."""
     listed, delisted = found.listed, found.delisted
     return ListingShown(
-        id=str(found.id),
+        listing_id=str(found.id),
         reference=listed.reference,
         product_name=text(listed.product_name),
         bin=listed.holder_bin,

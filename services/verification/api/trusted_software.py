@@ -126,5 +126,5 @@ def read_one(
 def _line(row: Mapping[str, object]) -> ListingShown:
     shown = {field: row[field] for field in ListingShown.model_fields if field in row}
     name = TextShown(kk=str(row["name_kk"]), ru=str(row["name_ru"]))
-    added = {"id": str(row["listing_id"]), "bin": row["holder_bin"], "product_name": name}
+    added = {"listing_id": str(row["listing_id"]), "bin": row["holder_bin"], "product_name": name}
     return ListingShown.model_validate({**shown, **added})
