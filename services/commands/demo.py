@@ -164,7 +164,7 @@ class Play:
 
     def _late_appeal(self, story: Story) -> None:
         self._included(story)
-        story.delist("2026-03-02", TEXT)
+        story.delist("2026-04-02", TEXT)
         story.conclude("monitoring", {"result": "exclude"}, unscheduled=True)
         story.accept()
         self._clock(AFTER_THE_TERM)
@@ -173,7 +173,7 @@ class Play:
         story.relist("2026-05-20")
         story.reapply(TEXT)
         story.conclude("confirmation", {"result": "confirmed"})
-        story.accept()
+        story.accept("confirmation")
 
     @staticmethod
     def _included(story: Story) -> None:

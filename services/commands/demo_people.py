@@ -225,9 +225,9 @@ class Story:
         version = officer.get("verification", path)["version"]
         officer.post("verification", f"{path}/conclusion", body, if_match=f'"{version}"')
 
-    def accept(self) -> None:
+    def accept(self, kind: str | None = None) -> None:
         """The industry authority accepts the newest notification, unless that step is automatic here."""
-        found = self._notification()
+        found = self._notification(kind)
         if found["status"] == "received":
             path = f"/v1/notifications/{found['notification_id']}"
             etag = self._cast.industry.request("GET", "register", path).headers["etag"]
@@ -266,13 +266,14 @@ class Story:
         body = {"answer_to_remarks": answer}
         self._cast.informatization.post("verification", path, body, if_match=f'"{found["version"]}"')
 
-    def _notification(self) -> dict[str, Any]:
+    def _notification(self, kind: str | None = None) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:
             page = self._cast.industry.get("register", "/v1/notifications", limit=500)
             fitting = [
                 one
                 for one in page["items"]
                 if one["producer"].get("bin") == self.bin
+                and kind in {None, one["kind"]}
                 and (one["notification_id"], one["revision"]) not in self._handled
                 and one["kind"] + one["result"] != "monitoringconforms"
             ]
@@ -297,7 +298,7 @@ class Story:
 
         self._cast.until(look, "the round to close")
         shown = self._cast.informatization.get("verification", f"/v1/monitoring-rounds/{quarter}")
-        print(f"  monitoring of {quarter}: {shown['conforming']} of {shown['entries']} entries conform")
+        print(f"  monitoring of {quarter}: {shown['conforming']} entries conform")
 
     # --- what everyone sees --------------------------------------------------------------------------
 
@@ -325,9 +326,8 @@ class Story:
             lambda: next((one for one in self._entry()["appeals"] if one["outcome"] != "pending"), None),
             "the late appeal to be dismissed",
         )
-        print(
-            f"  the appeal of {shown['filed_on']} is {shown['outcome']}: its term ended on {shown['term_ends_on']}"
-        )
+        ended = shown["term_ends_on"]
+        print(f"  the appeal of {shown['filed_on']} is {shown['outcome']}: its term ended on {ended}")
 
     def _entry(self) -> dict[str, Any]:
         found: dict[str, Any] = self._cast.public.get("register", f"/v1/entries/{self._entry_id}")

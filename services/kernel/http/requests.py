@@ -73,11 +73,6 @@ class CommandRequest:
         if self.if_match is not None and self.if_match != version:
             raise Stale("version_stale", expected=str(self.if_match), present=str(version))
 
-    @property
-    def attempts(self) -> int:
-        """How often to decide: once when the caller named the version it saw."""
-        return 1 if self.if_match is not None else 3
-
 
 class Reading:
     """Dependency of a route that reads: only callers with one of `roles` pass."""

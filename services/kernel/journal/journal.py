@@ -104,6 +104,22 @@ class Work:
         """Add a row that stands or falls with the facts."""
         self._writes.append(write)
 
+    def rely_on(self, read: Callable[[sa.Connection], ResultT]) -> ResultT:
+        """Read something that the decision rests on and that another unit might change meanwhile.
+
+        It is read again under the ordering lock; another answer makes this unit conflict, so that it is
+        decided again on what is true then. For facts outside the aggregates the unit writes.
+        """
+        with self.database.read() as connection:
+            seen = read(connection)
+
+        def check(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+            if read(connection) != seen:
+                raise persistence.IntegrityError("what the decision relied on changed meanwhile")
+
+        self._writes.append(check)
+        return seen
+
     def answer_with(self, aggregate: Aggregate, resource: str | None = None) -> None:
         """Name what the stored answer to the idempotency key presents (by default the aggregate itself)."""
         self._answer = (resource or str(aggregate.id), aggregate.version)

@@ -99,7 +99,7 @@ def conclude(
             return correct_exclusion(work, desk.practice, command.act, case, body.reasons.text())
         return conclude_case(work, desk.practice, command.act, case, body.outcome())
 
-    outcome = desk.journal.transact(decide, answer=command.answer, attempts=command.attempts)
+    outcome = desk.journal.transact(decide, answer=command.answer)
     return answered(desk.journal, outcome, Case, command, representations.case, LOCATION)
 
 
@@ -127,7 +127,7 @@ def resubmit(
         command.require_version(case.version)
         return resubmit_notification(work, desk.practice, command.act, case, body.resubmission())
 
-    outcome = desk.journal.transact(decide, answer=command.answer, attempts=command.attempts)
+    outcome = desk.journal.transact(decide, answer=command.answer)
     return answered(desk.journal, outcome, Case, command, representations.case, LOCATION)
 
 

@@ -74,7 +74,7 @@ def delist(
             ground=body.ground.text(),
         )
 
-    outcome = desk.journal.transact(decide, answer=command.answer, attempts=command.attempts)
+    outcome = desk.journal.transact(decide, answer=command.answer)
     return answered(desk.journal, outcome, Listing, command, representations.listing, LOCATION)
 
 

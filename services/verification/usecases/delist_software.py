@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import date
 
+import sqlalchemy as sa
+
 from services.kernel.calendar import legal_date
 from services.kernel.contract import OfficialText
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.journal import Work
 from services.verification.domain.listing import Listing
-from services.verification.projections.included_entries import included_now
+from services.verification.projections.included_entries import IncludedEntry, included_now
 from services.verification.projections.listings import individual_holders
 from services.verification.usecases.assess_case import Foreknown
 from services.verification.usecases.monitor_round import monitoring
@@ -27,11 +29,13 @@ def delist_software(
     """
     listing.delist(act, delisted_on=delisted_on, ground=ground)
     work.save(listing)
-    with work.database.read() as connection:
+
+    def affected(connection: sa.Connection) -> list[IncludedEntry]:
         individual = individual_holders(connection, [listing.id]).get(str(listing.id))
         holder = listing.listed.holder_bin or individual
-        affected = included_now(connection, {holder}, listing.listed.product_name) if holder else []
-    for entry in affected:
+        return included_now(connection, {holder}, listing.listed.product_name) if holder else []
+
+    for entry in work.rely_on(affected):
         opening = monitoring(entry, listing_id=str(listing.id), legal_date=legal_date(act.at).isoformat())
         open_case(work, practice, act, opening, Foreknown(delisted=listing.id))
     work.answer_with(listing)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import sqlalchemy as sa
+
 from services.kernel.calendar import legal_date
 from services.kernel.contract import OfficialText, ProducerRef
 from services.kernel.errors import NotFound
@@ -44,10 +46,13 @@ def follow_inclusion(
         filing=_filing(work, application_id),
     )
     today = legal_date(act.at).isoformat()
-    with work.database.read() as connection:
+
+    def delisting(connection: sa.Connection) -> UUID | None:
         holders = identifiers_of(connection, producer.producer_id)
         listed = listing_in_force(connection, holders, product_name, today)
-        delisted = None if listed else delisted_by(connection, holders, product_name, today)
+        return None if listed else delisted_by(connection, holders, product_name, today)
+
+    delisted = work.rely_on(delisting)
     if delisted is not None:
         open_case(work, practice, act, monitoring(entry, listing_id=str(delisted), legal_date=today))
     work.write(included_entries.begin(entry, inclusion))

@@ -211,6 +211,25 @@ def test_a_step_moves_only_from_where_it_was_read(journal: Journal) -> None:
         journal.recorder.commit(Unit(step=CursorStep("u", 4, 6)))
 
 
+def test_a_decision_is_taken_again_when_what_it_relied_on_changed(journal: Journal) -> None:
+    first = opened(journal, "first")
+    seen: list[int] = []
+
+    def lines_of_first(connection: sa.Connection) -> int:
+        query = sa.select(LEDGERS.c.lines).where(LEDGERS.c.id == first)
+        return int(connection.execute(query).scalar_one())
+
+    def deciding(work: Work) -> None:
+        seen.append(work.rely_on(lines_of_first))
+        if len(seen) == 1:  # another unit gets in between the decision and its commit
+            journal.transact(lambda other: write_line(other, first, "meanwhile"))
+        open_ledger(work, new_stream_id(), f"second-{seen[-1]}")
+
+    journal.transact(deciding)
+    assert seen == [0, 1]
+    assert positions(journal) == [1, 2, 3]
+
+
 def test_a_batch_with_one_bad_unit_commits_the_good_ones(journal: Journal) -> None:
     opened(journal, "taken")
     owners = [f"owner-{number}" if number % 5 else "taken" for number in range(40)]
