@@ -19,8 +19,9 @@ from services.kernel.telemetry import configure_logging
 from services.notifications.adapters.sealing import secret_box
 from services.notifications.api import accounts, subscriptions
 from services.notifications.api.desk import Desk
-from services.notifications.api.webhooks import WEBHOOKS
+from services.notifications.api.webhooks import webhooks
 from services.notifications.background import Background, url_rules
+from services.notifications.inbox.handling import EVENT_TYPES
 from services.notifications.settings import NotificationsSettings
 
 PROBLEMS: Final = Path(__file__).with_name("api") / "problems.json"
@@ -57,7 +58,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
             routers=(accounts.router, subscriptions.router),
             problem_files=(PROBLEMS,),
             checks=checks,
-            webhooks=WEBHOOKS,
+            webhooks=webhooks(sorted(EVENT_TYPES)),
             threads=settings.threads,
             on_start=start,
             on_stop=stop,
@@ -69,6 +70,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
         legal_clock=clock,
         box=box,
         urls=url_rules(settings),
+        event_types=EVENT_TYPES,
         cursors=Cursors(edge.body_key),
         worker=background.worker if background else None,
     )

@@ -54,7 +54,7 @@ def api_schema(api: tuple[Any, Path]) -> Any:
     suppress_health_check=list(HealthCheck),
 )
 def test_no_request_breaks_an_operation_or_gets_an_undocumented_answer(
-    case: Case, api: tuple[Any, Path]
+    case: Case[Any], api: tuple[Any, Path]
 ) -> None:
     role = case.operation.definition.raw.get("x-roles", ["public"])[0]
     if "wait" in (case.query or {}):

@@ -24,6 +24,7 @@ class Desk:
     legal_clock: Clock
     box: SecretBox
     urls: UrlRules
+    event_types: frozenset[str]
     cursors: Cursors
     worker: DeliveryWorker | None
 

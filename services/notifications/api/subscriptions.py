@@ -136,7 +136,7 @@ def create(
 ) -> Response:
     """The endpoint gets a signed challenge first, and events once it has sent it back."""
     asked = NewSubscription(body.url, tuple(body.event_types), body.bin, body.description, body.secret)
-    checked = check(asked, desk.urls)
+    checked = check(asked, desk.urls, desk.event_types)
     owner, now = command.caller.principal.key, microseconds(desk.clock.now())
     subscription_id, replayed = once(
         desk.database,

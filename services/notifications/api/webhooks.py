@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
-
-from services.register.contract.events import REGISTER_EVENTS
 
 _HEADERS: Final = (
     ("webhook-id", "The event's id: the same in every try."),
@@ -39,4 +38,6 @@ def _webhook(name: str) -> dict[str, Any]:
     }
 
 
-WEBHOOKS: Final[dict[str, Any]] = {name: _webhook(name) for name in REGISTER_EVENTS.classes()}
+def webhooks(event_types: Iterable[str]) -> dict[str, Any]:
+    """One webhook for each type of event that can be subscribed to."""
+    return {name: _webhook(name) for name in event_types}

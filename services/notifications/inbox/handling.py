@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -18,6 +19,9 @@ from services.notifications.usecases.put_message import put_message
 from services.notifications.usecases.queue_deliveries import queue_deliveries
 from services.register.contract.events import REGISTER_EVENTS
 from services.verification.contract.events import VERIFICATION_EVENTS
+
+EVENT_TYPES: Final = frozenset(REGISTER_EVENTS.classes())
+"""What can be subscribed to: the register's events; the other journal is for services."""
 
 BinOf = Callable[[sa.Connection, Foreign], str | None]
 

@@ -17,7 +17,6 @@ from services.notifications.domain.signing import InvalidKey, SymmetricSecret
 from services.notifications.schema import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.usecases.own_events import CHALLENGE, TEST, own_event
 from services.notifications.usecases.queue_deliveries import delivery_row, keep_event
-from services.register.contract.events import REGISTER_EVENTS
 
 MAX_SUBSCRIPTIONS = 50
 
@@ -44,11 +43,11 @@ class Checked:
     secret: str
 
 
-def check(asked: NewSubscription, urls: UrlRules) -> Checked:
+def check(asked: NewSubscription, urls: UrlRules, event_types: frozenset[str]) -> Checked:
     """Check URL, event types, BIN and secret. Raises `Invalid` naming the field and the rule."""
     return Checked(
         url=parse_endpoint_url(asked.url, urls).text,
-        event_types=tuple(_known_types(asked.event_types)),
+        event_types=tuple(_known_types(asked.event_types, event_types)),
         bin=_bin(asked.bin),
         description=asked.description,
         secret=_secret(asked.secret),
@@ -117,8 +116,7 @@ def cancel_pending(connection: sa.Connection, subscription_id: str) -> None:
     )
 
 
-def _known_types(asked: Iterable[str]) -> list[str]:
-    known = REGISTER_EVENTS.classes()
+def _known_types(asked: Iterable[str], known: frozenset[str]) -> list[str]:
     types = list(dict.fromkeys(asked))
     for number, name in enumerate(types):
         if name not in known:

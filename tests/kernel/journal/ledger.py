@@ -59,7 +59,7 @@ class LineWritten(Event, frozen=True, kw_only=True):
 class Ledger(Aggregate):
     """Counts its lines; refuses more than a hundred."""
 
-    born_of = (Opened,)
+    born_of: ClassVar[tuple[type[Event], ...]] = (Opened,)
 
     def __init__(self, id: UUID) -> None:  # noqa: A002
         super().__init__(id)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import ClassVar
 from uuid import UUID
 
 import msgspec
@@ -17,9 +18,9 @@ from hypothesis import strategies as st
 
 from services.kernel.clock import FixedClock
 from services.kernel.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
-from services.kernel.journal.events import Header, from_microseconds, new_stream_id
+from services.kernel.journal.events import Event, Header, from_microseconds, new_stream_id
 from services.kernel.journal.journal import Journal, Work
-from services.kernel.journal.units import AnswerKey, CursorStep, Unit
+from services.kernel.journal.units import AnswerKey, CursorStep, Recorded, Unit
 from tests.kernel.journal.ledger import (
     FOLLOWING,
     LEDGERS,
@@ -166,7 +167,11 @@ def test_a_refused_command_stores_neither_event_nor_key(journal: Journal) -> Non
 def test_a_failing_write_takes_the_events_with_it(journal: Journal) -> None:
     def failing(work: Work) -> None:
         open_ledger(work, new_stream_id(), "owner")
-        work.write(lambda connection, _recorded: connection.execute(sa.text("SELECT no_such_column")))
+
+        def broken(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+            connection.execute(sa.text("SELECT no_such_column"))
+
+        work.write(broken)
 
     with pytest.raises((persistence.PersistenceError, Unavailable)):
         journal.transact(failing)
@@ -177,7 +182,7 @@ def test_a_failing_write_takes_the_events_with_it(journal: Journal) -> None:
 
 def test_a_stream_of_another_kind_is_not_found(journal: Journal) -> None:
     class Other(Ledger):
-        born_of = ()
+        born_of: ClassVar[tuple[type[Event], ...]] = ()
 
     stream = opened(journal)
     with pytest.raises(NotFound, match="other_unknown"):

@@ -48,10 +48,10 @@ class _WithoutPositions(ApplicationRecorder):
     def __getattr__(self, name: str) -> Any:
         return getattr(self._recorder, name)
 
-    select_events = property(lambda self: self._recorder.select_events)  # type: ignore[assignment]
-    select_notifications = property(lambda self: self._recorder.select_notifications)  # type: ignore[assignment]
-    max_notification_id = property(lambda self: self._recorder.max_notification_id)  # type: ignore[assignment]
-    subscribe = property(lambda self: self._recorder.subscribe)  # type: ignore[assignment]
+    select_events = property(lambda self: self._recorder.select_events)
+    select_notifications = property(lambda self: self._recorder.select_notifications)
+    max_notification_id = property(lambda self: self._recorder.max_notification_id)
+    subscribe = property(lambda self: self._recorder.subscribe)
 
 
 def test_it_keeps_the_librarys_aggregate_contract(recorder: JournalRecorder) -> None:

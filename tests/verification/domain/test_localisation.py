@@ -44,7 +44,7 @@ def test_shares_are_computed_from_the_lines() -> None:
     result = examined(report())
     assert result.findings == ()
     assert result.shares is not None
-    assert (result.shares.localisation, result.shares.foreign) == (90, 5)
+    assert [result.shares.localisation, result.shares.foreign] == [Fraction(90), Fraction(5)]
     assert result.shares.local_of_development.part == "90000000.00"
 
 
@@ -54,13 +54,13 @@ def test_shares_are_computed_from_the_lines() -> None:
 def test_three_kinds_of_payees_are_foreign(payee_kind: str) -> None:
     result = examined(report(lines=[line(payee_kind, "royalty", "20000000.00")]))
     assert result.shares is not None
-    assert (result.shares.localisation, result.shares.foreign) == (80, 10)
+    assert [result.shares.localisation, result.shares.foreign] == [Fraction(80), Fraction(10)]
 
 
 def test_other_foreign_payments_count_only_against_all_expenses() -> None:
     result = examined(report(lines=[line("foreign_individual", "other", "40000000")]))
     assert result.shares is not None
-    assert (result.shares.localisation, result.shares.foreign) == (100, 20)
+    assert [result.shares.localisation, result.shares.foreign] == [Fraction(100), Fraction(20)]
 
 
 @pytest.mark.parametrize(

@@ -270,4 +270,5 @@ def test_the_chain_of_a_notification_leads_back_to_the_application(sqlite_url: s
         assert envelope["decidedby"] == "automatic"
         assert envelope["effectiveat"] == "2026-03-02T07:00:00Z"
         assert NOON.isoformat()[:10] == "2026-03-02"
+        assert isinstance(issued.fact.data, NotificationIssued)
         assert issued.fact.data.product_name == NAME
