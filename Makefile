@@ -33,17 +33,14 @@ token: $(VENV)/.project ## Print a development token, e.g. make token ROLE=indus
 	@exec $(BIN)/tizilim token $(if $(ROLE),--role $(ROLE)) $(ARGS)
 
 ##@ Judging
-.PHONY: test check bench chaos
+.PHONY: test check bench
 test: $(VENV)/.dev ## Run the tests on both cores (ARGS goes to pytest)
 	@$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
 check: check-style check-format check-types check-imports check-openapi check-migrations check-files ## Judge style, types, import rules, generated files and links
 
-bench: $(VENV)/.dev ## Measure, as ratios in one run, and compare with docs/performance.md
+bench: $(VENV)/.dev ## Measure the journal, as ratios in one run
 	@$(BIN)/python -m bench $(ARGS)
-
-chaos: $(VENV)/.dev ## Kill services at random under load and account for every fact
-	@$(BIN)/python -m bench.chaos $(ARGS)
 
 .PHONY: check-style check-format check-types check-imports check-openapi check-migrations check-files
 check-style: $(VENV)/.dev
