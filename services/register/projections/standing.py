@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
@@ -16,14 +15,14 @@ from services.kernel.names import normalised_name
 from services.register.domain.application import Standing
 from services.register.projections.applications import APPLICATIONS
 from services.register.projections.entries import ENTRIES
-from services.register.projections.producers import PRODUCER_BINS, PRODUCERS, ref_of
+from services.register.projections.producers import PRODUCER_BINS, PRODUCERS
 from services.register.projections.products import PRODUCTS
 from services.register.schema import INDIVIDUALS
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A producer and a product as the register knows them; None for what it does not know yet."""
+    """A producer (without its name) and a product as the register knows them; None for what it does not."""
 
     producer: ProducerRef | None = None
     product_id: UUID | None = None
@@ -35,7 +34,11 @@ def _query(number: sa.ColumnElement[str], start: sa.FromClause) -> sa.Select[tup
     pending = sa.and_(APPLICATIONS.c.product_id == PRODUCTS.c.product_id, APPLICATIONS.c.status == "filed")
     return (
         sa.select(
-            *(column for column in PRODUCERS.c),
+            PRODUCERS.c.producer_id,
+            PRODUCERS.c.kind,
+            PRODUCERS.c.bin,
+            PRODUCERS.c.iin_commitment,
+            PRODUCERS.c.ceased,
             PRODUCTS.c.product_id,
             PRODUCTS.c.decided,
             PRODUCTS.c.decided_as,
@@ -78,11 +81,17 @@ def known(connection: sa.Connection, number: str, product_name: OfficialText) ->
         return Known(standing=Standing(present_bin=present))
     if len({row.product_id for row in rows}) > 1:
         raise Conflict("product_name_ambiguous", state="two products", allowed="one product's names")
-    return Known(ref_of(rows[0]), rows[0].product_id, _standing(connection, rows))
+    first = rows[0]
+    producer = ProducerRef(
+        producer_id=str(first.producer_id),
+        kind=first.kind,
+        bin=first.bin,
+        iin_commitment=first.iin_commitment,
+    )
+    return Known(producer, first.product_id, _standing(connection, first))
 
 
-def _standing(connection: sa.Connection, rows: Sequence[sa.Row[tuple[object, ...]]]) -> Standing:
-    row = rows[0]
+def _standing(connection: sa.Connection, row: sa.Row[tuple[object, ...]]) -> Standing:
     if row.decided is None:
         return Standing(ceased=row.ceased, pending=str(row.pending) if row.pending else None)
     columns = ENTRIES.c
