@@ -198,6 +198,7 @@ def _entries() -> None:
         sa.Column("search", sa.Text(), nullable=False),
         sa.Column("state", sa.LargeBinary(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("first_position", BigInt, nullable=False),
         sa.Column("position", BigInt, nullable=False),
         sa.PrimaryKeyConstraint("entry_id"),
     )
@@ -236,19 +237,20 @@ def _notifications() -> None:
     op.create_table(
         "notifications",
         sa.Column("notification_id", sa.Uuid(), nullable=False),
-        sa.Column("received_position", BigInt, nullable=False),
+        sa.Column("first_position", BigInt, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("producer_id", sa.Uuid(), nullable=False),
         sa.Column("product_id", sa.Uuid(), nullable=False),
         sa.Column("state", sa.LargeBinary(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("position", BigInt, nullable=False),
         sa.PrimaryKeyConstraint("notification_id"),
-        sa.UniqueConstraint("received_position"),
+        sa.UniqueConstraint("first_position"),
     )
     op.create_index("notifications_producer", "notifications", ["producer_id", "status"])
     op.create_index("notifications_product", "notifications", ["product_id", "status"])
-    op.create_index("notifications_status", "notifications", ["status", "received_position"])
+    op.create_index("notifications_status", "notifications", ["status", "first_position"])
     op.create_table(
         "open_terms",
         sa.Column("stream_id", sa.Uuid(), nullable=False),

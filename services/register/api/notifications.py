@@ -54,7 +54,7 @@ def list_all(
     items = [presenting.notification(one.state) for one in found[:limit]]
     following = None
     if len(found) > limit:
-        following = desk.cursors.write([found[limit - 1].received_position], filters)
+        following = desk.cursors.write([found[limit - 1].first_position], filters)
     return page(request, items, Page[NotificationShown], next_cursor=following)
 
 

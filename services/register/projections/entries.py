@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from services.kernel.contract import ProducerRef
 from services.kernel.database import BigInt
-from services.kernel.journal.projection import Row, RowFold
+from services.kernel.journal.projection import Row
 from services.kernel.journal.units import Recorded
 from services.kernel.names import normalised_name
 from services.register.contract.events import (
@@ -29,6 +29,7 @@ from services.register.contract.events import (
 from services.register.domain.entry_state import EntryState, EntryStatus, evolved
 from services.register.projections.applications import APPLICATIONS
 from services.register.projections.producers import PRODUCERS, ref_of
+from services.register.projections.state_fold import StateFold
 from services.register.schema import METADATA
 
 ENTRIES: Final = sa.Table(
@@ -45,6 +46,7 @@ ENTRIES: Final = sa.Table(
     sa.Column("search", sa.Text, nullable=False),
     sa.Column("state", sa.LargeBinary, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("first_position", BigInt, nullable=False),
     sa.Column("position", BigInt, nullable=False),
     sa.Index("entries_status", "status", "entry_id"),
 )
@@ -60,15 +62,14 @@ _KINDS: Final = (
     Reinstated,
     EntryCorrected,
 )
-_ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(EntryState)
 
 
-class Entries(RowFold):
+class Entries(StateFold[EntryState]):
     """One row an entry."""
 
     def __init__(self) -> None:
-        super().__init__(ENTRIES)
+        super().__init__(ENTRIES, EntryState)
 
     def keys_of(self, recorded: Recorded) -> Iterable[Hashable]:
         """The entry itself; a missed term only when it is the entry's."""
@@ -76,29 +77,25 @@ class Entries(RowFold):
         own_term = isinstance(data, TermMissed) and data.term.name == "own_request"
         return (recorded.fact.originator_id,) if own_term or isinstance(data, _KINDS) else ()
 
-    def begins(self, recorded: Recorded) -> bool:
-        """The first inclusion begins a row."""
-        return recorded.fact.originator_version == 1
+    def evolved(self, state: EntryState | None, recorded: Recorded) -> EntryState:
+        """The entry after the fact."""
+        after = evolved(state, recorded.fact)
+        if after is None:
+            raise ValueError(f"{recorded.fact.originator_id} was never included")
+        return after
 
-    def evolve(self, key: Hashable, row: Row | None, recorded: Recorded) -> Row:
-        """The row after the fact."""
-        before = None if row is None else _DECODER.decode(bytes(row["state"]))
-        state = evolved(before, recorded.fact)
-        if state is None:
-            raise ValueError(f"{key} was never included")
+    def columns(self, state: EntryState) -> Row:
+        """What lists filter by."""
+        name = state.included.product.name
         return {
-            "entry_id": key,
             "producer_id": UUID(state.producer.producer_id),
             "application_id": UUID(state.included.application_id),
             "status": state.status,
             "exclusion_ground": state.exclusion.ground if state.exclusion else None,
-            "name_kk": normalised_name(state.included.product.name.kk),
-            "name_ru": normalised_name(state.included.product.name.ru),
+            "name_kk": normalised_name(name.kk),
+            "name_ru": normalised_name(name.ru),
             "reference": state.included.trusted_register_reference,
             "search": _search_text(state),
-            "state": _ENCODER.encode(state),
-            "version": recorded.fact.originator_version,
-            "position": recorded.position,
         }
 
 

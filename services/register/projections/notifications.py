@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from services.kernel.database import BigInt
-from services.kernel.journal.projection import Row, RowFold
+from services.kernel.journal.projection import Row
 from services.kernel.journal.units import Recorded
 from services.register.contract.events import (
     NotificationKind,
@@ -21,35 +21,36 @@ from services.register.contract.events import (
     TermMissed,
 )
 from services.register.domain.notification import NotificationState, NotificationStatus, evolved
+from services.register.projections.state_fold import StateFold
 from services.register.schema import METADATA
 
 NOTIFICATIONS: Final = sa.Table(
     "notifications",
     METADATA,
     sa.Column("notification_id", sa.Uuid, primary_key=True),
-    sa.Column("received_position", BigInt, nullable=False, unique=True),
+    sa.Column("first_position", BigInt, nullable=False, unique=True),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("status", sa.Text, nullable=False),
     sa.Column("producer_id", sa.Uuid, nullable=False),
     sa.Column("product_id", sa.Uuid, nullable=False),
     sa.Column("state", sa.LargeBinary, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
-    sa.Index("notifications_status", "status", "received_position"),
+    sa.Column("position", BigInt, nullable=False),
+    sa.Index("notifications_status", "status", "first_position"),
     sa.Index("notifications_product", "product_id", "status"),
     sa.Index("notifications_producer", "producer_id", "status"),
 )
-"""`received_position` is that of the first receipt: the order of lists."""
+"""`first_position` is that of the first receipt: the order of lists."""
 
 _KINDS: Final = (NotificationReceived, NotificationReturned, NotificationSettled)
-_ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(NotificationState)
 
 
-class Notifications(RowFold):
+class Notifications(StateFold[NotificationState]):
     """One row a notification."""
 
     def __init__(self) -> None:
-        super().__init__(NOTIFICATIONS)
+        super().__init__(NOTIFICATIONS, NotificationState)
 
     def keys_of(self, recorded: Recorded) -> Iterable[Hashable]:
         """The notification itself; a missed term unless it is an entry's."""
@@ -57,22 +58,17 @@ class Notifications(RowFold):
         own_term = isinstance(data, TermMissed) and data.term.name != "own_request"
         return (recorded.fact.originator_id,) if own_term or isinstance(data, _KINDS) else ()
 
-    def begins(self, recorded: Recorded) -> bool:
-        """The first receipt begins a row."""
-        return recorded.fact.originator_version == 1
+    def evolved(self, state: NotificationState | None, recorded: Recorded) -> NotificationState:
+        """The notification after the fact."""
+        return evolved(state, recorded.fact)
 
-    def evolve(self, key: Hashable, row: Row | None, recorded: Recorded) -> Row:
-        """The row after the fact."""
-        state = evolved(_DECODER.decode(bytes(row["state"])) if row else None, recorded.fact)
+    def columns(self, state: NotificationState) -> Row:
+        """What lists filter by."""
         return {
-            "notification_id": key,
-            "received_position": row["received_position"] if row else recorded.position,
             "kind": state.content.kind,
             "status": state.status,
             "producer_id": UUID(state.content.producer.producer_id),
             "product_id": UUID(state.content.product_id),
-            "state": _ENCODER.encode(state),
-            "version": recorded.fact.originator_version,
         }
 
 
@@ -82,7 +78,7 @@ class FoundNotification:
 
     state: NotificationState
     version: int
-    received_position: int
+    first_position: int
 
 
 def list_notifications(
@@ -96,9 +92,9 @@ def list_notifications(
     """At most `limit` notifications first received behind position `after`, oldest first."""
     columns = NOTIFICATIONS.c
     query = (
-        sa.select(columns.state, columns.version, columns.received_position)
-        .where(columns.received_position > after)
-        .order_by(columns.received_position)
+        sa.select(columns.state, columns.version, columns.first_position)
+        .where(columns.first_position > after)
+        .order_by(columns.first_position)
         .limit(limit)
     )
     if status is not None:
@@ -116,7 +112,7 @@ def open_for_product(connection: sa.Connection, product_id: UUID) -> list[UUID]:
     found = connection.execute(
         sa.select(columns.notification_id)
         .where(columns.product_id == product_id, columns.status != "settled")
-        .order_by(columns.received_position)
+        .order_by(columns.first_position)
     )
     return list(found.scalars())
 

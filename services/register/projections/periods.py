@@ -7,7 +7,6 @@ setting `known_to`, never changed otherwise, so what was known at any position c
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Final
 from uuid import UUID
 
@@ -71,8 +70,19 @@ class Periods:
                 rows.setdefault(entry_id, []), entry_id, fact.position, intervals(known[entry_id])
             ):
                 written[row["entry_id"], row["known_from"], row["valid_from"]] = row
-        self._insert(connection, [{"entry_id": entry_id, **asdict(fact)} for entry_id, fact in concerned])
+        self._insert(connection, [_fact_row(entry_id, fact) for entry_id, fact in concerned])
         self._upsert(connection, list(written.values()))
+
+
+def _fact_row(entry_id: UUID, fact: StatusFact) -> Row:
+    return {
+        "position": fact.position,
+        "entry_id": entry_id,
+        "event_id": fact.event_id,
+        "kind": fact.kind,
+        "effective_at": fact.effective_at,
+        "target": fact.target,
+    }
 
 
 def _facts_of(connection: sa.Connection, entry_ids: set[UUID]) -> dict[UUID, list[StatusFact]]:
