@@ -108,17 +108,25 @@ class ServingLock:
 
 
 class Election:
-    """At most one process is elected for a name: by advisory lock on PostgreSQL, always on SQLite."""
+    """At most one process is elected for a name: by advisory lock on PostgreSQL, always on SQLite.
+
+    Tasks that must run in the same process share one; it may be asked from any thread.
+    """
 
     def __init__(self, database: Database, name: str) -> None:
         self._database = database
         self._name = f"{database.schema or 'public'}.{name}"
         self._connection: sa.Connection | None = None
+        self._mutex = threading.RLock()
 
     def won(self) -> bool:
         """True while this process is the elected one; tries to become it otherwise."""
         if not self._database.is_postgresql:
             return True
+        with self._mutex:
+            return self._holds()
+
+    def _holds(self) -> bool:
         try:
             if self._connection is None:
                 connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -136,10 +144,11 @@ class Election:
 
     def resign(self) -> None:
         """Give up the election."""
-        if self._connection is not None:
-            self._connection.invalidate()
-            self._connection.close()
-            self._connection = None
+        with self._mutex:
+            if self._connection is not None:
+                self._connection.invalidate()
+                self._connection.close()
+                self._connection = None
 
 
 class Recurring:

@@ -42,6 +42,7 @@ class Background:
         token = partial(issuer.token, subject="verification", roles=["service"])
         address = FeedAddress(UPSTREAM, settings.register_url, token)
         self.follower = Follower("verification", address, sink, elected=self._election.won)
+        self._journal, self._practice, self._settings = journal, practice, settings
         self._recurring = [
             Recurring(
                 "missed-terms",
@@ -50,11 +51,10 @@ class Background:
             ),
             Recurring(
                 "rounds",
-                partial(_carry_on_rounds, journal, practice, settings.rounds_seconds),
-                Election(journal.database, "rounds"),
+                self._carry_on_rounds,
+                self._election,
             ),
         ]
-        self._lag_bound = settings.lag_bound
 
     def start(self) -> None:
         """Begin."""
@@ -72,20 +72,24 @@ class Background:
     def lag(self) -> str | None:
         """A readiness check: None while the register's facts come in; an unknown lag is no trouble."""
         lag = self.follower.lag
-        if lag is None or lag <= self._lag_bound:
+        if lag is None or lag <= self._settings.lag_bound:
             return None
         return f"{lag} facts of the industry authority wait"
+
+    def _carry_on_rounds(self) -> float:
+        """Open the rounds that are due and do one step of each open one; at once again while there is work.
+
+        It runs where the follower does, so that a round closes only when the register's facts are all known.
+        """
+        if self._settings.rounds_open_themselves:
+            open_rounds_due(self._journal, self._practice)
+        with self._journal.database.read() as connection:
+            quarters = [Quarter.parse(quarter) for quarter in open_rounds(connection)]
+        settled = self.follower.caught_up
+        more = [carry_on(self._journal, self._practice, quarter, settled=settled) for quarter in quarters]
+        return 0.0 if any(more) else self._settings.rounds_seconds
 
 
 def _watch(journal: Journal, practice: Practice, seconds: float) -> float:
     """Record missed terms; at once again while there are more."""
     return 0.0 if record_missed_terms(journal, practice) else seconds
-
-
-def _carry_on_rounds(journal: Journal, practice: Practice, seconds: float) -> float:
-    """Open the rounds that are due and do one step of each open one; at once again while there is work."""
-    open_rounds_due(journal, practice)
-    with journal.database.read() as connection:
-        quarters = open_rounds(connection)
-    more = [carry_on(journal, practice, Quarter.parse(quarter)) for quarter in quarters]
-    return 0.0 if any(more) else seconds

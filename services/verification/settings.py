@@ -30,12 +30,16 @@ class VerificationSettings(ServiceSettings):
     """Steps that wait for no officer, as JSON: `["confirmation", "monitoring", "resubmission"]`."""
     confirmation_days: int | None = Field(default=None, ge=1, le=365)
     """Working days for a confirmation case: not statutory, none by default."""
+    monitoring_days: int | None = Field(default=None, ge=1, le=365)
+    """Working days for a monitoring case: not statutory, none by default."""
     appeal_days: int | None = Field(default=None, ge=1, le=365)
     """Working days for an appeal case: not statutory, none by default."""
     workers: Literal["inside", "separate"] = "inside"
     """Whether the serving process follows and watches too, or only `services.verification.worker` does."""
     missed_terms_seconds: float = Field(default=30.0, gt=0)
     """How often the watcher looks for terms that ended unmet."""
+    rounds_open_themselves: bool = True
+    """Whether a quarter's monitoring opens at the quarter's turn, or only when an officer opens it."""
     rounds_seconds: float = Field(default=0.5, gt=0)
     """How often the worker looks for rounds to open or carry on."""
     lag_bound: int = Field(default=1_000, ge=0)
@@ -50,6 +54,7 @@ class VerificationSettings(ServiceSettings):
         """The terms that settings fix for kinds of cases; that of rework is the law's."""
         days: dict[CaseKind, int | None] = {
             "confirmation": self.confirmation_days,
+            "monitoring": self.monitoring_days,
             "appeal": self.appeal_days,
         }
         return {

@@ -108,6 +108,7 @@ def upgrade() -> None:
     )
     op.create_index("included_entries_entry", "included_entries", ["entry_id", "from_on"])
     op.create_index("ix_included_entries_ended_by", "included_entries", ["ended_by"])
+    op.create_index("ix_included_entries_from_on", "included_entries", ["from_on"])
     op.create_index("ix_included_entries_matched_kk", "included_entries", ["matched_kk"])
     op.create_index("ix_included_entries_matched_ru", "included_entries", ["matched_ru"])
     op.create_index("ix_included_entries_producer_id", "included_entries", ["producer_id"])

@@ -155,6 +155,8 @@ class Follower:
         self._blocked: set[UUID] = set()
         self.lag: int | None = None
         """Events the upstream holds beyond ours, as of the last page; None before the first."""
+        self.caught_up = False
+        """True while the upstream answers and its last page left nothing behind it."""
 
     @property
     def upstream(self) -> str:
@@ -176,6 +178,7 @@ class Follower:
         failures = 0
         while not self._stopped.is_set():
             if not self._elected():
+                self.caught_up = False
                 self._stopped.wait(ELECTION_PAUSE_SECONDS)
                 continue
             try:
@@ -184,6 +187,7 @@ class Follower:
             except (httpx.HTTPError, FeedBroken, *STORE_TROUBLE) as error:
                 if self._stopped.is_set():
                     return
+                self.caught_up = False
                 failures += 1
                 logger.warning(
                     "following interrupted",
@@ -215,6 +219,7 @@ class Follower:
         if position != skipped_from:
             self._sink.skip(CursorStep(self.upstream, skipped_from, position))
         self.lag = max(0, feed.head - position)
+        self.caught_up = self.lag == 0
         FOLLOWER_LAG.labels(self._service, self.upstream).set(self.lag)
         return len(feed.events)
 

@@ -2,7 +2,8 @@
 
 One lock, one flush and one read-model pass serve all units that queued while the last batch was being
 written; a flush of 2 ms would otherwise cap a service at about 400 commands a second. A unit that touches a
-stream or a key already in the batch waits for the next one; when a batch fails, its units are tried singly.
+stream or a key already in the batch waits for the next one, and a unit with checks is only ever the first of
+a batch, so that it sees all that was ordered before it; when a batch fails, its units are tried singly.
 """
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class GroupCommitter:
             answer = unit.key.answer if unit.key else None
             key = {(answer.principal, answer.operation, answer.key)} if answer else set()
             upstream = {unit.step.upstream} if unit.step else set()
-            if touched & streams or key & keys or upstream & upstreams:
+            if touched & streams or key & keys or upstream & upstreams or (unit.checks and batch):
                 later.append(waiting)
                 continue
             streams |= touched

@@ -25,6 +25,7 @@ from services.kernel.journal.signal import HeadWatcher, JournalSignal
 from services.kernel.journal.tables import FollowingTables, JournalTables
 from services.kernel.journal.units import (
     AnswerKey,
+    Check,
     Committed,
     CursorStep,
     KeyRow,
@@ -76,6 +77,7 @@ class Work:
         self._saved: list[Fact] = []
         self._aggregates: dict[UUID, Aggregate] = {}
         self._writes: list[Write] = []
+        self._checks: list[Check] = []
         self._answer: tuple[str, int] | None = None
 
     @property
@@ -113,11 +115,11 @@ class Work:
         with self.database.read() as connection:
             seen = read(connection)
 
-        def check(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        def check(connection: sa.Connection) -> None:
             if read(connection) != seen:
                 raise persistence.IntegrityError("what the decision relied on changed meanwhile")
 
-        self._writes.append(check)
+        self._checks.append(check)
         return seen
 
     def answer_with(self, aggregate: Aggregate, resource: str | None = None) -> None:
@@ -137,7 +139,7 @@ class Work:
             resource, version = self._answer or ("", 0)
             key = KeyRow(answer, resource, version)
         events = tuple(mapper.to_stored_event(fact) for fact in self._saved)
-        return Unit(events=events, key=key, step=step, writes=tuple(self._writes))
+        return Unit(events, key, step, tuple(self._writes), tuple(self._checks))
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,8 @@ class JournalRecorder(ApplicationRecorder):
         try:
             with self.database.write() as connection:
                 head = self._store.lock(connection, _numbers_wanted(units))
+                for check in units[0].checks:  # only the first of a batch has any: see `GroupCommitter`
+                    check(connection)
                 outcomes, events, keys = self._placed(units, head)
                 self._step(connection, [unit.step for unit in units if unit.step is not None])
                 self._fold(connection, units, outcomes)

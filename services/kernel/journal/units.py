@@ -128,6 +128,10 @@ Write = Callable[[sa.Connection, Sequence[Recorded]], None]
 """A row that must stand or fall with the unit's events (a personal value, a parked event)."""
 
 
+Check = Callable[[sa.Connection], None]
+"""Asked under the ordering lock before anything is written; raises `IntegrityError` to refuse the unit."""
+
+
 @dataclass(frozen=True)
 class Unit:
     """Events, idempotency key, upstream position and further rows that commit together or not at all."""
@@ -136,6 +140,7 @@ class Unit:
     key: KeyRow | None = None
     step: CursorStep | None = None
     writes: tuple[Write, ...] = field(default=())
+    checks: tuple[Check, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ INCLUDED_ENTRIES: Final = sa.Table(
     sa.Column("producer_id", sa.Text, nullable=False, index=True),
     sa.Column("matched_kk", sa.Text, nullable=False, index=True),
     sa.Column("matched_ru", sa.Text, nullable=False, index=True),
-    sa.Column("from_on", sa.Text, nullable=False),
+    sa.Column("from_on", sa.Text, nullable=False, index=True),
     sa.Column("until_on", sa.Text, nullable=True),
     sa.Column("ended_by", sa.Text, nullable=True, index=True),
     sa.Column("entry", sa.LargeBinary, nullable=False),

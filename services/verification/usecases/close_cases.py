@@ -18,29 +18,25 @@ from services.verification.projections.cases import (
 
 def close_application_case(work: Work, act: Act, application_id: str, ground: ClosingGround) -> None:
     """Close the confirmation case of an application that ended without a decision."""
-    with work.database.read() as connection:
-        found = under_way_of_application(connection, application_id)
+    found = work.rely_on(lambda connection: under_way_of_application(connection, application_id))
     _close(work, act, found, ground)
 
 
 def close_monitoring_cases(work: Work, act: Act, entry_id: str, ground: ClosingGround) -> None:
     """Close the monitoring cases of an entry that is no longer included."""
-    with work.database.read() as connection:
-        found = under_way_of_entry(connection, entry_id, "monitoring")
+    found = work.rely_on(lambda connection: under_way_of_entry(connection, entry_id, "monitoring"))
     _close(work, act, found, ground)
 
 
 def close_appeal_cases(work: Work, act: Act, entry_id: str, ground: ClosingGround) -> None:
     """Close the appeal cases of an entry that is back in the register."""
-    with work.database.read() as connection:
-        found = under_way_of_entry(connection, entry_id, "appeal")
+    found = work.rely_on(lambda connection: under_way_of_entry(connection, entry_id, "appeal"))
     _close(work, act, found, ground)
 
 
 def close_producer_cases(work: Work, act: Act, producer_id: str, ground: ClosingGround) -> None:
     """Art. 51-6: close every case of a legal entity that ceased."""
-    with work.database.read() as connection:
-        found = under_way_of_producer(connection, producer_id)
+    found = work.rely_on(lambda connection: under_way_of_producer(connection, producer_id))
     _close(work, act, found, ground)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Final
+
 from services.kernel.calendar import Quarter
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.journal import Journal, Work
@@ -13,16 +16,17 @@ from services.verification.usecases.conclude_case import conclude_by_judgement
 from services.verification.usecases.open_case import begin_case
 from services.verification.usecases.practice import Practice
 
-BATCH = 50
+BATCH: Final = 50
 
 
-def carry_on(journal: Journal, practice: Practice, quarter: Quarter) -> bool:
+def carry_on(journal: Journal, practice: Practice, quarter: Quarter, *, settled: bool = True) -> bool:
     """Order 327 para. 29: one step of a round, in one unit of work; True while more cases are to be opened.
 
     A step opens at most fifty cases; whatever was killed before its commit is simply opened by the next one.
+    The round is closed only when `settled`: the register's facts of the quarter are all known here.
     """
     opened = journal.transact(lambda work: _open_cases(work, practice, quarter)).result
-    if not opened:
+    if not opened and settled:
         journal.transact(lambda work: _close_when_done(work, practice.own_act(), quarter))
     return bool(opened)
 
@@ -33,9 +37,7 @@ def _open_cases(work: Work, practice: Practice, quarter: Quarter) -> int:
         entries = without_case(connection, str(quarter), quarter.last_day.isoformat(), BATCH)
     for entry in entries:
         case = begin_case(practice, act, monitoring(entry, quarter=quarter))
-        with work.database.read() as connection:
-            still_included = is_included(connection, entry.entry_id)
-        if not still_included:
+        if not work.rely_on(partial(is_included, entry_id=entry.entry_id)):
             case.close(act, "excluded")
         elif practice.is_automatic("monitoring"):
             conclude_by_judgement(work, practice, act, case)
@@ -45,9 +47,9 @@ def _open_cases(work: Work, practice: Practice, quarter: Quarter) -> int:
 
 def _close_when_done(work: Work, act: Act, quarter: Quarter) -> None:
     monitored = work.load(MonitoringRound, round_id(quarter))
-    with work.database.read() as connection:
-        tally = tally_of(connection, str(quarter))
-        missing = without_case(connection, str(quarter), quarter.last_day.isoformat(), 1)
+    tally = work.rely_on(lambda connection: tally_of(connection, str(quarter)))
+    last_day = quarter.last_day.isoformat()
+    missing = work.rely_on(lambda connection: without_case(connection, str(quarter), last_day, 1))
     if monitored.status == "open" and not tally.under_way and not missing:
         monitored.close(act, tally)
         work.save(monitored)

@@ -17,8 +17,8 @@ def open_round(work: Work, act: Act, quarter: Quarter) -> tuple[MonitoringRound,
     found = work.find(MonitoringRound, round_id(quarter))
     if found is not None:
         return found, False
-    with work.database.read() as connection:
-        entries = count_at_end_of(connection, quarter.last_day.isoformat())
+    last_day = quarter.last_day.isoformat()
+    entries = work.rely_on(lambda connection: count_at_end_of(connection, last_day))
     opened = MonitoringRound(round_id(quarter))
     opened.open(act, quarter, entries=entries)
     work.save(opened)

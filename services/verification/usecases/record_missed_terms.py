@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 from services.kernel.calendar import legal_date
@@ -12,7 +13,7 @@ from services.verification.domain.case import Case
 from services.verification.projections.cases import overdue
 from services.verification.usecases.practice import Practice
 
-BATCH = 200
+BATCH: Final = 200
 
 
 def record_missed_terms(journal: Journal, practice: Practice) -> int:

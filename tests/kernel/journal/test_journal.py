@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import ClassVar
@@ -233,6 +233,34 @@ def test_a_decision_is_taken_again_when_what_it_relied_on_changed(journal: Journ
     journal.transact(deciding)
     assert seen == [0, 1]
     assert positions(journal) == [1, 2, 3]
+
+
+def test_a_decision_may_change_what_it_relied_on(journal: Journal) -> None:
+    first = opened(journal, "first")
+
+    def lines_of_first(connection: sa.Connection) -> int:
+        query = sa.select(LEDGERS.c.lines).where(LEDGERS.c.id == first)
+        return int(connection.execute(query).scalar_one())
+
+    def deciding(work: Work) -> int:
+        seen = work.rely_on(lines_of_first)
+        write_line(work, first, f"after-{seen}")
+        return seen
+
+    with ThreadPoolExecutor(8) as pool:
+        seen = sorted(pool.map(lambda _: settled(journal, deciding), range(16)))
+    assert seen == list(range(16))
+
+
+def settled(journal: Journal, decide: Callable[[Work], int]) -> int:
+    """Try until no other writer was faster."""
+    while True:
+        try:
+            result = journal.transact(decide).result
+        except Conflict:
+            continue
+        assert result is not None
+        return result
 
 
 def test_a_batch_with_one_bad_unit_commits_the_good_ones(journal: Journal) -> None:
