@@ -45,12 +45,12 @@ LegalDay = Annotated[
     BeforeValidator(_iso_day),
     Field(ge=EARLIEST, le=LATEST, description="A legal day in Asia/Almaty.", examples=["2026-03-02"]),
 ]
-_DIGITS: Final = r"^[0-9]{12}$"
+DIGITS: Final = r"^[0-9]{12}$"
 Bin = Annotated[
     str,
     AfterValidator(identifiers.parse_bin),
     Field(
-        pattern=_DIGITS,
+        pattern=DIGITS,
         description="A BIN: twelve digits, the last a check digit.",
         examples=["181240006529"],
     ),
@@ -58,12 +58,12 @@ Bin = Annotated[
 Iin = Annotated[
     str,
     AfterValidator(identifiers.parse_iin),
-    Field(pattern=_DIGITS, description="The IIN of an individual entrepreneur.", examples=["660427402182"]),
+    Field(pattern=DIGITS, description="The IIN of an individual entrepreneur.", examples=["660427402182"]),
 ]
 BinOrIin = Annotated[
     str,
     AfterValidator(identifiers.parse_bin_or_iin),
-    Field(pattern=_DIGITS, description="A BIN or an IIN.", examples=["181240006529"]),
+    Field(pattern=DIGITS, description="A BIN or an IIN.", examples=["181240006529"]),
 ]
 
 

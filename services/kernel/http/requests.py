@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from fastapi import Header, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.exceptions import RequestValidationError
 
 from services.kernel.clock import Clock
 from services.kernel.errors import Stale
@@ -147,7 +150,7 @@ class Deciding(Commanding):
 
 
 def authorised(request: Request, roles: tuple[str, ...]) -> Caller:
-    """The caller of a request that only `roles` may make."""
+    """The caller of a request that only `roles` may make, with no query parameter the route does not know."""
     edge: Edge = request.app.state.edge
     principal = PUBLIC
     header = request.headers.get("authorization")
@@ -167,11 +170,35 @@ def authorised(request: Request, roles: tuple[str, ...]) -> Caller:
         if principal is PUBLIC:
             raise Problem("token_required", headers={"WWW-Authenticate": "Bearer"})
         raise Problem("role_insufficient", roles=", ".join(roles))
+    if request.scope["query_string"]:
+        _check_parameters(request)
     return Caller(
         principal,
         preferred_language(request.headers.get("accept-language")),
         request.scope.get("request_id", ""),
     )
+
+
+def _check_parameters(request: Request) -> None:
+    """Refuse a mistyped or repeated parameter: ignored, it would change the answer without a word."""
+    declared = _query_parameters(request.scope["route"].dependant)
+    given = Counter(name for name, _value in request.query_params.multi_items())
+    wrong = [(name, "parameter_unknown") for name in given if name not in declared]
+    wrong += [(name, "parameter_repeated") for name, count in given.items() if name in declared and count > 1]
+    if wrong:
+        known = ", ".join(sorted(declared)) or "none"
+        message = {
+            "parameter_unknown": f"There is no such parameter here; known are: {known}",
+            "parameter_repeated": "The parameter may be given once",
+        }
+        raise RequestValidationError(
+            [{"type": code, "loc": ("query", name), "msg": message[code]} for name, code in wrong]
+        )
+
+
+def _query_parameters(dependant: Dependant) -> set[str]:
+    names = {field.alias for field in dependant.query_params}
+    return names.union(*(_query_parameters(inner) for inner in dependant.dependencies))
 
 
 DecidedBy = Literal["automatic", "officer", "producer", "state_system"]

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from services.kernel.errors import NotFound
+from services.kernel.http.forms import BinOrIin, LineText
 from services.kernel.http.requests import Reading
 from services.kernel.http.responses import CursorParameter, Limit, Page, page, read
 from services.kernel.journal.events import microseconds
@@ -18,7 +19,6 @@ from services.register.api import presenting
 from services.register.api.desk import Desk, desk_of
 from services.register.api.moments import filters_of, pinned, requested_moment, unpinned
 from services.register.api.representations import EntryShown, FactShown
-from services.register.api.values import BinOrIin, LineText
 from services.register.domain.entry_state import EntryStatus
 from services.register.projections import entries, moments
 from services.register.projections.entries import EntryFilter, FoundEntry

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from services.kernel.contract import Language
+from services.kernel.http import forms as shared
+from services.kernel.http.forms import Form, NameForm, OfficialTextForm
 from services.register.api import values
-from services.register.api.values import Form, NameForm, OfficialTextForm
 from services.register.contract.events import Activity, Product
 from services.register.domain import application
 from services.register.usecases.file_application import Applicant
@@ -38,9 +39,9 @@ class ProducerForm(Form):
     """Who applies: a legal entity by `bin` or an individual entrepreneur by `iin`."""
 
     bin: values.ApplicantBin | None = None
-    iin: values.Iin | None = None
+    iin: shared.Iin | None = None
     name: NameForm
-    registration_number: values.ShortText | None = Field(
+    registration_number: shared.ShortText | None = Field(
         default=None, description="Of the state registration; it stands in the extract."
     )
 
@@ -59,7 +60,7 @@ class ProducerForm(Form):
 class ContactsForm(Form):
     """How the producer is reached; shown in the public list while the product is in the register."""
 
-    address: Annotated[str, values.text(500)]
+    address: Annotated[str, shared.text(500)]
     email: values.Email
     telephone: values.Telephone
 
@@ -137,7 +138,7 @@ class ApplicationForm(Form):
     documents: list[values.DocumentForm] = Field(min_length=1, max_length=MAX_DOCUMENTS)
     language: Language
     consent_to_data_processing: Annotated[bool, Field(strict=True)]
-    follows: values.ShortText | None = Field(
+    follows: shared.ShortText | None = Field(
         default=None, description="Of a reapplication: the id of the latest decided application."
     )
     rectified: OfficialTextForm | None = Field(
@@ -178,7 +179,7 @@ class ReasonForm(Form):
 
     model_config = _example({"reason": "Өнім шығарылмайды."})
 
-    reason: values.Paragraph | None = None
+    reason: shared.Paragraph | None = None
 
 
 class AppealForm(Form):
@@ -186,7 +187,7 @@ class AppealForm(Form):
 
     model_config = _example({"grounds": "Есепте шарт екі рет саналған.", "language": "kk"})
 
-    grounds: values.LongText
+    grounds: shared.LongText
     language: Language
     documents: list[values.DocumentForm] = Field(default_factory=list, max_length=MAX_DOCUMENTS)
 
@@ -204,8 +205,8 @@ class LiquidationForm(Form):
 
     model_config = _example({"on": "2026-03-02", "reference": "ГБД-ЮЛ-2026-0042"})
 
-    on: values.LegalDay
-    reference: values.ShortText
+    on: shared.LegalDay
+    reference: shared.ShortText
 
 
 class ReorganisationForm(Form):
@@ -214,8 +215,8 @@ class ReorganisationForm(Form):
     model_config = _example({"form": "merger", "on": "2026-03-02", "reference": "ГБД-ЮЛ-2026-0043"})
 
     form: Literal["merger", "accession", "division", "separation", "transformation"]
-    on: values.LegalDay
-    reference: values.ShortText
+    on: shared.LegalDay
+    reference: shared.ShortText
     new_bin: values.ApplicantBin | None = Field(default=None, description="Only of a transformation.")
     new_name: NameForm | None = Field(default=None, description="Only of a transformation.")
 
@@ -230,9 +231,9 @@ class ReorganisationForm(Form):
 class OriginQuestionForm(Form):
     """One question of a batch."""
 
-    bin: values.BinOrIin
-    product: values.LineText = Field(description="The product's id, or its name in Kazakh or Russian.")
-    on: values.LegalDay | None = Field(default=None, description="Today in Almaty when absent.")
+    bin: shared.BinOrIin
+    product: shared.LineText = Field(description="The product's id, or its name in Kazakh or Russian.")
+    on: shared.LegalDay | None = Field(default=None, description="Today in Almaty when absent.")
 
 
 class OriginBatchForm(Form):

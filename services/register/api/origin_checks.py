@@ -12,6 +12,7 @@ from fastapi.responses import Response
 
 from services.kernel.calendar import legal_date
 from services.kernel.errors import Invalid
+from services.kernel.http.forms import BinOrIin, LegalDay, LineText
 from services.kernel.http.problems import Problem
 from services.kernel.http.requests import Reading
 from services.kernel.http.responses import JSON, read, rendered
@@ -19,7 +20,6 @@ from services.register.api import presenting
 from services.register.api.desk import Desk, desk_of
 from services.register.api.forms import OriginBatchForm
 from services.register.api.representations import KnownAt, OriginBatchShown, OriginCheckShown, OriginShown
-from services.register.api.values import BinOrIin, LegalDay, LineText
 from services.register.domain.origin import Question
 from services.register.projections.origin_checks import answers
 from services.register.projections.trusted_listings import upstream_position

@@ -7,12 +7,12 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
+from services.kernel.http.forms import Bin
 from services.kernel.http.requests import Commanding, CommandRequest
 from services.register.api import presenting
 from services.register.api.desk import desk_of
 from services.register.api.forms import LiquidationForm, ReorganisationForm
 from services.register.api.representations import ProducerStateShown
-from services.register.api.values import Bin
 from services.register.domain.producer import Producer
 from services.register.usecases.end_producer import EndProducer, end_producer
 from services.register.usecases.transform_producer import TransformProducer, transform_producer

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from fastapi.responses import Response
 
 from services.kernel.errors import NotFound
 from services.kernel.http.answering import answered
+from services.kernel.http.forms import LegalDay
 from services.kernel.http.requests import Caller, CommandRequest, Deciding, Reading
 from services.kernel.http.responses import CursorParameter, Limit, page, read
 from services.kernel.journal.journal import Work
@@ -46,7 +46,7 @@ def list_all(
     state: Annotated[Literal["open", "concluded", "rework", "closed"] | None, Query()] = None,
     kind: Annotated[CaseKind | None, Query()] = None,
     identifier: Annotated[str | None, Query(alias="bin", pattern=r"^[0-9]{12}$")] = None,
-    due_before: Annotated[date | None, Query(description="Whose term ends before this day.")] = None,
+    due_before: Annotated[LegalDay | None, Query(description="Whose term ends before this day.")] = None,
     limit: Limit = 50,
     cursor: CursorParameter = None,
 ) -> Response:

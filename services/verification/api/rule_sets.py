@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
 from services.kernel.errors import NotFound
+from services.kernel.http.forms import LegalDay
 from services.kernel.http.requests import Caller, Reading
 from services.kernel.http.responses import read
 from services.verification.api import representations
@@ -28,7 +28,7 @@ def list_all(
     request: Request,
     desk: AtDesk,
     _caller: Annotated[Caller, Depends(Reading("public"))],
-    on: Annotated[date | None, Query(description="A legal day in Asia/Almaty.")] = None,
+    on: Annotated[LegalDay | None, Query(description="A legal day in Asia/Almaty.")] = None,
 ) -> Response:
     """Outside every period of a kind none is in force; a neighbour's is never given instead."""
     found = [dated for dated in desk.practice.rule_book.rule_sets if on is None or dated.rules.covers(on)]

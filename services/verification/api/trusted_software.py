@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from services.kernel.http.answering import answered
+from services.kernel.http.forms import LegalDay
 from services.kernel.http.requests import Caller, Commanding, CommandRequest, Deciding, Reading
 from services.kernel.http.responses import CursorParameter, Limit, page, read
 from services.kernel.journal.journal import Work
@@ -90,7 +90,7 @@ def list_all(
     _caller: Annotated[Caller, Depends(Reading("public"))],
     holder: Annotated[str | None, Query(alias="bin", pattern=r"^[0-9]{12}$")] = None,
     product: Annotated[str | None, Query(min_length=1, max_length=300)] = None,
-    on: Annotated[date | None, Query(description="Only what was listed on this day.")] = None,
+    on: Annotated[LegalDay | None, Query(description="Only what was listed on this day.")] = None,
     limit: Limit = 50,
     cursor: CursorParameter = None,
 ) -> Response:
