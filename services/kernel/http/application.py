@@ -18,7 +18,7 @@ from services.kernel.http.context import RequestContext
 from services.kernel.http.health import Check, health_router
 from services.kernel.http.openapi import described
 from services.kernel.http.problems import Problem, ProblemCatalogue
-from services.kernel.http.requests import Edge
+from services.kernel.http.requests import Edge, query_parameters
 
 API_VERSION: Final = "1.0.0"
 
@@ -62,11 +62,15 @@ def create_application(service: ServiceHttp) -> FastAPI:
     app.add_middleware(
         RequestContext, service=service.name, catalogue=catalogue, larger_bodies=service.larger_bodies
     )
+    operations = _operations(app)
+    app.state.query_parameters = {
+        name: query_parameters(route.dependant) for name, route in operations.items()
+    }
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = described(plain(), _operations(app), webhooks=service.webhooks)
+            app.openapi_schema = described(plain(), operations, webhooks=service.webhooks)
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema

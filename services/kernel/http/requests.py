@@ -181,7 +181,7 @@ def authorised(request: Request, roles: tuple[str, ...]) -> Caller:
 
 def _check_parameters(request: Request) -> None:
     """Refuse a mistyped or repeated parameter: ignored, it would change the answer without a word."""
-    declared = _query_parameters(request.scope["route"].dependant)
+    declared = request.app.state.query_parameters[request.scope["route"].operation_id]
     given = Counter(name for name, _value in request.query_params.multi_items())
     wrong = [(name, "parameter_unknown") for name in given if name not in declared]
     wrong += [(name, "parameter_repeated") for name, count in given.items() if name in declared and count > 1]
@@ -196,9 +196,10 @@ def _check_parameters(request: Request) -> None:
         )
 
 
-def _query_parameters(dependant: Dependant) -> set[str]:
+def query_parameters(dependant: Dependant) -> set[str]:
+    """The names of the query parameters that a route and its dependencies read."""
     names = {field.alias for field in dependant.query_params}
-    return names.union(*(_query_parameters(inner) for inner in dependant.dependencies))
+    return names.union(*(query_parameters(inner) for inner in dependant.dependencies))
 
 
 DecidedBy = Literal["automatic", "officer", "producer", "state_system"]
