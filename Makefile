@@ -33,7 +33,7 @@ token: $(VENV)/.project ## Print a development token, e.g. make token ROLE=indus
 	@exec $(BIN)/tizilim token $(if $(ROLE),--role $(ROLE)) $(ARGS)
 
 ##@ Judging
-.PHONY: test check bench
+.PHONY: test check bench chaos fuzz
 test: $(VENV)/.dev ## Run the tests on both cores (ARGS goes to pytest)
 	@$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
@@ -41,6 +41,12 @@ check: check-style check-format check-types check-imports check-openapi check-mi
 
 bench: $(VENV)/.dev ## Measure the journal, as ratios in one run
 	@$(BIN)/python -m bench $(ARGS)
+
+chaos: $(VENV)/.dev ## Kill the services again and again under load (CHAOS_KILLS=60, CHAOS_SEED=20260302)
+	@CHAOS_KILLS=$${CHAOS_KILLS:-60} $(BIN)/pytest -q tests/reliability $(ARGS)
+
+fuzz: $(VENV)/.dev ## Send hostile requests to every operation (FUZZ_EXAMPLES=300 each)
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} $(BIN)/pytest -q -n 2 --dist worksteal tests/contract $(ARGS)
 
 .PHONY: check-style check-format check-types check-imports check-openapi check-migrations check-files
 check-style: $(VENV)/.dev

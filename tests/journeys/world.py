@@ -42,12 +42,14 @@ class World:
         """Anyone, without a token."""
         return Person(self, None, "public", None)
 
-    def eventually(self, look: Callable[[], FoundT | None], what: str) -> FoundT:
+    def eventually(
+        self, look: Callable[[], FoundT | None], what: str, *, patience: float = PATIENCE_SECONDS
+    ) -> FoundT:
         """Look again and again until something is found: followers need a moment, never a fixed one."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + patience
         while (found := look()) is None:
             if time.monotonic() > deadline:
-                raise AssertionError(f"not seen within {PATIENCE_SECONDS:.0f} s: {what}")
+                raise AssertionError(f"not seen within {patience:.0f} s: {what}")
             time.sleep(0.02)
         return found
 

@@ -95,6 +95,18 @@ def claim(database: Database, *, now: int, limit: int, busy: Collection[str] = (
     return [Claimed(*row[:6], bytes(row[6]), *row[7:9], bytes(row[9])) for row in rows]
 
 
+def free_leases(database: Database) -> int:
+    """Let go of every lease, where no other process can hold one; returns how many there were.
+
+    On SQLite a starting process is the only one: what is leased was under way when the last one was killed.
+    """
+    if database.is_postgresql:
+        return 0
+    with database.write() as connection:
+        held = sa.update(DELIVERIES).where(DELIVERIES.c.lease.is_not(None))
+        return connection.execute(held.values(lease=None, leased_until=0)).rowcount
+
+
 def record_attempt(
     database: Database, claimed: Claimed, attempt: Attempt, *, now: int, rng: random.Random
 ) -> str | None:
