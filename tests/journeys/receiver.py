@@ -20,6 +20,11 @@ class Received:
         self.url = ""
         self.requests: list[tuple[dict[str, str], bytes]] = []
 
+    def arrived(self, event_type: str) -> list[bytes]:
+        """The bodies received of one type, unverified."""
+        mark = f'"type":"{event_type}"'.encode()
+        return [body for _headers, body in list(self.requests) if mark in body]
+
     def verified(self, secret: str) -> list[dict[str, Any]]:
         """Every event received, each signature verified."""
         key = parse_verification_key(secret)

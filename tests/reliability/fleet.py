@@ -8,7 +8,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,14 +69,20 @@ def _answers(url: str) -> bool:
 
 
 @contextmanager
-def fleet_of(var: Path, database_urls: Mapping[str, str], settings: Mapping[str, str]) -> Iterator[Fleet]:
+def fleet_of(
+    var: Path,
+    database_urls: Mapping[str, str],
+    settings: Mapping[str, str],
+    *,
+    services: Sequence[str] = SERVICES,
+) -> Iterator[Fleet]:
     """Running services on migrated databases."""
     installation = free_installation(var)
     environment = {
         **settings,
         **{f"TIZILIM_{service.upper()}_DATABASE_URL": url for service, url in database_urls.items()},
     }
-    for service in SERVICES:
+    for service in services:
         with _environment(environment):
             database = database_of(service, var)
         upgrade(service, database)
@@ -84,7 +90,7 @@ def fleet_of(var: Path, database_urls: Mapping[str, str], settings: Mapping[str,
     fleet = Fleet(installation, environment)
     with ExitStack() as stack:
         stack.callback(fleet.stop)
-        for service in SERVICES:
+        for service in services:
             fleet.start(service)
         yield fleet
 
@@ -132,11 +138,17 @@ class Writer(threading.Thread):
         try:
             with httpx.Client(trust_env=False, timeout=10) as client:
                 while not self._stopping.is_set():
-                    self._apply(client, bin_of(next(self._numbers)))
+                    bin_ = self.next_bin()
+                    self.file(client, bin_, self.prepare(client, bin_))
         except BaseException as error:  # noqa: BLE001  # the test reads it: a writer must not die silently
             self.trouble = error
 
-    def _apply(self, client: httpx.Client, bin_: str) -> None:
+    def next_bin(self) -> str:
+        """Another producer's BIN."""
+        return bin_of(next(self._numbers))
+
+    def prepare(self, client: httpx.Client, bin_: str) -> dict[str, Any]:
+        """Upload the evidence, have the product listed; returns the application to file."""
         story = stories()["clean"]
         producer = self._world.as_role("producer", subject=f"producer-{bin_}", producer=bin_)
         officer = self._world.as_role("informatization_officer", subject="daniyar")
@@ -161,7 +173,7 @@ class Writer(threading.Thread):
         answer = self._command(client, "verification", "/v1/trusted-software", officer.headers(), listing)
         self.acknowledged.listings.append(answer["listing_id"])
         given = story["producer"]
-        application = {
+        return {
             "producer": {"bin": bin_, "name": given["name"], "registration_number": f"GU-{bin_}"},
             "contacts": {name: story["contacts"][name] for name in ("address", "email", "telephone")},
             "activity": {name: given[name] for name in ("oked_primary", "oked_secondary", "kato")},
@@ -171,6 +183,10 @@ class Writer(threading.Thread):
             "language": story["contacts"]["language"],
             "consent_to_data_processing": True,
         }
+
+    def file(self, client: httpx.Client, bin_: str, application: Mapping[str, Any]) -> None:
+        """File an application."""
+        producer = self._world.as_role("producer", subject=f"producer-{bin_}", producer=bin_)
         answer = self._command(client, "register", "/v1/applications", producer.headers(), application)
         self.acknowledged.applications.append(answer["application_id"])
 

@@ -110,7 +110,8 @@ class HeadWatcher:
         """Stop watching; returns when the threads have ended."""
         self._stopped.set()
         for thread in self._threads:
-            thread.join(timeout=2 * POLL_SECONDS)
+            if thread.is_alive():
+                thread.join(timeout=2 * POLL_SECONDS)
 
     def _channel(self) -> str:
         return f"{self._database.schema or 'public'}_journal"

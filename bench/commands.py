@@ -1,0 +1,130 @@
+"""Applications filed over HTTP against a bare FastAPI app that inserts one row: one worker, 8 clients."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import httpx
+
+from bench.load import request_bytes, sent
+from bench.report import Report
+from services.kernel.identity.tokens import TokenIssuer, development_issuer
+from tests.journeys.life import stories
+from tests.postgres import running_postgres
+from tests.reliability.fleet import Fleet, bin_of, fleet_of
+
+CLIENTS: Final = 8
+REQUESTS: Final = 1_600
+JSON: Final = {"Content-Type": "application/json"}
+
+
+def measure(report: Report, rounds: int) -> None:
+    """Add both databases' rates of both applications to `report`, in interleaved rounds."""
+    with running_postgres() as server:
+        for kind in ("PostgreSQL", "SQLite"):
+            with tempfile.TemporaryDirectory() as folder:
+                var = Path(folder)
+                postgresql = kind == "PostgreSQL"
+                urls = {"register": server.create_database()} if postgresql else {}
+                bare_url = server.create_database() if postgresql else f"sqlite:///{var / 'bare.db'}"
+                with (
+                    fleet_of(var, urls, {}, services=("register",)) as fleet,
+                    bare_app(bare_url) as bare_port,
+                ):
+                    _compare(report, rounds, kind, fleet, bare_port)
+
+
+def _compare(report: Report, rounds: int, kind: str, fleet: Fleet, bare_port: int) -> None:
+    issuer = development_issuer(fleet.installation.var)
+    for number in range(rounds + 1):
+        first = number * REQUESTS
+        bodies = [application(bin_of(first + index)) for index in range(REQUESTS)]
+        rows = [
+            request_bytes("POST", f"http://127.0.0.1:{bare_port}/rows", JSON, json.dumps(body).encode())
+            for body in bodies
+        ]
+        url = f"{fleet.installation.url('register')}/v1/applications"
+        filings = [
+            request_bytes("POST", url, _headers(issuer, body), json.dumps(body).encode()) for body in bodies
+        ]
+        floor = sent(bare_port, rows, clients=CLIENTS, status=201)
+        filed = sent(fleet.installation.port("register"), filings, clients=CLIENTS, status=201)
+        if number:  # the first round warms both up
+            report.rate(f"bare FastAPI, one row, {kind}", floor)
+            report.ratio(f"POST /v1/applications, {kind}", filed, floor)
+
+
+def _headers(issuer: TokenIssuer, body: Mapping[str, Any]) -> dict[str, str]:
+    bin_ = body["producer"]["bin"]
+    token = issuer.token(subject=f"producer-{bin_}", roles=["producer"], producer=bin_)
+    return {**JSON, "Authorization": f"Bearer {token}", "Idempotency-Key": uuid4().hex}
+
+
+def application(bin_: str) -> dict[str, Any]:
+    """A full application of the producer with that BIN."""
+    story = stories()["clean"]
+    given = story["producer"]
+    kinds = ["localisation_report", *(document["kind"] for document in story["documents"])]
+    return {
+        "producer": {"bin": bin_, "name": given["name"], "registration_number": f"GU-{bin_}"},
+        "contacts": {name: story["contacts"][name] for name in ("address", "email", "telephone")},
+        "activity": {name: given[name] for name in ("oked_primary", "oked_secondary", "kato")},
+        "product": story["product"],
+        "reporting_year": story["report"]["reporting_year"],
+        "documents": [
+            {"kind": kind, "media_type": "application/pdf", "size": 4_096, "sha256": uuid4().hex * 2}
+            for kind in kinds
+        ],
+        "language": story["contacts"]["language"],
+        "consent_to_data_processing": True,
+    }
+
+
+@contextmanager
+def bare_app(database_url: str) -> Iterator[int]:
+    """The floor, served by uvicorn in a process of its own; its port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(  # our own module under our own interpreter
+        [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "bench.bare_app:app",
+            "--port",
+            str(port),
+            "--log-level",
+            "warning",
+            "--no-access-log",
+        ],
+        env={**os.environ, "BARE_DATABASE_URL": database_url},
+    )
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/openapi.json")
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_for(url: str) -> None:
+    for _ in range(200):
+        try:
+            httpx.get(url, trust_env=False)
+        except httpx.TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"{url} does not answer")
