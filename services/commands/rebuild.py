@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 
 import sqlalchemy as sa
@@ -29,7 +32,7 @@ def rebuild(installation: Installation, service: str) -> tuple[int, float]:
 def refill(journal: Journal) -> int:
     """Empty every read model of a journal and fold all events into them; returns how many."""
     count = 0
-    with journal.database.write() as connection:
+    with _uncollected(), journal.database.write() as connection:
         journal.recorder.hold_order(connection)
         for projection in journal.projections:
             for table in projection.tables:
@@ -39,3 +42,15 @@ def refill(journal: Journal) -> int:
             for projection in journal.projections:
                 projection.fold(page, connection)
     return count
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the cycle collector: facts and rows hold no cycles, and looking for some takes a third more."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
