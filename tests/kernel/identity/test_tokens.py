@@ -1,0 +1,114 @@
+"""Access tokens: only fresh `at+jwt` of a trusted issuer for this audience prove anything."""
+
+from __future__ import annotations
+
+import json
+import stat
+import time
+from pathlib import Path
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey, OKPKey
+
+from services.kernel.identity.tokens import (
+    MAX_AGE_SECONDS,
+    SKEW_SECONDS,
+    TokenIssuer,
+    TokenRefused,
+    TokenVerifier,
+    development_issuer,
+)
+
+NOW = 1_790_000_000.0
+
+
+def an_issuer(name: str = "urn:test") -> TokenIssuer:
+    return TokenIssuer(name, OKPKey.generate_key("Ed25519", auto_kid=True))
+
+
+def trusting(issuer: TokenIssuer, audience: str = "tizilim") -> TokenVerifier:
+    return TokenVerifier({issuer.issuer: issuer.public_keys()}, audience=audience)
+
+
+def test_a_fresh_token_proves_subject_roles_and_producer() -> None:
+    issuer = an_issuer()
+    token = issuer.token(subject="dala", roles=["producer"], producer="181240006529", now=NOW)
+    principal = trusting(issuer).verify(token, now=NOW)
+    assert (principal.subject, principal.roles, principal.producer) == (
+        "dala",
+        frozenset({"producer"}),
+        "181240006529",
+    )
+
+
+@pytest.mark.parametrize("age", [MAX_AGE_SECONDS + SKEW_SECONDS, 10**6, -SKEW_SECONDS - 1])
+def test_an_old_or_future_token_is_refused_whatever_its_expiry_says(age: int) -> None:
+    issuer = an_issuer()
+    token = issuer.token(subject="x", roles=["auditor"], lifetime=10**9, now=NOW)
+    with pytest.raises(TokenRefused):
+        trusting(issuer).verify(token, now=NOW + age)
+
+
+def test_a_remembered_token_ends_all_the_same() -> None:
+    issuer = an_issuer()
+    verifier = trusting(issuer)
+    token = issuer.token(subject="x", roles=["auditor"], now=NOW)
+    assert verifier.verify(token, now=NOW) == verifier.verify(token, now=NOW + 1)
+    with pytest.raises(TokenRefused):
+        verifier.verify(token, now=NOW + MAX_AGE_SECONDS + SKEW_SECONDS)
+
+
+def test_another_audience_or_issuer_proves_nothing() -> None:
+    issuer, stranger = an_issuer(), an_issuer("urn:stranger")
+    token = issuer.token(subject="x", roles=["auditor"], now=NOW)
+    with pytest.raises(TokenRefused, match="audience"):
+        trusting(issuer, "elsewhere").verify(token, now=NOW)
+    with pytest.raises(TokenRefused, match="not trusted"):
+        trusting(stranger).verify(token, now=NOW)
+
+
+def test_a_stranger_who_claims_a_trusted_name_is_refused() -> None:
+    trusted, stranger = an_issuer(), an_issuer()
+    with pytest.raises(TokenRefused):
+        trusting(trusted).verify(stranger.token(subject="x", roles=["auditor"], now=NOW), now=NOW)
+
+
+def claims() -> dict[str, object]:
+    return {
+        "iss": "urn:test",
+        "aud": "tizilim",
+        "sub": "x",
+        "iat": NOW,
+        "exp": NOW + 60,
+        "roles": ["auditor"],
+    }
+
+
+def test_an_unsigned_or_symmetrically_signed_token_is_refused() -> None:
+    issuer = an_issuer()
+    verifier = trusting(issuer)
+    public = json.dumps(issuer.public_keys().as_dict()).encode()
+    symmetric = jwt.encode({"alg": "HS256", "typ": "at+jwt"}, claims(), OctKey.import_key(public))
+    head, body, _signature = issuer.token(subject="x", roles=["auditor"], now=NOW).split(".")
+    for token in (symmetric, f"{head}.{body}.", "a.b.c", "", "x" * 10_000, f"{head}.{body}"):
+        with pytest.raises(TokenRefused):
+            verifier.verify(token, now=NOW)
+
+
+def test_another_kind_of_jwt_is_refused() -> None:
+    key = OKPKey.generate_key("Ed25519", auto_kid=True)
+    issuer = TokenIssuer("urn:test", key)
+    token = jwt.encode(
+        {"alg": "Ed25519", "typ": "JWT", "kid": key.kid}, claims(), key, algorithms=["Ed25519"]
+    )
+    with pytest.raises(TokenRefused, match="typ"):
+        trusting(issuer).verify(token, now=NOW)
+
+
+def test_the_development_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+    first, second = development_issuer(tmp_path), development_issuer(tmp_path)
+    token = first.token(subject="x", roles=["auditor"])
+    assert trusting(second).verify(token, now=time.time()).subject == "x"
+    mode = stat.S_IMODE((tmp_path / "development-issuer.jwk").stat().st_mode)
+    assert mode == 0o600

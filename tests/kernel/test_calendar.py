@@ -1,0 +1,110 @@
+"""Legal days and terms: Asia/Almaty, working days from the day after the event, quarters."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.kernel.calendar import (
+    APPEAL,
+    EXCLUSION,
+    REVIEW,
+    Quarter,
+    add_calendar_days,
+    add_working_days,
+    end_of,
+    has_ended,
+    is_working_day,
+    legal_date,
+    start_of,
+)
+
+DAYS = st.dates(date(2010, 1, 1), date(2035, 12, 31))
+INSTANTS = st.datetimes(datetime(2010, 1, 1), datetime(2035, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    ("start", "days", "end"),
+    [
+        (date(2026, 3, 2), 3, date(2026, 3, 5)),
+        (date(2026, 3, 2), 10, date(2026, 3, 17)),  # 8 March is a Sunday, so Monday the 9th is off
+        (date(2026, 3, 2), 30, date(2026, 4, 17)),  # Nauryz on 21-23 March, moved on by a weekend
+        (date(2026, 12, 1), 30, date(2027, 1, 18)),  # Independence Day, New Year and Christmas
+    ],
+)
+def test_a_term_in_working_days_ends_as_the_official_calendar_says(start: date, days: int, end: date) -> None:
+    assert add_working_days(start, days) == end
+
+
+def test_an_instant_after_seven_in_the_evening_utc_counts_on_the_next_legal_day() -> None:
+    assert legal_date(datetime(2026, 3, 2, 20, 0, tzinfo=UTC)) == date(2026, 3, 3)
+
+
+def test_before_march_2024_almaty_was_six_hours_ahead() -> None:
+    assert legal_date(datetime(2024, 2, 28, 18, 30, tzinfo=UTC)) == date(2024, 2, 29)
+    assert legal_date(datetime(2024, 3, 4, 18, 30, tzinfo=UTC)) == date(2024, 3, 4)
+
+
+def test_an_instant_without_a_zone_has_no_legal_day() -> None:
+    with pytest.raises(ValueError, match="zone"):
+        legal_date(datetime(2026, 3, 2))  # noqa: DTZ001
+
+
+@pytest.mark.parametrize("count", [add_working_days, add_calendar_days])
+def test_a_term_of_no_days_is_refused(count: object) -> None:
+    assert callable(count)
+    with pytest.raises(ValueError, match="at least one day"):
+        count(date(2026, 3, 2), 0)
+
+
+def test_thirty_calendar_days_that_end_on_a_day_off_end_on_the_next_working_day() -> None:
+    """Law 86-VII art. 51-2(5) counts thirty days; civil-law practice moves the end off a day of rest."""
+    assert add_calendar_days(date(2026, 2, 19), 30) == date(2026, 3, 26)
+    assert add_calendar_days(date(2026, 2, 19), 30, to_working_day=False) == date(2026, 3, 21)
+
+
+@given(DAYS, st.integers(1, 40))
+def test_a_term_in_working_days_ends_on_a_working_day_after_just_so_many(start: date, days: int) -> None:
+    end = add_working_days(start, days)
+    assert is_working_day(end)
+    passed = [start + timedelta(n) for n in range(1, (end - start).days + 1)]
+    assert sum(map(is_working_day, passed)) == days
+
+
+@given(DAYS, st.integers(1, 40))
+def test_a_later_start_never_ends_a_term_earlier(start: date, days: int) -> None:
+    assert add_working_days(start, days) <= add_working_days(start + timedelta(1), days)
+
+
+@given(INSTANTS)
+def test_every_instant_lies_in_its_own_legal_day(instant: datetime) -> None:
+    day = legal_date(instant)
+    assert start_of(day) <= instant < end_of(day)
+
+
+@pytest.mark.parametrize("term", [REVIEW, EXCLUSION, APPEAL])
+@given(instant=INSTANTS)
+def test_a_term_has_ended_only_after_its_last_day(term: object, instant: datetime) -> None:
+    fixed = (REVIEW if term is REVIEW else EXCLUSION if term is EXCLUSION else APPEAL).fixed(instant)
+    last_day = date.fromisoformat(fixed.due_on)
+    assert not has_ended(fixed, end_of(last_day) - timedelta(microseconds=1))
+    assert has_ended(fixed, end_of(last_day))
+    assert fixed.calendar.startswith("kz-holidays-")
+
+
+@given(DAYS)
+def test_every_day_lies_in_one_quarter(day: date) -> None:
+    quarter = Quarter.of(day)
+    assert quarter.first_day <= day <= quarter.last_day
+    assert quarter.next.previous == quarter
+    assert quarter.last_day + timedelta(1) == quarter.next.first_day
+    assert Quarter.parse(str(quarter)) == quarter
+
+
+@pytest.mark.parametrize("text", ["2026-Q5", "2026Q1", "1999-Q1", "2026-Q1 ", "", "2026-q1"])
+def test_what_is_no_quarter_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a quarter"):
+        Quarter.parse(text)
