@@ -22,7 +22,7 @@ from bench.report import Report
 from services.kernel.identity.tokens import TokenIssuer, development_issuer
 from tests.journeys.life import stories
 from tests.postgres import running_postgres
-from tests.reliability.fleet import Fleet, bin_of, fleet_of
+from tests.reliability.fleet import Fleet, application_of, bin_of, fleet_of
 
 CLIENTS: Final = 8
 REQUESTS: Final = 1_600
@@ -74,21 +74,12 @@ def _headers(issuer: TokenIssuer, body: Mapping[str, Any]) -> dict[str, str]:
 def application(bin_: str) -> dict[str, Any]:
     """A full application of the producer with that BIN."""
     story = stories()["clean"]
-    given = story["producer"]
     kinds = ["localisation_report", *(document["kind"] for document in story["documents"])]
-    return {
-        "producer": {"bin": bin_, "name": given["name"], "registration_number": f"GU-{bin_}"},
-        "contacts": {name: story["contacts"][name] for name in ("address", "email", "telephone")},
-        "activity": {name: given[name] for name in ("oked_primary", "oked_secondary", "kato")},
-        "product": story["product"],
-        "reporting_year": story["report"]["reporting_year"],
-        "documents": [
-            {"kind": kind, "media_type": "application/pdf", "size": 4_096, "sha256": uuid4().hex * 2}
-            for kind in kinds
-        ],
-        "language": story["contacts"]["language"],
-        "consent_to_data_processing": True,
-    }
+    documents = [
+        {"kind": kind, "media_type": "application/pdf", "size": 4_096, "sha256": uuid4().hex * 2}
+        for kind in kinds
+    ]
+    return application_of(bin_, documents)
 
 
 @contextmanager

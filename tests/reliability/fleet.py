@@ -113,6 +113,22 @@ def bin_of(number: int) -> str:
     return bin_of(number + 50_000) if digit is None else f"{first}{digit}"
 
 
+def application_of(bin_: str, documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """The application of a conforming product by the producer with that BIN."""
+    story = stories()["clean"]
+    given = story["producer"]
+    return {
+        "producer": {"bin": bin_, "name": given["name"], "registration_number": f"GU-{bin_}"},
+        "contacts": {name: story["contacts"][name] for name in ("address", "email", "telephone")},
+        "activity": {name: given[name] for name in ("oked_primary", "oked_secondary", "kato")},
+        "product": story["product"],
+        "reporting_year": story["report"]["reporting_year"],
+        "documents": documents,
+        "language": story["contacts"]["language"],
+        "consent_to_data_processing": True,
+    }
+
+
 @dataclass
 class Acknowledged:
     """What a writer was told is recorded."""
@@ -172,17 +188,7 @@ class Writer(threading.Thread):
         }
         answer = self._command(client, "verification", "/v1/trusted-software", officer.headers(), listing)
         self.acknowledged.listings.append(answer["listing_id"])
-        given = story["producer"]
-        return {
-            "producer": {"bin": bin_, "name": given["name"], "registration_number": f"GU-{bin_}"},
-            "contacts": {name: story["contacts"][name] for name in ("address", "email", "telephone")},
-            "activity": {name: given[name] for name in ("oked_primary", "oked_secondary", "kato")},
-            "product": story["product"],
-            "reporting_year": story["report"]["reporting_year"],
-            "documents": kept,
-            "language": story["contacts"]["language"],
-            "consent_to_data_processing": True,
-        }
+        return application_of(bin_, kept)
 
     def file(self, client: httpx.Client, bin_: str, application: Mapping[str, Any]) -> None:
         """File an application."""
