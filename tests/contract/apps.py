@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
@@ -28,26 +26,6 @@ def served(service: str, var: Path) -> Iterator[tuple[FastAPI, TestClient]]:
     app = application_of(service, settings_of(service, var=var, _env_file=None))
     with TestClient(app, raise_server_exceptions=False) as client:
         yield app, client
-
-
-@contextmanager
-def listening(service: str, var: Path) -> Iterator[str]:
-    """A service on a loopback port; its URL."""
-    database = Database(f"sqlite:///{var / service}.db")
-    upgrade(service, database)
-    database.close()
-    app = application_of(service, settings_of(service, var=var, _env_file=None))
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    while not server.started:
-        thread.join(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 def token_of(var: Path, role: str, *, producer: str = A_BIN, subject: str | None = None) -> str:
