@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 BUSY_TIMEOUT_SECONDS: Final = 30
 
+OUTGOING: Final = "outgoing"
+"""Under this name a connection's `info` holds writes that were not sent yet (`kernel.journal.rows`)."""
+
 BigInt: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """64-bit integers everywhere; SQLite needs the name INTEGER for an explicit rowid."""
 
@@ -42,13 +45,21 @@ class Database:
         options = "-c timezone=UTC"
         if self.schema:
             options += f" -c search_path={self.schema}"
-        return sa.create_engine(
+        engine = sa.create_engine(
             self.url,
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=BUSY_TIMEOUT_SECONDS,
             connect_args={"options": options, "application_name": f"tizilim-{self.schema or 'tool'}"},
         )
+
+        @sa_event.listens_for(engine, "before_cursor_execute")
+        def send_first(connection: sa.Connection, *_statement: object) -> None:
+            held = connection.info.get(OUTGOING)
+            if held is not None:
+                held.send()
+
+        return engine
 
     def _sqlite(self, pool_size: int) -> sa.Engine:
         engine = sa.create_engine(

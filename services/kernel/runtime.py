@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import os
 import secrets
 import signal
@@ -202,6 +203,8 @@ class _Server(uvicorn.Server):
 
 def serve(app: FastAPI, settings: ServiceSettings, *, on_exit: Sequence[Callable[[], None]] = ()) -> None:
     """Serve until SIGINT or SIGTERM."""
+    gc.collect()
+    gc.freeze()  # the collector need not look again and again at all that was imported
     config = uvicorn.Config(
         app,
         host=settings.host,

@@ -5,12 +5,12 @@ No log line holds a body, a query string, a BIN or an IIN; paths are route templ
 
 from __future__ import annotations
 
-import json
 import logging
 import sys
 from datetime import UTC, datetime
 from typing import Final
 
+import msgspec
 from prometheus_client import Counter, Gauge, Histogram
 
 logger: Final = logging.getLogger("tizilim")
@@ -32,6 +32,7 @@ PARKED_EVENTS: Final = Gauge(
     "tizilim_parked_events", "Upstream events parked after their handling failed", ["service", "upstream"]
 )
 
+_ENCODER: Final = msgspec.json.Encoder(enc_hook=str)
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
@@ -53,7 +54,7 @@ class JsonLines(logging.Formatter):
         line.update({name: value for name, value in vars(record).items() if name not in _STANDARD})
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return _ENCODER.encode(line).decode()
 
 
 def configure_logging(service: str, *, level: str = "INFO") -> None:

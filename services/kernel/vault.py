@@ -17,6 +17,7 @@ from typing import Final
 import msgspec
 import sqlalchemy as sa
 
+from services.kernel.journal.rows import BulkInsert
 from services.kernel.journal.units import Recorded
 
 SALT_BYTES: Final = 32
@@ -76,10 +77,11 @@ class Vault:
 
     def __init__(self, table: sa.Table) -> None:
         self.table = table
+        self._insert = BulkInsert(table)
 
     def keeping(self, event_index: int, subject_id: str, sealed: Sealed) -> _Keep:
         """A unit's write that stores `sealed` beside the unit's event at `event_index`."""
-        return _Keep(self.table, event_index, subject_id, sealed)
+        return _Keep(self._insert, event_index, subject_id, sealed)
 
     def of_events(
         self, connection: sa.Connection, event_ids: Iterable[str]
@@ -114,8 +116,8 @@ class Vault:
 
 
 class _Keep:
-    def __init__(self, table: sa.Table, event_index: int, subject_id: str, sealed: Sealed) -> None:
-        self._table = table
+    def __init__(self, insert: BulkInsert, event_index: int, subject_id: str, sealed: Sealed) -> None:
+        self._insert = insert
         self._event_index = event_index
         self._subject_id = subject_id
         self._sealed = sealed
@@ -132,5 +134,4 @@ class _Keep:
             }
             for field, opened in self._sealed.values.items()
         ]
-        if rows:
-            connection.execute(sa.insert(self._table), rows)
+        self._insert(connection, rows)

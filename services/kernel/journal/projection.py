@@ -7,16 +7,12 @@ keyed models share: load the rows a batch touches, evolve them in memory, write 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Protocol
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
-from services.kernel.database import psycopg_connection
+from services.kernel.journal.rows import BulkUpsert, Row
 from services.kernel.journal.units import Recorded
-
-Row = dict[str, Any]
-FEW_ROWS: Final = 50
 
 
 class Projection(Protocol):
@@ -28,58 +24,6 @@ class Projection(Protocol):
 
     def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
         """Bring the model up to date with `facts`, which follow what it has seen, in journal order."""
-
-
-class BulkUpsert:
-    """Insert or replace many rows of one table in one statement, in either dialect.
-
-    With `replace=False` a row whose key exists already stays as it was.
-    """
-
-    def __init__(self, table: sa.Table, *, replace: bool = True) -> None:
-        self.table = table
-        self._replaced = [c.name for c in table.columns if replace and not c.primary_key]
-        self._columns = [column.name for column in table.columns]
-        self._few, self._many = self._postgresql()
-        self._sqlite = self._upserted()
-
-    def _postgresql(self) -> tuple[str, str]:
-        """The statement for few rows (once a row, in a pipeline) and that for many (`unnest` of arrays)."""
-        dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it unannotated
-        names = ", ".join(self._columns)
-        keys = ", ".join(column.name for column in self.table.primary_key.columns)
-        updates = ", ".join(f"{name} = excluded.{name}" for name in self._replaced)
-        action = f"UPDATE SET {updates}" if self._replaced else "NOTHING"
-        values = ", ".join(f"%({name})s" for name in self._columns)
-        arrays = ", ".join(
-            f"CAST(%({column.name})s AS {column.type.compile(dialect)}[])" for column in self.table.columns
-        )
-        insert = f"INSERT INTO {self.table.name} ({names})"
-        conflict = f"ON CONFLICT ({keys}) DO {action}"
-        many = f"{insert} SELECT * FROM unnest({arrays}) {conflict}"  # noqa: S608  # the names are ours
-        return f"{insert} VALUES ({values}) {conflict}", many
-
-    def _upserted(self) -> sqlite.Insert:
-        insert = sqlite.insert(self.table)
-        keys = [column.name for column in self.table.primary_key.columns]
-        if not self._replaced:
-            return insert.on_conflict_do_nothing(index_elements=keys)
-        excluded = {name: insert.excluded[name] for name in self._replaced}
-        return insert.on_conflict_do_update(index_elements=keys, set_=excluded)
-
-    def __call__(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
-        """Write `rows`, each with a value for every column."""
-        if not rows:
-            return
-        if connection.dialect.name != "postgresql":
-            connection.execute(self._sqlite, list(rows))
-            return
-        raw = psycopg_connection(connection)
-        with raw.cursor() as cursor:
-            if len(rows) <= FEW_ROWS:
-                cursor.executemany(self._few, rows)
-            else:
-                cursor.execute(self._many, {name: [row[name] for row in rows] for name in self._columns})
 
 
 class RowFold:

@@ -21,6 +21,7 @@ from services.kernel.database import Database
 from services.kernel.journal.committer import GroupCommitter
 from services.kernel.journal.events import microseconds
 from services.kernel.journal.projection import Projection
+from services.kernel.journal.rows import BulkInsert, outgoing
 from services.kernel.journal.stores import Head, PostgreSQLStore, SQLiteStore, Store
 from services.kernel.journal.tables import FollowingTables, JournalTables
 from services.kernel.journal.units import Committed, CursorStep, EncodedEvent, KeyRow, Recorded, Unit
@@ -80,6 +81,8 @@ class JournalRecorder(ApplicationRecorder):
 
     def _prepare_statements(self) -> None:
         events = self.tables.events
+        self._events = BulkInsert(events)
+        self._keys = BulkInsert(self.tables.idempotency_keys)
         self._store: Store = PostgreSQLStore() if self.database.is_postgresql else SQLiteStore(self.tables)
         self._head = (
             sa.select(events.c.position, events.c.recorded_at).order_by(events.c.position.desc()).limit(1)
@@ -123,8 +126,12 @@ class JournalRecorder(ApplicationRecorder):
                     check(connection)
                 outcomes, events, keys = self._placed(units, head)
                 self._step(connection, [unit.step for unit in units if unit.step is not None])
-                self._fold(connection, units, outcomes)
-                self._store.insert(connection, events, keys)
+                with outgoing(connection) as held:
+                    self._fold(connection, units, outcomes)
+                    self._events(connection, events)
+                    self._keys(connection, keys)
+                    if held is not None:
+                        held.commit()
         except _OUTCOME_UNKNOWN:
             if not (outcomes and self._was_committed(outcomes)):
                 raise

@@ -14,7 +14,7 @@ from services.kernel.database import Database
 from services.kernel.telemetry import logger
 
 POLL_SECONDS: Final = 1.0
-NOTIFY_INTERVAL_SECONDS: Final = 0.005
+NOTIFY_INTERVAL_SECONDS: Final = 0.02
 
 
 class JournalSignal:
@@ -137,9 +137,9 @@ class HeadWatcher:
             self._signal.announce(self._head() or 0)  # what was committed before LISTEN took effect
             try:
                 while not self._stopped.is_set():
-                    for _ in raw.notifies(timeout=POLL_SECONDS / 2, stop_after=1):
-                        break
-                    self._signal.announce(self._head() or 0)
+                    notices = raw.notifies(timeout=POLL_SECONDS, stop_after=1)
+                    heads = [int(notice.payload) for notice in notices if notice.payload.isdigit()]
+                    self._signal.announce(max(heads) if heads else self._head() or 0)
             finally:
                 connection.invalidate()
 
@@ -150,7 +150,7 @@ class HeadWatcher:
             self._told = self._signal.head
             try:
                 with self._database.read() as connection:
-                    connection.exec_driver_sql(f'NOTIFY "{self._channel()}"')
+                    connection.exec_driver_sql(f"NOTIFY \"{self._channel()}\", '{self._told}'")
             except sa.exc.SQLAlchemyError as error:
                 logger.warning("journal notice not sent", extra={"error": type(error).__name__})
             self._stopped.wait(NOTIFY_INTERVAL_SECONDS)

@@ -1,32 +1,23 @@
-"""What the recorder says differently to PostgreSQL and to SQLite: taking the lock, and writing the rows.
+"""What the recorder says differently to PostgreSQL and to SQLite: taking the ordering lock.
 
-On PostgreSQL the hot statements go to psycopg directly, several to a round trip: a batch then takes one for
-begin, lock, head and numbers, one or two for each read model, one for events and keys, one for the commit.
+On PostgreSQL the lock, the head and the numbers come with the transaction's beginning in one round trip; all
+that the batch writes and the commit can then share another (`services.kernel.journal.rows`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
+import psycopg
 import sqlalchemy as sa
+from psycopg import pq
 
 from services.kernel.database import psycopg_connection
 from services.kernel.journal.tables import JournalTables
 
-Row = Mapping[str, Any]
-
-_HEAD: Final = "SELECT * FROM journal_head(%s, %s)"
-_EVENTS: Final = (
-    "INSERT INTO events (position, stream_id, stream_version, type, recorded_at, record) VALUES "
-    "(%(position)s, %(stream_id)s, %(stream_version)s, %(type)s, %(recorded_at)s, %(record)s)"
-)
-_KEYS: Final = (
-    "INSERT INTO idempotency_keys (principal, operation, key, body_digest, status, resource, "
-    "stream_version, position, stored_at) VALUES (%(principal)s, %(operation)s, %(key)s, %(body_digest)s, "
-    "%(status)s, %(resource)s, %(stream_version)s, %(position)s, %(stored_at)s)"
-)
+_HEAD: Final = "BEGIN; SELECT head_position, head_recorded_at, numbers FROM journal_head('{%s}', '{%s}')"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,38 +30,31 @@ class Head:
 
 
 class Store(Protocol):
-    """One dialect's way of writing a batch."""
+    """One dialect's way of beginning a batch."""
 
     def lock(self, connection: sa.Connection, wanted: Mapping[str, int]) -> Head:
         """Take the ordering lock; reserve `wanted` numbers of each sequence."""
 
-    def insert(self, connection: sa.Connection, events: Sequence[Row], keys: Sequence[Row]) -> None:
-        """Insert events and idempotency keys."""
-
 
 class PostgreSQLStore:
-    """Speaks psycopg, in pipelines."""
+    """Speaks libpq through psycopg: the library would begin the transaction in a round trip of its own."""
 
     def lock(self, connection: sa.Connection, wanted: Mapping[str, int]) -> Head:
-        """See `Store`. One round trip, the transaction's beginning included."""
+        """See `Store`. Sequences are named in code, in letters, so their names need no quoting."""
         raw = psycopg_connection(connection)
-        with raw.pipeline():
-            cursor = raw.execute(_HEAD, (list(wanted), list(wanted.values())), prepare=True)
-            found = cursor.fetchone()
-        position, recorded_at, numbers = found if found is not None else (0, 0, [])
-        return Head(position or 0, recorded_at or 0, dict(zip(wanted, numbers or [], strict=True)))
-
-    def insert(self, connection: sa.Connection, events: Sequence[Row], keys: Sequence[Row]) -> None:
-        """See `Store`. One round trip."""
-        raw = psycopg_connection(connection)
-        if len(events) == 1 and not keys:
-            raw.execute(_EVENTS, events[0], prepare=True)
-            return
-        with raw.pipeline(), raw.cursor() as cursor:
-            if events:
-                cursor.executemany(_EVENTS, events)
-            if keys:
-                cursor.executemany(_KEYS, keys)
+        begun = raw.info.transaction_status != pq.TransactionStatus.IDLE
+        query = _HEAD % (",".join(wanted), ",".join(map(str, wanted.values())))
+        answer = raw.pgconn.exec_(query.removeprefix("BEGIN; ").encode() if begun else query.encode())
+        if answer.status != pq.ExecStatus.TUPLES_OK:
+            raise psycopg.errors.error_from_result(answer)
+        position, recorded_at, numbers = (answer.get_value(0, column) for column in range(3))
+        return Head(
+            int(position or 0),
+            int(recorded_at or 0),
+            dict(zip(wanted, map(int, (numbers or b"").strip(b"{}").split(b",")), strict=True))
+            if wanted
+            else {},
+        )
 
 
 class SQLiteStore:
@@ -78,8 +62,6 @@ class SQLiteStore:
 
     def __init__(self, tables: JournalTables) -> None:
         events, self._sequences = tables.events, tables.sequences
-        self._insert_events = sa.insert(events)
-        self._insert_keys = sa.insert(tables.idempotency_keys)
         self._head = (
             sa.select(events.c.position, events.c.recorded_at).order_by(events.c.position.desc()).limit(1)
         )
@@ -89,13 +71,6 @@ class SQLiteStore:
         found = connection.execute(self._head).one_or_none()
         position, recorded_at = (found[0], found[1]) if found is not None else (0, 0)
         return Head(position, recorded_at, self._reserve(connection, wanted))
-
-    def insert(self, connection: sa.Connection, events: Sequence[Row], keys: Sequence[Row]) -> None:
-        """See `Store`."""
-        if events:
-            connection.execute(self._insert_events, list(events))
-        if keys:
-            connection.execute(self._insert_keys, list(keys))
 
     def _reserve(self, connection: sa.Connection, wanted: Mapping[str, int]) -> dict[str, int]:
         numbers: dict[str, int] = {}

@@ -9,7 +9,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.kernel.journal.events import Event
-from services.kernel.journal.projection import Row, RowFold
+from services.kernel.journal.projection import RowFold
+from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
 from services.register.contract.events import (
     ApplicationClosed,

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from services.kernel.contract import ProducerRef
 from services.kernel.database import BigInt
-from services.kernel.journal.projection import Row
+from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
 from services.kernel.names import normalised_name
 from services.register.contract.events import (

@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from services.kernel.database import BigInt
-from services.kernel.journal.projection import Row
+from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
 from services.register.contract.events import (
     NotificationKind,

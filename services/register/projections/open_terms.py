@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from services.kernel.contract import FixedTerm
-from services.kernel.journal.projection import BulkUpsert, Row
+from services.kernel.journal.rows import BulkUpsert, Row
 from services.kernel.journal.units import Recorded
 from services.register.contract.events import (
     Excluded,

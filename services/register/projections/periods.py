@@ -13,7 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.kernel.database import BigInt
-from services.kernel.journal.projection import BulkUpsert, Row
+from services.kernel.journal.rows import BulkUpsert, Row
 from services.kernel.journal.units import Recorded
 from services.register.domain.timeline import Interval, StatusFact, intervals, status_fact
 from services.register.schema import METADATA

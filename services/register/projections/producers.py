@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from services.kernel.contract import OfficialText, ProducerRef
 from services.kernel.identifiers import is_bin
-from services.kernel.journal.projection import Row, RowFold
+from services.kernel.journal.projection import RowFold
+from services.kernel.journal.rows import BulkInsert, Row
 from services.kernel.journal.units import Recorded
 from services.register.contract.events import (
     ProducerLiquidated,
@@ -76,11 +77,12 @@ class ProducerBins:
 
     tables: Sequence[sa.Table] = (PRODUCER_BINS,)
 
+    def __init__(self) -> None:
+        self._insert = BulkInsert(PRODUCER_BINS)
+
     def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
         """Add the BINs that registrations and transformations bring."""
-        rows = [row for recorded in facts if (row := _bin_row(recorded)) is not None]
-        if rows:
-            connection.execute(sa.insert(PRODUCER_BINS), rows)
+        self._insert(connection, [row for recorded in facts if (row := _bin_row(recorded)) is not None])
 
 
 def _bin_row(recorded: Recorded) -> Row | None:

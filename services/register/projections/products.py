@@ -8,7 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.kernel.journal.projection import BulkUpsert, Row
+from services.kernel.journal.rows import BulkUpsert, Row
 from services.kernel.journal.units import Recorded
 from services.kernel.names import normalised_name
 from services.register.contract.events import ApplicationFiled, ApplicationSatisfied, InclusionRefused

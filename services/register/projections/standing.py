@@ -51,14 +51,11 @@ def _query(number: sa.ColumnElement[str], start: sa.FromClause) -> sa.Select[tup
     )
 
 
-_BY_BIN: Final = _query(PRODUCERS.c.bin, PRODUCERS)
+_BY_BIN: Final = _query(
+    PRODUCER_BINS.c.bin, PRODUCER_BINS.join(PRODUCERS, PRODUCERS.c.producer_id == PRODUCER_BINS.c.producer_id)
+)
 _BY_IIN: Final = _query(
     INDIVIDUALS.c.iin, INDIVIDUALS.join(PRODUCERS, PRODUCERS.c.producer_id == INDIVIDUALS.c.producer_id)
-)
-_PRESENT_BIN: Final = (
-    sa.select(PRODUCERS.c.bin)
-    .join(PRODUCER_BINS, PRODUCER_BINS.c.producer_id == PRODUCERS.c.producer_id)
-    .where(PRODUCER_BINS.c.bin == sa.bindparam("number"))
 )
 
 
@@ -77,8 +74,9 @@ def known(connection: sa.Connection, number: str, product_name: OfficialText) ->
         },
     ).all()
     if not rows:
-        present = connection.execute(_PRESENT_BIN, {"number": number}).scalar_one_or_none()
-        return Known(standing=Standing(present_bin=present))
+        return Known()
+    if rows[0].bin not in (None, number):  # a former BIN, from before a transformation
+        return Known(standing=Standing(present_bin=rows[0].bin))
     if len({row.product_id for row in rows}) > 1:
         raise Conflict("product_name_ambiguous", state="two products", allowed="one product's names")
     first = rows[0]

@@ -12,7 +12,8 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 import sqlalchemy as sa
 
-from services.kernel.journal.projection import BulkUpsert, Row, RowFold
+from services.kernel.journal.projection import RowFold
+from services.kernel.journal.rows import BulkUpsert, Row
 from services.kernel.journal.units import Recorded
 
 StateT = TypeVar("StateT", bound=msgspec.Struct)

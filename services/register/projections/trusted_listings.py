@@ -12,7 +12,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from services.kernel.database import BigInt
-from services.kernel.journal.projection import BulkUpsert
+from services.kernel.journal.rows import BulkUpsert
 from services.kernel.names import normalised_name
 from services.register.domain.origin import Listing
 from services.register.projections.parts import in_parts

@@ -10,7 +10,8 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.kernel.contract import FixedTerm
-from services.kernel.journal.projection import Row, RowFold
+from services.kernel.journal.projection import RowFold
+from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
 from services.verification.contract.events import (
     AppealDecided,

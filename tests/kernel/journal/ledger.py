@@ -18,7 +18,8 @@ from services.kernel.errors import Conflict
 from services.kernel.journal.aggregate import Act, Aggregate
 from services.kernel.journal.events import Event, EventRegistry, Fact, Provenance, unnumbered
 from services.kernel.journal.journal import Journal, Work
-from services.kernel.journal.projection import Row, RowFold
+from services.kernel.journal.projection import RowFold
+from services.kernel.journal.rows import Row
 from services.kernel.journal.tables import FollowingTables, JournalTables, following_tables, journal_tables
 from services.kernel.journal.units import Recorded
 from services.kernel.migrating import create_guards
