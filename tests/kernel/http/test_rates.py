@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -157,9 +156,9 @@ def test_in_no_span_of_time_does_more_than_burst_and_rate_pass(
 
 
 @pytest.fixture(params=SERVICES)
-def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClient]:
+def client(request: pytest.FixtureRequest, tmp_path: Path) -> TestClient:
     settings = settings_of(request.param, var=tmp_path, rate_per_second=0.001, rate_burst=1, _env_file=None)
-    yield TestClient(application_of(request.param, settings), raise_server_exceptions=False)
+    return TestClient(application_of(request.param, settings), raise_server_exceptions=False)
 
 
 def test_every_service_limits_by_its_settings_and_says_so_in_its_openapi(client: TestClient) -> None:
