@@ -11,13 +11,13 @@ from typing import Any, Final
 import httpx
 
 from bench.report import Report
+from services.commands.demo_receiver import Endpoint, listening
 from services.commands.rebuild import refill
 from services.commands.registry import SERVICES, database_of
 from services.kernel.clock import SystemClock
 from services.kernel.database import Database
 from services.register.journal import open_journal as open_register
 from services.verification.journal import open_journal as open_verification
-from services.commands.demo_receiver import Endpoint, listening
 from tests.journeys.world import World
 from tests.postgres import running_postgres
 from tests.reliability.fleet import Writer, fleet_of
