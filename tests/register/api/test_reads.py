@@ -275,6 +275,13 @@ def test_a_batch_names_the_place_of_a_wrong_question(api: Api) -> None:
     assert answer.json()["errors"][0]["pointer"] == "/items/1/on"
 
 
+def test_a_batch_over_eight_mebibytes_is_refused(api: Api) -> None:
+    headers = {**api.headers("integrator"), "Content-Type": "application/json"}
+    large = b'{"items": "' + b"x" * (8 * 1024 * 1024) + b'"}'
+    answer = api.client.post("/v1/origin-checks", content=large, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
 def test_a_batch_is_json(api: Api) -> None:
     headers = {**api.headers("integrator"), "Content-Type": "text/plain"}
     assert api.client.post("/v1/origin-checks", content=b"{}", headers=headers).status_code == 415
