@@ -96,7 +96,7 @@ def check_batch(request: Request, body: OriginBatchForm, known: Known) -> Respon
     return Response(rendered(answer), headers={"Cache-Control": "no-store"}, media_type=JSON)
 
 
-def _question(  # what one question is made of
+def _question(
     number: str,
     product: str,
     on: date | None,

@@ -1,8 +1,9 @@
 """The informatization authority's trusted software listings, as followed (law 418-V art. 7-6).
 
-No facts of the register: a table of another authority's facts, kept for origin checks and always readable
-again from its journal. It is known here only once followed, so each row also says since when this register
-knows of the listing and of its end: an answer "as known then" must not know earlier than the register did.
+No facts of the register: a table of another authority's facts, kept for origin checks. They are known here
+only once followed, so each row also says since when this register knows of the listing and of its end: an
+answer "as known then" must not know earlier than the register did. What is listed can be read again from the
+other journal; since when it was known here stands in this table alone.
 """
 
 from __future__ import annotations
