@@ -11,13 +11,13 @@ from typing import Any, Final
 import httpx
 
 from bench.report import Report
+from services.commands.demo_receiver import Endpoint, listening
 from services.commands.rebuild import refill
 from services.commands.registry import SERVICES, database_of
 from services.kernel.clock import SystemClock
 from services.kernel.database import Database
 from services.register.journal import open_journal as open_register
 from services.verification.journal import open_journal as open_verification
-from tests.journeys.receiver import Received, receiving
 from tests.journeys.world import World
 from tests.postgres import running_postgres
 from tests.reliability.fleet import Writer, fleet_of
@@ -35,7 +35,7 @@ def measure(report: Report, rounds: int) -> None:
             urls = {service: server.create_database() for service in SERVICES} if kind == "PostgreSQL" else {}
             with tempfile.TemporaryDirectory() as folder:
                 var = Path(folder)
-                with fleet_of(var, urls, AUTOMATIC) as fleet, receiving() as endpoint:
+                with fleet_of(var, urls, AUTOMATIC) as fleet, listening() as endpoint:
                     world = World(fleet.installation)
                     _latency(report, kind, world, endpoint)
                     _crowd(world)
@@ -46,7 +46,7 @@ def measure(report: Report, rounds: int) -> None:
                     _replay(report, kind, var, urls)
 
 
-def _latency(report: Report, kind: str, world: World, endpoint: Received) -> None:
+def _latency(report: Report, kind: str, world: World, endpoint: Endpoint) -> None:
     """From sending an application to the arrival of its product's inclusion, everything automatic."""
     subscribed(world, endpoint)
     writer = Writer(world, 0, threading.Event())

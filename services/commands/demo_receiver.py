@@ -1,4 +1,4 @@
-"""The demo's webhook consumer: a real endpoint on loopback that verifies every signature."""
+"""A webhook consumer for the demo and tests: an endpoint on loopback that verifies every signature."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ class Endpoint:
         """True once nothing came for a second."""
         return time.monotonic() - self._last > QUIET_SECONDS
 
+    def arrived(self, event_type: str) -> list[bytes]:
+        """The bodies that came of one type, repeated ones too, unverified."""
+        mark = f'"type":"{event_type}"'.encode()
+        return [body for _headers, body in list(self.requests) if mark in body]
+
     def verified(self, secret: str) -> list[dict[str, Any]]:
         """Every event once, in the order of arrival. Raises `VerificationError` for a wrong signature."""
         key = parse_verification_key(secret)
@@ -59,7 +64,7 @@ def listening() -> Iterator[Endpoint]:
             self.wfile.write(answer)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing; the demo tells what came at its end."""
+            """Say nothing: what came is kept."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     endpoint.url = f"http://127.0.0.1:{server.server_address[1]}/hook"

@@ -20,6 +20,7 @@ from fastapi import FastAPI
 
 from services.kernel.clock import Clock, LegalClock
 from services.kernel.database import Database
+from services.kernel.http.rates import Rate
 from services.kernel.http.requests import Edge
 from services.kernel.identity.tokens import (
     DEVELOPMENT_ISSUER,
@@ -53,13 +54,14 @@ def own_issuer(service: str, settings: ServiceSettings) -> TokenIssuer:
 
 
 def edge_of(settings: ServiceSettings, clock: Clock) -> Edge:
-    """The HTTP edge's verifier, clock and body key."""
+    """The HTTP edge's verifier, clock, body key and rate."""
     issuers = trusted_issuers(settings.trusted_issuers) if settings.trusted_issuers else {}
     if settings.production and DEVELOPMENT_ISSUER in issuers:
         raise ValueError("production does not trust the development issuer")
     if not settings.production:
         issuers[DEVELOPMENT_ISSUER] = development_issuer(settings.var).public_keys()
-    return Edge(TokenVerifier(issuers, audience=settings.audience), clock, _body_key(settings))
+    rate = Rate(settings.rate_per_second, settings.rate_burst)
+    return Edge(TokenVerifier(issuers, audience=settings.audience), clock, _body_key(settings), rate)
 
 
 def _body_key(settings: ServiceSettings) -> bytes:

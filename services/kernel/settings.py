@@ -35,6 +35,10 @@ class ServiceSettings(BaseSettings):
     """Key of the HMAC over request bodies; made in `var` when absent in development."""
     log_level: str = "INFO"
     threads: int = Field(default=40, ge=2, le=400)
+    rate_per_second: float = Field(default=500.0, ge=0, le=1_000_000)
+    """Requests a second that one caller may make of one process for ever; 0 limits nothing."""
+    rate_burst: int = Field(default=5_000, ge=1, le=1_000_000)
+    """Requests that one caller may make of one process at once after a pause."""
 
     @property
     def production(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import sqlalchemy as sa
 from fastapi import FastAPI
 
 from services.kernel.database import Database
@@ -12,7 +11,7 @@ from services.kernel.http.application import ServiceHttp, create_application
 from services.kernel.http.health import Check
 from services.kernel.http.responses import Cursors
 from services.kernel.journal.journal import Journal
-from services.kernel.migrating import is_current
+from services.kernel.readiness import StoreAnswers, TablesCurrent
 from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
 from services.kernel.telemetry import configure_logging
 from services.register.api.desk import Desk
@@ -35,7 +34,10 @@ def create_app(settings: RegisterSettings) -> FastAPI:
     journal = open_journal(database, clock)
     edge = edge_of(settings, clock)
     lock = ServingLock(database)
-    checks: dict[str, Check] = {"store": _Store(database), "migrations": _Migrations(database)}
+    checks: dict[str, Check] = {
+        "store": StoreAnswers(database),
+        "migrations": TablesCurrent("register", database),
+    }
     start: list[Callable[[], None]] = [lock.acquire, journal.start]
     stop: list[Callable[[], None]] = [journal.close, lock.release]
     if settings.workers == "inside":
@@ -61,36 +63,6 @@ def create_app(settings: RegisterSettings) -> FastAPI:
     app.state.desk = Desk(journal, settings.procedure(), clock, Cursors(edge.body_key))
     app.state.journal = journal
     return app
-
-
-class _Store:
-    """Readiness: the database answers."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def __call__(self) -> str | None:
-        try:
-            with self._database.read() as connection:
-                connection.execute(sa.text("SELECT 1"))
-        except (sa.exc.SQLAlchemyError, OSError):
-            return "the store does not answer"
-        return None
-
-
-class _Migrations:
-    """Readiness: the tables are those of this version; looked at until they are."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._seen = False
-
-    def __call__(self) -> str | None:
-        try:
-            self._seen = self._seen or is_current("register", self._database)
-        except (sa.exc.SQLAlchemyError, OSError):
-            return "the store does not answer"
-        return None if self._seen else "the tables are not at the newest revision"
 
 
 def main() -> None:

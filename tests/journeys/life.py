@@ -103,7 +103,7 @@ class Life:
             return None
         return answer.json()
 
-    def notification(self, **wanted: str) -> Any:
+    def notification(self, **wanted: str | int) -> Any:
         """The newest notification about this product with these values."""
 
         def look() -> Any:
@@ -157,3 +157,29 @@ class Life:
         path = f"/v1/notifications/{notification['notification_id']}"
         etag = self.industry.request("GET", "register", path).headers["etag"]
         return self.industry.post("register", f"{path}/acceptance", {}, if_match=etag)
+
+
+def included(world: World, story: str, **changes: Any) -> tuple[Life, Any]:
+    """A producer of an example whose product is in the register."""
+    life = Life(world, {**stories()[story], **changes})
+    life.upload_and_list()
+    application = life.apply()
+    return life, life.included_entry(application["application_id"])
+
+
+def again(story: str, number: str, bin_: str) -> dict[str, Any]:
+    """An example's story for another producer and listing."""
+    told = stories()[story]
+    return {
+        "producer": {**told["producer"], "bin": bin_},
+        "trusted_software": {**told["trusted_software"], "reference": number},
+    }
+
+
+def confirmed(world: World, story: str, **changes: Any) -> tuple[Life, Any]:
+    """A producer whose confirmation an officer concluded; the inclusion notification waits for review."""
+    life = Life(world, {**stories()[story], **changes})
+    life.upload_and_list()
+    life.apply()
+    assert life.conclude(life.case(kind="confirmation"), {"result": "confirmed"}).status_code == 201
+    return life, life.notification(status="received")

@@ -3,82 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import pytest
+from services.commands.demo_receiver import listening
+from tests.journeys.life import REASONS, Life, again, confirmed, included, stories
+from tests.journeys.world import World
 
-from tests.journeys.life import REASONS, Life, stories
-from tests.journeys.receiver import receiving
-from tests.journeys.world import SERVICES, World, installation_of
-from tests.postgres import PostgresServer
-
-WATCHERS = {
-    "TIZILIM_REGISTER_MISSED_TERMS_SECONDS": "0.2",
-    "TIZILIM_VERIFICATION_MISSED_TERMS_SECONDS": "0.2",
-    "TIZILIM_VERIFICATION_ROUNDS_SECONDS": "0.1",
-}
-AUTOMATIC = {
-    "TIZILIM_REGISTER_AUTOMATIC": '["review", "exclusion", "reinstatement", "own_request"]',
-    "TIZILIM_VERIFICATION_AUTOMATIC": '["confirmation", "monitoring", "resubmission"]',
-}
-SPRING = datetime(2026, 3, 2, 5, 0, tzinfo=UTC)
 APRIL = datetime(2026, 4, 2, 5, 0, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def kind(request: pytest.FixtureRequest) -> str:
-    found: str = request.param
-    return found
-
-
-def world_of(
-    kind: str, request: pytest.FixtureRequest, var: Path, settings: dict[str, str]
-) -> Iterator[World]:
-    server: PostgresServer | None = None
-    urls: dict[str, str] = {}
-    if kind == "postgresql":
-        server = request.getfixturevalue("postgres_server")
-        urls = {service: server.create_database() for service in SERVICES}
-    with installation_of(var, database_urls=urls, settings={**WATCHERS, **settings}) as world:
-        world.set_clock(SPRING)
-        yield world
-    if server is not None:
-        for url in urls.values():
-            server.drop_database(url)
-
-
-@pytest.fixture(scope="module")
-def automatic(
-    kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    yield from world_of(kind, request, tmp_path_factory.mktemp("automatic"), AUTOMATIC)
-
-
-@pytest.fixture(scope="module")
-def officers(
-    kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[World]:
-    yield from world_of(kind, request, tmp_path_factory.mktemp("officers"), {})
-
-
-def included(world: World, story: str, **changes: Any) -> tuple[Life, Any]:
-    """A producer of an example whose product is in the register."""
-    life = Life(world, {**stories()[story], **changes})
-    life.upload_and_list()
-    application = life.apply()
-    return life, life.included_entry(application["application_id"])
-
-
-def again(story: str, number: str, bin_: str) -> dict[str, Any]:
-    """An example's story for another producer and listing."""
-    told = stories()[story]
-    return {
-        "producer": {**told["producer"], "bin": bin_},
-        "trusted_software": {**told["trusted_software"], "reference": number},
-    }
 
 
 # --- everything automatic ----------------------------------------------------------------------------
@@ -142,7 +74,7 @@ def test_a_producer_withdraws_and_its_case_closes(automatic: World) -> None:
 def test_webhooks_arrive_signed_with_the_journals_bytes(automatic: World) -> None:
     """Every event of the register, once each, as recorded."""
     integrator = automatic.as_role("integrator", subject="portal")
-    with receiving() as endpoint:
+    with listening() as endpoint:
         subscription = integrator.done(
             "notifications",
             "/v1/subscriptions",
@@ -237,15 +169,6 @@ def test_the_quarters_monitoring_records_those_that_conform(automatic: World) ->
 
 
 # --- everything decided by officers ------------------------------------------------------------------
-
-
-def confirmed(world: World, story: str, **changes: Any) -> tuple[Life, Any]:
-    """A producer whose confirmation an officer concluded; the inclusion notification waits for review."""
-    life = Life(world, {**stories()[story], **changes})
-    life.upload_and_list()
-    life.apply()
-    assert life.conclude(life.case(kind="confirmation"), {"result": "confirmed"}).status_code == 201
-    return life, life.notification(status="received")
 
 
 def test_an_officer_includes_after_a_return_and_a_repeated_review(officers: World) -> None:

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import pytest
 
+from services.commands.demo_receiver import Endpoint, listening
 from services.commands.registry import SERVICES
 from services.notifications.usecases.deliver import LEASE
-from tests.journeys.receiver import Received, receiving
 from tests.journeys.world import World
 from tests.postgres import PostgresServer
 from tests.reliability.fleet import Acknowledged, Writer, fleet_of, rounds_of_killing
@@ -56,7 +56,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
 ) -> None:
     chance = random.Random(SEED)
     stopping = threading.Event()
-    with fleet_of(tmp_path, database_urls, AUTOMATIC) as fleet, receiving() as endpoint:
+    with fleet_of(tmp_path, database_urls, AUTOMATIC) as fleet, listening() as endpoint:
         world = World(fleet.installation)
         secret = subscribed(world, endpoint)
         writers = [Writer(world, number * 10_000, stopping) for number in range(WRITERS)]
@@ -80,7 +80,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
         world.http.close()
 
 
-def subscribed(world: World, endpoint: Received) -> str:
+def subscribed(world: World, endpoint: Endpoint) -> str:
     integrator = world.as_role("integrator", subject="procurement")
     subscription = integrator.done(
         "notifications", "/v1/subscriptions", {"url": endpoint.url, "event_types": [INCLUDED]}
@@ -149,7 +149,7 @@ def the_accounts_hold_each_message_once(world: World, register: list[dict[str, A
 
 
 def the_endpoint_got_each_inclusion(
-    world: World, endpoint: Received, secret: str, register: list[dict[str, Any]]
+    world: World, endpoint: Endpoint, secret: str, register: list[dict[str, Any]]
 ) -> None:
     """At least once each, always under the same id and with the recorded bytes; nothing else."""
     recorded = {event["id"]: event for event in of_type(register, INCLUDED)}

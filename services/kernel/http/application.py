@@ -18,6 +18,7 @@ from services.kernel.http.context import RequestContext
 from services.kernel.http.health import Check, health_router
 from services.kernel.http.openapi import described
 from services.kernel.http.problems import Problem, ProblemCatalogue
+from services.kernel.http.rates import RateLimit
 from services.kernel.http.requests import Edge, query_parameters
 
 API_VERSION: Final = "1.0.0"
@@ -60,7 +61,11 @@ def create_application(service: ServiceHttp) -> FastAPI:
     app.include_router(_problem_pages(catalogue))
     problems.install(app, catalogue)
     app.add_middleware(
-        RequestContext, service=service.name, catalogue=catalogue, larger_bodies=service.larger_bodies
+        RequestContext,
+        service=service.name,
+        catalogue=catalogue,
+        rates=RateLimit(service.edge.rate, service.edge.verifier),
+        larger_bodies=service.larger_bodies,
     )
     operations = _operations(app)
     app.state.query_parameters = {

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.kernel.http.problems import Occurrence, ProblemCatalogue
+from services.kernel.http.rates import RateLimit
 from services.kernel.telemetry import REQUEST_SECONDS, REQUESTS, logger
 
 MAX_URL_CHARACTERS: Final = 2_000
@@ -23,7 +24,7 @@ _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
 class RequestContext:
-    """Gives each request an id, refuses what is too long or of the wrong media type, measures and logs.
+    """Gives each request an id, refuses what is too much or of the wrong media type, measures and logs.
 
     `larger_bodies` maps a path to the bytes it may take instead of 64 KiB; such a path checks its own media
     type.
@@ -35,12 +36,14 @@ class RequestContext:
         *,
         service: str,
         catalogue: ProblemCatalogue,
+        rates: RateLimit,
         larger_bodies: Mapping[str, int] | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._app = app
         self._service = service
         self._catalogue = catalogue
+        self._rates = rates
         self._larger_bodies = dict(larger_bodies or {})
         self._clock = clock
 
@@ -68,7 +71,7 @@ class RequestContext:
             await send(message)
 
         try:
-            refusal = self._refusal(scope, headers)
+            refusal = self._rates.refusal(scope, headers) or self._refusal(scope, headers)
             if refusal is not None:
                 answer = self._catalogue.response(Request(scope), refusal)
                 await answer(scope, receive, sending)

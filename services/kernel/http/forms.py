@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
@@ -11,6 +11,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from services.kernel import identifiers
 from services.kernel.contract import OfficialText
 
+_INSTANT: Final = re.compile(
+    r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 _ISO_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 EARLIEST: Final = date(2000, 1, 1)
 LATEST: Final = date(2100, 12, 31)
@@ -31,6 +34,15 @@ def _iso_day(value: object) -> object:
     return value
 
 
+def parse_instant(value: object) -> datetime | None:
+    """An instant as RFC 3339 writes it, with its offset. Raises `ValueError` for anything else."""
+    if value is None or isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or _INSTANT.fullmatch(value) is None:
+        raise ValueError("an instant is written as in RFC 3339, for example 2026-03-02T07:00:00Z")
+    return datetime.fromisoformat(value)
+
+
 def text(longest: int) -> StringConstraints:
     """A text of one to `longest` characters, without control characters, white space around it dropped."""
     return StringConstraints(strip_whitespace=True, min_length=1, max_length=longest, pattern=NO_CONTROLS)
@@ -44,6 +56,11 @@ LegalDay = Annotated[
     date,
     BeforeValidator(_iso_day),
     Field(ge=EARLIEST, le=LATEST, description="A legal day in Asia/Almaty.", examples=["2026-03-02"]),
+]
+Instant = Annotated[
+    datetime,
+    BeforeValidator(parse_instant),
+    Field(examples=["2026-03-02T07:00:00Z"], description="An instant (RFC 3339)."),
 ]
 DIGITS: Final = r"^[0-9]{12}$"
 Bin = Annotated[

@@ -53,6 +53,7 @@ _MEANINGS: Final = {
     415: "The media type is not supported.",
     422: "A value is wrong.",
     428: "A precondition header is required.",
+    429: "The caller asks too often; `Retry-After` says when to ask again.",
     503: "The store cannot answer now; repeat the same request.",
 }
 _COMMAND_HEADERS: Final = {
@@ -62,6 +63,19 @@ _COMMAND_HEADERS: Final = {
         "schema": {"type": "integer"},
     },
     "Location": {"description": "Where it can be read.", "schema": {"type": "string"}},
+}
+
+
+_RATE_HEADERS: Final = {
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
+    "RateLimit-Policy": {
+        "description": "`q` requests in `w` seconds (draft-ietf-httpapi-ratelimit-headers).",
+        "schema": {"type": "string"},
+    },
+    "RateLimit": {
+        "description": "`r` requests are left; `t` seconds until there is one.",
+        "schema": {"type": "string"},
+    },
 }
 
 
@@ -114,6 +128,8 @@ def _complete(operation: dict[str, Any], route: RouteContext) -> None:
         content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
         known = responses.setdefault(str(status), meaning)
         known.setdefault("content", {}).update(content)
+        if status == 429:
+            known["headers"] = _RATE_HEADERS
     if reading is None:
         operation["security"] = []
         operation["x-roles"] = ["public"]
@@ -135,7 +151,7 @@ def _is_default(response: dict[str, Any] | None) -> bool:
 
 def _statuses(operation: dict[str, Any], reading: Reading | None) -> set[int]:
     parameters = operation.get("parameters", [])
-    statuses = {400, 414}
+    statuses = {400, 414, 429}
     if any(parameter["in"] == "path" for parameter in parameters):
         statuses |= {404, 422}
     if parameters:

@@ -19,6 +19,7 @@ from services.kernel.clock import Clock
 from services.kernel.errors import Stale
 from services.kernel.http.language import preferred_language
 from services.kernel.http.problems import Problem
+from services.kernel.http.rates import Rate
 from services.kernel.identity.tokens import PUBLIC, Principal, TokenRefused, TokenVerifier
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import Provenance
@@ -43,6 +44,7 @@ class Edge:
     verifier: TokenVerifier
     legal_clock: Clock
     body_key: bytes
+    rate: Rate
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from uuid import UUID
 
 import sqlalchemy as sa
 from fastapi import Request
@@ -12,8 +11,9 @@ from fastapi.responses import Response
 from pydantic import BaseModel
 
 from services.kernel.clock import Clock
+from services.kernel.http.answering import answered
 from services.kernel.http.requests import CommandRequest
-from services.kernel.http.responses import Cursors, recorded
+from services.kernel.http.responses import Cursors
 from services.kernel.journal.aggregate import AggregateT
 from services.kernel.journal.journal import Journal, Outcome
 from services.register.api.presenting import Personal
@@ -39,21 +39,7 @@ class Desk:
         location: str,
     ) -> Response:
         """The answer to a command, now or again: presented from the same version either way."""
-        replayed = outcome.replayed
-        if replayed is not None:
-            found = self.journal.load(kind, UUID(replayed.resource), version=replayed.stream_version)
-            position, status = replayed.position, replayed.status
-        elif outcome.result is not None and outcome.committed is not None:
-            found, position, status = outcome.result, outcome.committed.position, command.answer.status
-        else:
-            raise ValueError("a command came to nothing")
-        return recorded(
-            present(found),
-            status=status,
-            version=found.version,
-            position=position,
-            location=location.format(id=found.id),
-        )
+        return answered(self.journal, outcome, kind, command, present, location)
 
     def personal(self, connection: sa.Connection, event_ids: Collection[str]) -> dict[str, Personal]:
         """The personal values given with filings, by the filing's event."""

@@ -234,6 +234,7 @@ class OriginQuestionForm(Form):
     bin: shared.BinOrIin
     product: shared.LineText = Field(description="The product's id, or its name in Kazakh or Russian.")
     on: shared.LegalDay | None = Field(default=None, description="Today in Almaty when absent.")
+    valid_at: shared.Instant | None = Field(default=None, description="An instant instead of a day.")
 
 
 class OriginBatchForm(Form):

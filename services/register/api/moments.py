@@ -11,23 +11,14 @@ from fastapi import Query, Request
 from pydantic import BeforeValidator
 
 from services.kernel.errors import Invalid
+from services.kernel.http.forms import parse_instant
 from services.kernel.journal.events import microseconds
 from services.register.api.desk import Desk, desk_of
-from services.register.projections.moments import Moment
+from services.register.projections.moments import Moment, recorded_at
+from services.register.projections.origin_checks import Knowledge
 
-_INSTANT: Final = re.compile(
-    r"[12][0-9]{3}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})"
-)
 _OF_A_PAGE: Final = frozenset({"cursor", "limit", "min_position"})
 _POSITION: Final = re.compile(r"[0-9]{1,15}")
-
-
-def _instant(value: object) -> datetime | None:
-    if value is None or isinstance(value, datetime):
-        return value
-    if not isinstance(value, str) or _INSTANT.fullmatch(value) is None:
-        raise ValueError("an instant is written as in RFC 3339, for example 2026-03-02T07:00:00Z")
-    return datetime.fromisoformat(value)
 
 
 def _known(value: object) -> datetime | int | None:
@@ -35,12 +26,12 @@ def _known(value: object) -> datetime | int | None:
         return value
     if isinstance(value, str) and _POSITION.fullmatch(value):
         return int(value)
-    return _instant(value)
+    return parse_instant(value)
 
 
 ValidAt = Annotated[
     datetime | None,
-    BeforeValidator(_instant),
+    BeforeValidator(parse_instant),
     Query(description="What counted in law at this instant (RFC 3339).", examples=["2026-03-02T07:00:00Z"]),
 ]
 KnownAt = Annotated[
@@ -59,6 +50,21 @@ def requested_moment(request: Request, valid_at: ValidAt = None, known_at: Known
     if valid_at is not None and valid_at > now:
         raise Invalid("instant_in_future", instant=valid_at.isoformat())
     return Moment(microseconds(valid_at or now), _position(desk, known_at, now))
+
+
+def requested_knowledge(request: Request, known_at: KnownAt = None) -> Knowledge | None:
+    """What the register knew at the instant or position asked for; None for now.
+
+    A position stands for the instant at which it was recorded. Raises `Invalid` (`instant_in_future`).
+    """
+    if known_at is None:
+        return None
+    desk = desk_of(request)
+    position = _position(desk, known_at, desk.clock.now())
+    if isinstance(known_at, datetime):
+        return Knowledge(position, microseconds(known_at))
+    with desk.journal.database.read() as connection:
+        return Knowledge(position, recorded_at(connection, position))
 
 
 def filters_of(request: Request) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Final
 
 import sqlalchemy as sa
@@ -16,13 +16,15 @@ from services.kernel.http.forms import BinOrIin, LegalDay, LineText
 from services.kernel.http.problems import Problem
 from services.kernel.http.requests import Reading
 from services.kernel.http.responses import JSON, read, rendered
+from services.kernel.journal.events import microseconds
 from services.register.api import presenting
 from services.register.api.desk import Desk, desk_of
 from services.register.api.forms import OriginBatchForm
+from services.register.api.moments import ValidAt, requested_knowledge
 from services.register.api.representations import KnownAt, OriginBatchShown, OriginCheckShown, OriginShown
 from services.register.domain.origin import Question
-from services.register.projections.origin_checks import answers
-from services.register.projections.trusted_listings import upstream_position
+from services.register.projections.origin_checks import Knowledge, answers
+from services.register.projections.trusted_listings import position_known_at, upstream_position
 from services.register.schema import JOURNAL
 
 BATCH_PATH: Final = "/v1/origin-checks"
@@ -38,6 +40,7 @@ BATCH_ROLES: Final = (
 
 _EVENTS: Final = JOURNAL.events.c
 _HEAD: Final = sa.select(_EVENTS.position).order_by(_EVENTS.position.desc()).limit(1)
+Known = Annotated[Knowledge | None, Depends(requested_knowledge)]
 reads: Final = APIRouter(tags=["origin checks"])
 
 
@@ -52,12 +55,17 @@ def check_one(
     request: Request,
     bin: Annotated[BinOrIin, Query()],  # noqa: A002  # the API's own name
     product: Annotated[LineText, Query(description="The product's id, or its name in Kazakh or Russian.")],
+    known: Known,
     on: Annotated[LegalDay | None, Query(description="Today in Almaty when absent.")] = None,
+    valid_at: ValidAt = None,
 ) -> Response:
-    """In force in this register, and listed as trusted software: each condition with its reason."""
+    """In force in this register, and listed as trusted software: each condition with its reason.
+
+    On a legal day, or at an instant; with `known_at` the answer that was given then.
+    """
     desk = desk_of(request)
-    today = legal_date(desk.clock.now())
-    (item,), known_at = _answered(desk, [Question(bin, product, _day(on, today))])
+    question = _question(bin, product, on, valid_at, desk.clock.now())
+    (item,), known_at = _answered(desk, [question], known)
     return read(request, OriginCheckShown(**dict(item), known_at=known_at), public=True)
 
 
@@ -75,30 +83,58 @@ async def _json_only(request: Request) -> None:
     dependencies=[Depends(Reading(*BATCH_ROLES)), Depends(_json_only)],
     responses={200: {"model": OriginBatchShown}},
 )
-def check_batch(request: Request, body: OriginBatchForm) -> Response:
+def check_batch(request: Request, body: OriginBatchForm, known: Known) -> Response:
     """The answers in the order of the questions, all from one moment. A read: no idempotency key."""
     desk = desk_of(request)
-    today = legal_date(desk.clock.now())
+    now = desk.clock.now()
     questions = [
-        Question(item.bin, item.product, _day(item.on, today, f"/items/{index}/on"))
+        _question(item.bin, item.product, item.on, item.valid_at, now, f"/items/{index}")
         for index, item in enumerate(body.items)
     ]
-    items, known_at = _answered(desk, questions)
+    items, known_at = _answered(desk, questions, known)
     answer = OriginBatchShown(items=items, known_at=known_at)
     return Response(rendered(answer), headers={"Cache-Control": "no-store"}, media_type=JSON)
 
 
-def _day(on: date | None, today: date, place: str | None = None) -> date:
+def _question(
+    number: str,
+    product: str,
+    on: date | None,
+    valid_at: datetime | None,
+    now: datetime,
+    place: str | None = None,
+) -> Question:
+    """One question; `place` is its JSON Pointer. Raises `Invalid` for the future, or a day and an instant."""
+    today = legal_date(now)
+    if on is not None and valid_at is not None:
+        raise Invalid("day_and_instant", pointer=place and f"{place}/valid_at")
     if on is not None and on > today:
-        raise Invalid("day_in_future", pointer=place, day=on.isoformat())
-    return on or today
+        raise Invalid("day_in_future", pointer=place and f"{place}/on", day=on.isoformat())
+    if valid_at is None:
+        return Question(number, product, on or today)
+    if valid_at > now:
+        raise Invalid(
+            "instant_in_future", pointer=place and f"{place}/valid_at", instant=valid_at.isoformat()
+        )
+    return Question(number, product, legal_date(valid_at), microseconds(valid_at))
 
 
-def _answered(desk: Desk, questions: Sequence[Question]) -> tuple[list[OriginShown], KnownAt]:
+def _answered(
+    desk: Desk, questions: Sequence[Question], known: Knowledge | None
+) -> tuple[list[OriginShown], KnownAt]:
     with desk.journal.database.snapshot() as connection:
-        found = answers(connection, questions)
-        known_at = KnownAt(
+        found = answers(connection, questions, known)
+        known_at = _known_at(connection, known)
+    return [presenting.origin(answer) for answer in found], known_at
+
+
+def _known_at(connection: sa.Connection, known: Knowledge | None) -> KnownAt:
+    if known is None:
+        return KnownAt(
             register_position=connection.execute(_HEAD).scalar_one_or_none() or 0,
             trusted_register_position=upstream_position(connection, "verification"),
         )
-    return [presenting.origin(answer) for answer in found], known_at
+    return KnownAt(
+        register_position=known.position,
+        trusted_register_position=position_known_at(connection, known.instant),
+    )

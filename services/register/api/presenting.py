@@ -154,6 +154,7 @@ def origin(answer: OriginAnswer) -> shown.OriginShown:
         bin=answer.question.number,
         product=answer.question.product,
         on=answer.question.on.isoformat(),
+        valid_at=None if answer.question.at is None else instant_text(answer.question.at),
         equated=answer.equated,
         in_register=_condition(answer.register),
         in_trusted_register=_condition(answer.trusted_register),

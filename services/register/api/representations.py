@@ -229,6 +229,7 @@ class OriginShown(Representation):
     bin: str
     product: str
     on: str
+    valid_at: str | None = Field(default=None, description="The instant asked about, if one was.")
     equated: bool
     in_register: ConditionShown
     in_trusted_register: ConditionShown
@@ -240,7 +241,9 @@ class KnownAt(Representation):
     """Up to which positions of the two journals an answer knows the facts."""
 
     register_position: int
-    trusted_register_position: int
+    trusted_register_position: int = Field(
+        description="As followed; for an earlier `known_at` that of the last listing or delisting known then."
+    )
 
 
 class OriginCheckShown(OriginShown):

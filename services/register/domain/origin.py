@@ -18,11 +18,20 @@ from services.register.domain.timeline import Interval
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A product of a producer (BIN or IIN), by its id or name, on a legal day."""
+    """A product of a producer (BIN or IIN), by its id or name, on a legal day.
+
+    `at` is an instant of that day in microseconds since 1970 (UTC); without it the day's last one counts.
+    """
 
     number: str
     product: str
     on: date
+    at: int | None = None
+
+    @property
+    def instant(self) -> int:
+        """The instant asked about: on its legal day inclusion counts and exclusion does not."""
+        return microseconds(end_of(self.on)) - 1 if self.at is None else self.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +84,11 @@ class OriginAnswer:
         return self.register.holds and self.trusted_register.holds
 
 
-def in_register(intervals: Sequence[Interval], begun_at: int, day: date) -> Condition:
-    """Whether an entry is in force when a legal day ends: that of inclusion counts, that of exclusion not.
+def in_register(intervals: Sequence[Interval], begun_at: int, instant: int) -> Condition:
+    """Whether an entry is in force at an instant.
 
-    `begun_at` is when the first inclusion counts from, in microseconds since 1970 (UTC).
+    `begun_at` is when the first inclusion counts from; both are in microseconds since 1970 (UTC).
     """
-    instant = microseconds(end_of(day)) - 1
     if any(
         interval.valid_from <= instant and (interval.valid_to is None or instant < interval.valid_to)
         for interval in intervals
@@ -111,9 +119,9 @@ _HOLDS: Final = frozenset({"in_force", "listed"})
 
 REASONS: Final = {
     "in_force": OfficialText(
-        kk="Өнім сол күні тізілімде болды.",
-        ru="Продукт в этот день включён в реестр.",
-        en="The product is in the register on that day.",
+        kk="Өнім сол кезде тізілімде болды.",
+        ru="Продукт в это время состоит в реестре.",
+        en="The product is in the register at that time.",
     ),
     "producer_unknown": OfficialText(
         kk="Мұндай БСН немесе ЖСН тізілімге белгісіз.",
@@ -126,14 +134,14 @@ REASONS: Final = {
         en="No such product of this producer was ever in the register.",
     ),
     "not_yet_included": OfficialText(
-        kk="Өнім тізілімге сол күннен кейін енгізілген.",
-        ru="Продукт включён в реестр позже этого дня.",
-        en="The product was included after that day.",
+        kk="Өнім тізілімге кейінірек енгізілген.",
+        ru="Продукт включён в реестр позже.",
+        en="The product was included later.",
     ),
     "excluded": OfficialText(
-        kk="Өнім сол күні тізілімнен шығарылған болатын.",
-        ru="Продукт в этот день исключён из реестра.",
-        en="The product is excluded from the register on that day.",
+        kk="Өнім сол кезде тізілімнен шығарылған болатын.",
+        ru="Продукт в это время исключён из реестра.",
+        en="The product is excluded from the register at that time.",
     ),
     "listed": OfficialText(
         kk="Өнім сол күні сенім білдірілген бағдарламалық қамтылым тізілімінде болды.",

@@ -42,8 +42,8 @@ def verification_sink(journal: Journal, clock: Clock, procedure: Procedure) -> J
     handlers: Mapping[type[Event], WorkHandler] = {
         NotificationIssued: partial(_issued, clock=clock, procedure=procedure),
         NotificationResubmitted: partial(_resubmitted, clock=clock, procedure=procedure),
-        TrustedSoftwareListed: _listed,
-        TrustedSoftwareDelisted: _delisted,
+        TrustedSoftwareListed: partial(_listed, clock=clock),
+        TrustedSoftwareDelisted: partial(_delisted, clock=clock),
     }
     shelf = Shelf(journal.database, FOLLOWING, clock=clock)
     return JournalSink(journal, shelf, VERIFICATION_EVENTS, handlers)
@@ -97,7 +97,7 @@ def _resubmitted(work: Work, foreign: Foreign, *, clock: Clock, procedure: Proce
     receive_notification(work, content, Act(clock.now(), foreign.provenance(ACTOR)), procedure)
 
 
-def _listed(work: Work, foreign: Foreign) -> None:
+def _listed(work: Work, foreign: Foreign, *, clock: Clock) -> None:
     listed = foreign.fact.data
     if not isinstance(listed, TrustedSoftwareListed):
         raise TypeError(type(listed).__name__)
@@ -113,19 +113,19 @@ def _listed(work: Work, foreign: Foreign) -> None:
     )
 
     def keep(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
-        keep_listing(connection, listing, foreign.upstream.position)
+        keep_listing(connection, listing, foreign.upstream.position, clock.now())
 
     work.write(keep)
 
 
-def _delisted(work: Work, foreign: Foreign) -> None:
+def _delisted(work: Work, foreign: Foreign, *, clock: Clock) -> None:
     delisted = foreign.fact.data
     if not isinstance(delisted, TrustedSoftwareDelisted):
         raise TypeError(type(delisted).__name__)
 
     def keep(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
         known = keep_delisting(
-            connection, delisted.listing_id, delisted.delisted_on, foreign.upstream.position
+            connection, delisted.listing_id, delisted.delisted_on, foreign.upstream.position, clock.now()
         )
         if not known:
             raise NotFound("listing_unknown", id=delisted.listing_id)

@@ -13,7 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.kernel.contract import ProducerRef
-from services.kernel.journal.events import Fact, microseconds
+from services.kernel.journal.events import Event, Fact, microseconds
 from services.register.contract.events import REGISTER_EVENTS, ProducerTransformed
 from services.register.domain.entry_state import EntryState, EntryStatus, folded
 from services.register.domain.timeline import annulled
@@ -32,7 +32,9 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class KnownFact:
+    """A fact and the position from which it was known."""
+
     position: int
     fact: Fact
 
@@ -72,14 +74,14 @@ def _status_at(status: EntryStatus | None, moment: Moment) -> list[sa.ColumnElem
 
 def _entries_at(connection: sa.Connection, entry_ids: Sequence[UUID], moment: Moment) -> list[FoundEntry]:
     """Those of the entries that exist at the moment, in the order given."""
-    facts = _facts_of(connection, entry_ids, moment.known_at)
+    facts = facts_until(connection, entry_ids, moment.known_at)
     states: list[tuple[EntryState, int]] = []
     for entry_id in entry_ids:
         known = facts.get(entry_id, [])
         state = folded(_counting(known, moment.valid_at))
         if state is not None:
             states.append((state, known[-1].fact.originator_version))
-    producers = _facts_of(
+    producers = facts_until(
         connection, {UUID(state.producer.producer_id) for state, _ in states}, moment.known_at
     )
     filings = filings_of(connection, [UUID(state.included.application_id) for state, _ in states])
@@ -92,25 +94,33 @@ def _entries_at(connection: sa.Connection, entry_ids: Sequence[UUID], moment: Mo
     return found
 
 
-def _facts_of(
-    connection: sa.Connection, stream_ids: Collection[UUID], known_at: int
-) -> dict[UUID, list[_Known]]:
-    """The facts of streams up to a position, oldest first."""
+def facts_until(
+    connection: sa.Connection, stream_ids: Collection[UUID], known_at: int, *kinds: type[Event]
+) -> dict[UUID, list[KnownFact]]:
+    """The facts of streams up to a position, oldest first; with `kinds` only those."""
     events = JOURNAL.events.c
-    found: dict[UUID, list[_Known]] = {}
+    wanted = events.type.in_([REGISTER_EVENTS.name_of(kind) for kind in kinds]) if kinds else sa.true()
+    found: dict[UUID, list[KnownFact]] = {}
     for some in in_parts(set(stream_ids)):
         rows = connection.execute(
             sa.select(events.stream_id, events.position, events.type, events.record)
-            .where(events.stream_id.in_(some), events.position <= known_at)
+            .where(events.stream_id.in_(some), events.position <= known_at, wanted)
             .order_by(events.position)
         )
         for row in rows:
             fact = REGISTER_EVENTS.decode(row.type, bytes(row.record))
-            found.setdefault(row.stream_id, []).append(_Known(row.position, fact))
+            found.setdefault(row.stream_id, []).append(KnownFact(row.position, fact))
     return found
 
 
-def _counting(known: Iterable[_Known], valid_at: int) -> list[Fact]:
+def recorded_at(connection: sa.Connection, position: int) -> int:
+    """When a position was recorded, in microseconds since 1970 (UTC); 0 before the first."""
+    events = JOURNAL.events.c
+    found = connection.execute(sa.select(events.recorded_at).where(events.position == position))
+    return found.scalar_one_or_none() or 0
+
+
+def _counting(known: Iterable[KnownFact], valid_at: int) -> list[Fact]:
     """The facts that count at a legal instant, in the order in which they count."""
     facts = list(known)
     left_out = annulled(one.fact for one in facts)
@@ -122,7 +132,7 @@ def _counting(known: Iterable[_Known], valid_at: int) -> list[Fact]:
     return [fact for _, _, fact in sorted(counting, key=lambda entry: entry[:2])]
 
 
-def _named(state: EntryState, known: Iterable[_Known], valid_at: int) -> ProducerRef:
+def _named(state: EntryState, known: Iterable[KnownFact], valid_at: int) -> ProducerRef:
     """The producer as its last transformation that counts names it, if that is later than the inclusion."""
     ref = state.producer
     for fact in _counting(known, valid_at):

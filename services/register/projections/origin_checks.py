@@ -1,4 +1,8 @@
-"""Origin checks, one or ten thousand at a time, from a handful of statements in one snapshot."""
+"""Origin checks, one or ten thousand at a time, from a handful of statements in one snapshot.
+
+As known now from the read models alone; as known earlier from their closed rows, and from the journal for
+what they keep only of the present: the BINs, the names and the trusted-register reference.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.kernel.names import normalised_name
+from services.register.contract.events import Included, ProducerRegistered, ProducerTransformed
 from services.register.domain.origin import (
     Listing,
     OriginAnswer,
@@ -19,11 +24,23 @@ from services.register.domain.origin import (
 )
 from services.register.domain.timeline import Interval
 from services.register.projections.entries import ENTRIES, as_uuid
+from services.register.projections.moments import facts_until
 from services.register.projections.parts import in_parts
-from services.register.projections.periods import beginnings, intervals_now
+from services.register.projections.periods import beginnings, intervals_known
 from services.register.projections.producers import PRODUCER_BINS
 from services.register.projections.trusted_listings import listings_of
 from services.register.schema import INDIVIDUALS
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What the register knew: its own facts up to `position`, trusted listings followed by `instant`.
+
+    `instant` is in microseconds since 1970 (UTC).
+    """
+
+    position: int
+    instant: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +64,43 @@ class _Facts:
     by_reference: Mapping[str, list[Listing]]
 
 
-def answers(connection: sa.Connection, questions: Sequence[Question]) -> list[OriginAnswer]:
-    """The answer to each question, in their order, as known now."""
-    facts = _facts(connection, questions)
+def answers(
+    connection: sa.Connection, questions: Sequence[Question], known: Knowledge | None = None
+) -> list[OriginAnswer]:
+    """The answer to each question, in their order: the one that was given when only this was known."""
+    facts = _facts(connection, questions, known)
     return [_answer(question, facts) for question in questions]
 
 
-def _facts(connection: sa.Connection, questions: Sequence[Question]) -> _Facts:
+def _facts(connection: sa.Connection, questions: Sequence[Question], known: Knowledge | None) -> _Facts:
     asked = {question.number for question in questions}
     producers = _producers(connection, asked)
+    position = None if known is None else known.position
+    if position is None:
+        bins = _bins(connection, set(producers.values()))
+    else:
+        bins = _bins_until(connection, set(producers.values()), position)
+        producers = _known_then(producers, bins)
     numbers: dict[UUID, set[str]] = {}
-    for number, producer_id in (*producers.items(), *_bins(connection, set(producers.values()))):
-        numbers.setdefault(producer_id, set()).add(number)
+    for number, producer_id in (*producers.items(), *bins):
+        if number is not None:
+            numbers.setdefault(producer_id, set()).add(number)
     entries = _entries(connection, numbers)
+    if position is not None:
+        entries = _entries_until(connection, entries, position)
     found = [entry for some in entries.values() for entry in some]
     intervals: dict[UUID, list[Interval]] = {}
     begun: dict[UUID, int] = {}
     for some_ids in in_parts({entry.entry_id for entry in found}):
-        intervals.update(intervals_now(connection, some_ids))
-        begun.update(beginnings(connection, some_ids))
+        intervals.update(intervals_known(connection, some_ids, position))
+        begun.update(beginnings(connection, some_ids, position))
     by_holder: dict[str, list[Listing]] = {}
     by_reference: dict[str, list[Listing]] = {}
     for listing in listings_of(
         connection,
         holders=asked.union(*numbers.values()),
         references={entry.reference for entry in found if entry.reference is not None},
+        known_at=None if known is None else known.instant,
     ):
         by_reference.setdefault(listing.reference, []).append(listing)
         if listing.holder is not None:
@@ -89,15 +118,59 @@ def _producers(connection: sa.Connection, numbers: Collection[str]) -> dict[str,
     return found
 
 
-def _bins(connection: sa.Connection, producer_ids: Collection[UUID]) -> list[tuple[str, UUID]]:
+def _bins(connection: sa.Connection, producer_ids: Collection[UUID]) -> list[tuple[str | None, UUID]]:
     """Every BIN these producers ever had: a listing may name a former one."""
-    found: list[tuple[str, UUID]] = []
+    found: list[tuple[str | None, UUID]] = []
     columns = PRODUCER_BINS.c
     for some in in_parts(set(producer_ids)):
         rows = connection.execute(
             sa.select(columns.bin, columns.producer_id).where(columns.producer_id.in_(some))
         )
         found += [(number, producer_id) for number, producer_id in rows]
+    return found
+
+
+def _bins_until(
+    connection: sa.Connection, producer_ids: Collection[UUID], position: int
+) -> list[tuple[str | None, UUID]]:
+    """The BINs that those registered by a position had had by then; None for an individual."""
+    facts = facts_until(connection, producer_ids, position, ProducerRegistered, ProducerTransformed)
+    return [
+        (one.fact.data.producer.bin, producer_id)
+        for producer_id, known in facts.items()
+        for one in known
+        if isinstance(one.fact.data, ProducerRegistered | ProducerTransformed)
+    ]
+
+
+def _known_then(producers: Mapping[str, UUID], bins: Collection[tuple[str | None, UUID]]) -> dict[str, UUID]:
+    """Of the numbers asked about, those under which a producer was known: a BIN had by then, or an IIN."""
+    had = set(bins)
+    return {
+        number: producer_id
+        for number, producer_id in producers.items()
+        if (number, producer_id) in had or (None, producer_id) in had
+    }
+
+
+def _entries_until(
+    connection: sa.Connection, entries: Mapping[UUID, list[_Entry]], position: int
+) -> dict[UUID, list[_Entry]]:
+    """Those of the entries that had been included by a position, as their inclusion by then names them."""
+    owners = {entry.entry_id: producer_id for producer_id, some in entries.items() for entry in some}
+    found: dict[UUID, list[_Entry]] = {}
+    for entry_id, known in facts_until(connection, owners, position, Included).items():
+        included = known[-1].fact.data
+        if isinstance(included, Included):
+            name = included.product.name
+            found.setdefault(owners[entry_id], []).append(
+                _Entry(
+                    entry_id,
+                    normalised_name(name.kk),
+                    normalised_name(name.ru),
+                    included.trusted_register_reference,
+                )
+            )
     return found
 
 
@@ -141,5 +214,5 @@ def _answer(question: Question, facts: _Facts) -> OriginAnswer:
         unknown = condition("product_unknown" if producer_id else "producer_unknown")
         return OriginAnswer(question, unknown, trusted, reference=reference)
     intervals = facts.intervals.get(entry.entry_id, ())
-    register = in_register(intervals, facts.beginnings[entry.entry_id], question.on)
+    register = in_register(intervals, facts.beginnings[entry.entry_id], question.instant)
     return OriginAnswer(question, register, trusted, str(entry.entry_id), reference)

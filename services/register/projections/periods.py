@@ -96,13 +96,16 @@ def _facts_of(connection: sa.Connection, entry_ids: set[UUID]) -> dict[UUID, lis
     return found
 
 
-def _open_rows_of(connection: sa.Connection, entry_ids: set[UUID]) -> dict[UUID, list[Row]]:
-    """The rows known to hold now, by entry."""
+def _open_rows_of(
+    connection: sa.Connection, entry_ids: set[UUID], known_at: int | None = None
+) -> dict[UUID, list[Row]]:
+    """The rows known to hold at a position, by entry; now without one."""
     found: dict[UUID, list[Row]] = {}
     if not entry_ids:
         return found
     columns = PERIODS.c
-    query = sa.select(PERIODS).where(columns.entry_id.in_(entry_ids), columns.known_to.is_(None))
+    known = columns.known_to.is_(None) if known_at is None else _known(known_at)
+    query = sa.select(PERIODS).where(columns.entry_id.in_(entry_ids), known)
     for row in connection.execute(query).mappings():
         found.setdefault(row["entry_id"], []).append(dict(row))
     return found
@@ -139,8 +142,14 @@ def covers(entry_id: sa.ColumnElement[UUID], valid_at: int, known_at: int) -> sa
         columns.entry_id == entry_id,
         columns.valid_from <= valid_at,
         sa.or_(columns.valid_to.is_(None), columns.valid_to > valid_at),
-        columns.known_from <= known_at,
-        sa.or_(columns.known_to.is_(None), columns.known_to > known_at),
+        _known(known_at),
+    )
+
+
+def _known(known_at: int) -> sa.ColumnElement[bool]:
+    columns = PERIODS.c
+    return sa.and_(
+        columns.known_from <= known_at, sa.or_(columns.known_to.is_(None), columns.known_to > known_at)
     )
 
 
@@ -155,23 +164,28 @@ def had_begun(entry_id: sa.ColumnElement[UUID], valid_at: int, known_at: int) ->
     )
 
 
-def beginnings(connection: sa.Connection, entry_ids: Sequence[UUID]) -> dict[UUID, int]:
-    """From when the first inclusion of each entry counts."""
+def beginnings(
+    connection: sa.Connection, entry_ids: Sequence[UUID], known_at: int | None = None
+) -> dict[UUID, int]:
+    """From when the first inclusion of each entry counts, as known at a position; now without one."""
     columns = STATUS_FACTS.c
+    known = sa.true() if known_at is None else columns.position <= known_at
     rows = connection.execute(
         sa.select(columns.entry_id, sa.func.min(columns.effective_at))
-        .where(columns.entry_id.in_(entry_ids), columns.kind == "begins")
+        .where(columns.entry_id.in_(entry_ids), columns.kind == "begins", known)
         .group_by(columns.entry_id)
     )
     return {row[0]: row[1] for row in rows}
 
 
-def intervals_now(connection: sa.Connection, entry_ids: Sequence[UUID]) -> Mapping[UUID, list[Interval]]:
-    """The intervals in force of entries, as known now, oldest first."""
+def intervals_known(
+    connection: sa.Connection, entry_ids: Sequence[UUID], known_at: int | None = None
+) -> Mapping[UUID, list[Interval]]:
+    """The intervals in force of entries, as known at a position or now, oldest first."""
     return {
         entry_id: sorted(
             (Interval(row["valid_from"], row["valid_to"]) for row in rows),
             key=lambda interval: interval.valid_from,
         )
-        for entry_id, rows in _open_rows_of(connection, set(entry_ids)).items()
+        for entry_id, rows in _open_rows_of(connection, set(entry_ids), known_at).items()
     }

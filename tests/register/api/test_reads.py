@@ -175,7 +175,7 @@ def listed(api: Api, **changes: Any) -> None:
         "listed_on": "2025-11-10",
     }
     with api.desk.journal.database.write() as connection:
-        keep_listing(connection, Listing(**{**values, **changes}), position=1)
+        keep_listing(connection, Listing(**{**values, **changes}), position=1, now=NOON)
 
 
 def check(api: Api, **query: Any) -> dict[str, Any]:
@@ -275,6 +275,13 @@ def test_a_batch_names_the_place_of_a_wrong_question(api: Api) -> None:
     assert answer.json()["errors"][0]["pointer"] == "/items/1/on"
 
 
+def test_a_batch_over_eight_mebibytes_is_refused(api: Api) -> None:
+    headers = {**api.headers("integrator"), "Content-Type": "application/json"}
+    large = b'{"items": "' + b"x" * (8 * 1024 * 1024) + b'"}'
+    answer = api.client.post("/v1/origin-checks", content=large, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
+
+
 def test_a_batch_is_json(api: Api) -> None:
     headers = {**api.headers("integrator"), "Content-Type": "text/plain"}
     assert api.client.post("/v1/origin-checks", content=b"{}", headers=headers).status_code == 415
@@ -286,3 +293,85 @@ def test_the_present_version_is_what_a_reader_gets(quick: Api) -> None:
         quick.get(f"/v1/entries/{entry.id}").headers["ETag"]
         == f'"{quick.desk.journal.load(Entry, entry.id).version}"'
     )
+
+
+# --- origin checks as known then ---------------------------------------------------------------------------
+
+
+def test_an_exclusion_learnt_later_does_not_change_what_was_known(quick: Api) -> None:
+    entry = quick.desk.include()
+    listed(quick)
+    position = quick.head()
+    quick.desk.exclude(entry)
+    then = check(quick, known_at=position)
+    assert reasons(then) == (False, "in_force", "not_listed")
+    assert then["known_at"] == {"register_position": position, "trusted_register_position": 0}
+    assert reasons(check(quick)) == (False, "excluded", "listed")
+
+
+def test_an_instant_of_knowledge_is_answered_with_the_positions_it_names(quick: Api) -> None:
+    quick.desk.include()
+    listed(quick)
+    found = check(quick, known_at="2026-03-02T07:00:00Z")
+    (recorded,) = {quick.desk.journal.position_at(NOON)}
+    assert found["known_at"]["register_position"] == recorded
+    assert reasons(check(quick, known_at="2026-03-01T07:00:00Z")) == (False, "producer_unknown", "not_listed")
+    assert check(quick, known_at=0)["known_at"] == {"register_position": 0, "trusted_register_position": 0}
+
+
+def test_a_batch_is_answered_as_known_then_too(quick: Api) -> None:
+    entry = quick.desk.include()
+    position = quick.head()
+    quick.desk.exclude(entry)
+    question = {"bin": BIN, "product": "Система Есеп", "on": "2026-03-02"}
+    answer = quick.post(f"/v1/origin-checks?known_at={position}", {"items": [question]}, "integrator")
+    then = check(quick, on="2026-03-02", known_at=position)
+    assert then.pop("known_at") == answer.json()["known_at"]
+    assert answer.json()["items"] == [then]
+    assert then["in_register"]["code"] == "in_force"
+
+
+def test_an_instant_is_asked_about_instead_of_a_day(quick: Api) -> None:
+    """On its legal day an inclusion counts for the whole day; at an instant only from its own on."""
+    quick.desk.include()
+    before = check(quick, valid_at="2026-03-02T06:59:59.999999Z")
+    assert reasons(before)[1] == "not_yet_included"
+    assert (before["on"], before["valid_at"]) == ("2026-03-02", "2026-03-02T06:59:59.999999Z")
+    assert reasons(check(quick, valid_at="2026-03-02T07:00:00Z"))[1] == "in_force"
+    assert reasons(check(quick, on="2026-03-02"))[1] == "in_force"
+    items = [{"bin": BIN, "product": "Система Есеп", "valid_at": "2026-03-02T12:00:00+05:00"}]
+    answer = quick.post("/v1/origin-checks", {"items": items}, "integrator").json()
+    assert answer["items"][0]["valid_at"] == "2026-03-02T07:00:00.000000Z"
+    assert answer["items"][0]["in_register"]["code"] == "in_force"
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"known_at": "2026-03-03T07:00:00Z"}, "instant_in_future"),
+        ({"known_at": "999"}, "instant_in_future"),
+        ({"known_at": "soon"}, "request_invalid"),
+        ({"known_at": "-1"}, "request_invalid"),
+        ({"valid_at": "2026-03-03T07:00:00Z"}, "instant_in_future"),
+        ({"valid_at": "2026-03-02"}, "request_invalid"),
+        ({"valid_at": "2026-03-01T07:00:00Z", "on": "2026-03-01"}, "day_and_instant"),
+    ],
+)
+def test_a_moment_that_cannot_be_asked_about_is_refused(api: Api, query: dict[str, str], code: str) -> None:
+    answer = api.get("/v1/origin-checks", **{"bin": BIN, "product": "x", **query})
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+
+
+@pytest.mark.parametrize(
+    ("moment", "field"),
+    [
+        ({"valid_at": "2026-03-03T07:00:00Z"}, "valid_at"),
+        ({"valid_at": "2026-03-01T07:00:00Z", "on": "2026-03-01"}, "valid_at"),
+        ({"valid_at": 1}, "valid_at"),
+    ],
+)
+def test_a_batch_names_the_place_of_a_wrong_moment(api: Api, moment: dict[str, Any], field: str) -> None:
+    items = [{"bin": BIN, "product": "x"}, {"bin": BIN, "product": "x", **moment}]
+    answer = api.post("/v1/origin-checks", {"items": items}, "integrator")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == f"/items/1/{field}"

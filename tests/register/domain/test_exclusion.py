@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -105,6 +105,15 @@ def test_exclusion_at_own_request_has_no_appeal() -> None:
     made.exclude(act(), "own_request")
     with pytest.raises(Conflict, match="exclusion_not_appealable"):
         appeal(made.entry)
+
+
+@pytest.mark.parametrize("ground", ["liquidation", "reorganisation"])
+def test_exclusion_with_the_end_of_the_producer_has_no_appeal_art_51_6(ground: Any) -> None:
+    made = included()
+    made.exclude(act(), ground)
+    with pytest.raises(Conflict, match="exclusion_not_appealable") as refused:
+        appeal(made.entry)
+    assert refused.value.params["ground"] == ground
 
 
 def appeal(entry: Entry) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from services.register.contract.events import TermMissed
+from services.register.domain.application import Application
 from services.register.domain.entry import Entry
 from services.register.projections.open_terms import OPEN_TERMS
 from services.register.usecases.record_missed_terms import record_missed_terms
@@ -78,3 +79,19 @@ def test_a_term_that_was_met_or_handed_on_is_not_missed(desk: Desk) -> None:
     assert desk.rows(OPEN_TERMS) == []
     desk.on("2027-01-01")
     assert watch(desk) == 0
+
+
+def test_silence_never_includes(automatic: Desk) -> None:
+    """However long nobody notifies or decides, an application stays an application."""
+    application = automatic.file()
+    automatic.on("2027-03-01")
+    watch(automatic)
+    assert automatic.journal.load(Application, application.id).status == "filed"
+    assert "Included" not in automatic.kinds()
+
+
+def test_a_review_that_nobody_ends_includes_nothing_para_9(desk: Desk) -> None:
+    desk.notify("confirmation", "confirmed", desk.file())
+    desk.on("2027-03-01")
+    assert watch(desk) == 1
+    assert "Included" not in desk.kinds()

@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 from starlette.testclient import TestClient
 
-from services.kernel.identity.tokens import development_issuer
+from services.kernel.identity.tokens import TokenIssuer, development_issuer
 from services.verification.adapters.documents import MAX_DOCUMENT_BYTES
 from tests.contract.apps import headers_of, served
 
@@ -169,3 +169,95 @@ def test_documents_have_a_known_kind_some_content_and_a_limit(authority: Authori
     assert upload(authority, b"", "application/pdf").status_code == 422
     too_large = upload(authority, b"x" * (MAX_DOCUMENT_BYTES + 1), "application/pdf")
     authority.refused(too_large, 413, "body_too_large")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "code"),
+    [
+        (f"/v1/cases/{UNKNOWN}/conclusion", {"result": "confirmed"}, "case_unknown"),
+        (
+            f"/v1/notifications/{UNKNOWN}/resubmission",
+            {"answer_to_remarks": {"kk": "Жауап", "ru": "Ответ"}},
+            "notification_unknown",
+        ),
+        (
+            f"/v1/trusted-software/{UNKNOWN}/delisting",
+            {"delisted_on": "2026-04-02", "ground": {"kk": "Шешім", "ru": "Решение"}},
+            "listing_unknown",
+        ),
+    ],
+)
+def test_a_command_about_something_unknown_is_not_found(
+    authority: Authority, head: int, path: str, body: Any, code: str
+) -> None:
+    authority.refused(authority.post(path, body, **{"If-Match": '"1"'}), 404, code)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, ""),
+        ({"result": "confirmed", "decision": "upheld"}, ""),
+        ({"result": "perhaps"}, "/result"),
+        ({"result": 1}, "/result"),
+        ({"result": "refused", "reasons": {"kk": "Негіздеме"}}, "/reasons/ru"),
+        ({"result": "refused", "reasons": {"kk": "x", "ru": " "}}, "/reasons/ru"),
+        ({"result": "refused", "reasons": {"kk": "x" * 4_001, "ru": "x"}}, "/reasons/kk"),
+        ({"result": "refused", "reasons": {"kk": "a\u0000b", "ru": "x"}}, "/reasons/kk"),
+        ({"result": "refused", "annuls_from_start": "maybe"}, "/annuls_from_start"),
+        ({"result": "refused", "unknown": 1}, "/unknown"),
+    ],
+)
+def test_a_wrong_field_of_a_conclusion_is_named(
+    authority: Authority, head: int, body: dict[str, Any], pointer: str
+) -> None:
+    """Every text an authority writes is in Kazakh and Russian."""
+    answer = authority.post(f"/v1/cases/{UNKNOWN}/conclusion", body, **{"If-Match": '"1"'})
+    problem = authority.refused(answer, 422, "request_invalid")
+    assert pointer in {error.get("pointer") for error in problem["errors"]}
+
+
+def test_a_body_over_64_kib_or_of_another_type_is_refused(authority: Authority, head: int) -> None:
+    large = {**LISTING, "reference": "x" * 70_000}
+    authority.refused(authority.post("/v1/trusted-software", large), 413, "body_too_large")
+    headers = {**headers_of(authority.var, "informatization_officer"), "Content-Type": "text/plain"}
+    answer = authority.client.post("/v1/trusted-software", content=b"{}", headers=headers)
+    authority.refused(answer, 415, "media_type_unsupported")
+
+
+def test_a_command_needs_a_key(authority: Authority, head: int) -> None:
+    headers = headers_of(authority.var, "informatization_officer")
+    answer = authority.client.post("/v1/trusted-software", json=LISTING, headers=headers)
+    authority.refused(answer, 400, "idempotency_key_required")
+
+
+def test_a_day_that_has_not_come_lists_nothing(authority: Authority, head: int) -> None:
+    answer = authority.post("/v1/trusted-software", {**LISTING, "listed_on": "2100-01-01"})
+    assert answer.status_code == 422
+    before = {**LISTING, "valid_until": "2025-11-09"}
+    authority.refused(authority.post("/v1/trusted-software", before), 422, "validity_before_listing")
+
+
+def test_a_producer_sees_neither_cases_nor_anothers_documents(authority: Authority, head: int) -> None:
+    """Evidence is for the officers: figures, contracts and reports leave here as digests only."""
+    kept = upload(authority, b"%PDF-1.7 another producer's contract", "application/pdf").json()["sha256"]
+    producer = headers_of(authority.var, "producer")
+    for path in (f"/v1/documents/{kept}", "/v1/cases", f"/v1/cases/{UNKNOWN}"):
+        authority.refused(authority.client.get(path, headers=producer), 403, "role_insufficient")
+    conclusion = authority.post(
+        f"/v1/cases/{UNKNOWN}/conclusion", {"result": "confirmed"}, "producer", **{"If-Match": '"1"'}
+    )
+    authority.refused(conclusion, 403, "role_insufficient")
+
+
+def test_a_token_of_an_issuer_or_for_an_audience_that_is_not_ours_is_refused(
+    authority: Authority, head: int
+) -> None:
+    mine = development_issuer(authority.var)
+    for issuer in (
+        TokenIssuer("urn:elsewhere", mine._key),
+        TokenIssuer(mine.issuer, mine._key, audience="elsewhere"),
+    ):
+        token = issuer.token(subject="x", roles=["informatization_officer"])
+        answer = authority.post("/v1/trusted-software", LISTING, Authorization=f"Bearer {token}")
+        authority.refused(answer, 401, "token_invalid")

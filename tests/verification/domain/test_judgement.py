@@ -164,6 +164,26 @@ def test_either_certificate_suffices_for_own_production() -> None:
         assert judge(found, rules, date(2020, 1, 1)).conforms is conforms
 
 
+@pytest.mark.parametrize(
+    ("share", "rights", "unmet"),
+    [
+        ("70", "copyright_certificate", []),
+        ("69.999", "copyright_certificate", ["local_content"]),
+        ("100", "rights_alienation_agreement", []),
+        ("70", None, ["exclusive_rights"]),
+    ],
+)
+def test_trusted_software_needs_exclusive_rights_and_seventy_per_cent_of_local_content(
+    share: str, rights: str | None, unmet: list[str]
+) -> None:
+    """Order 53/НҚ: exactly 70 passes, 69.999 does not."""
+    rules = rule_book().in_force("trusted_software", date(2020, 1, 1))
+    assert rules is not None
+    found = Evidence(documents={rights: True} if rights else {}, facts={"local_content": share})
+    outcomes = judge(found, rules, date(2020, 1, 1)).criteria
+    assert [outcome.criterion for outcome in outcomes if not outcome.passed] == unmet
+
+
 def rule_file(**changes: Any) -> bytes:
     document = json.loads((RULE_SETS / "software-confirmation-2026.json").read_text())
     return json.dumps({**document, **changes}).encode()

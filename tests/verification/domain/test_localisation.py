@@ -98,6 +98,26 @@ def test_other_foreign_payments_count_only_against_all_expenses() -> None:
             "report_amount_form",
             "/lines/0/amount",
         ),
+        (
+            {"lines": [line("foreign_individual", "licence", "1e400")]},
+            "report_amount_form",
+            "/lines/0/amount",
+        ),
+        (
+            {"lines": [line("foreign_individual", "licence", "NaN")]},
+            "report_amount_form",
+            "/lines/0/amount",
+        ),
+        (
+            {"lines": [line("foreign_individual", "licence", "9" * 400)]},
+            "report_amount_form",
+            "/lines/0/amount",
+        ),
+        (
+            {"totals": {"development_payments": "-1", "all_expenses": "200000000"}},
+            "report_amount_negative",
+            "/totals/development_payments",
+        ),
         ({"lines": [line("martian", "licence", "1")]}, "report_unreadable", ""),
         ({"lines": [line("foreign_individual", "gift", "1")]}, "report_unreadable", ""),
         ({"surplus": 1}, "report_unreadable", ""),
