@@ -25,7 +25,7 @@ from services.notifications.usecases.deliver import LEASE, claim, next_due
 from services.notifications.usecases.own_events import challenge_in
 from services.notifications.usecases.subscribe import unsubscribe
 from tests.notifications.given import filed
-from tests.notifications.office import Office
+from tests.notifications.office import Office, open_office
 
 PATIENCE_SECONDS = 30.0
 
@@ -267,13 +267,12 @@ def test_no_endpoint_gets_more_at_once_than_its_share(office: Office, endpoint: 
     assert most == 3
 
 
-def test_two_workers_post_each_event_once(office: Office, endpoint: Endpoint) -> None:
-    if not office.database.is_postgresql:
-        pytest.skip("on SQLite one process serves")
-    office.subscribe(url=endpoint.url)
-    records = publish(office, 40)
-    with working(office), working(office):
-        eventually(lambda: states(office) == ["delivered"] * 40)
+def test_two_workers_post_each_event_once(fresh_postgres: str, endpoint: Endpoint) -> None:
+    with open_office(fresh_postgres) as office:
+        office.subscribe(url=endpoint.url)
+        records = publish(office, 40)
+        with working(office), working(office):
+            eventually(lambda: states(office) == ["delivered"] * 40)
     assert sorted(endpoint.events()) == sorted(records)
 
 
