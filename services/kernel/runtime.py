@@ -118,7 +118,7 @@ class Election:
 
     def __init__(self, database: Database, name: str) -> None:
         self._database = database
-        self._name = f"{database.schema or 'public'}.{name}"
+        self._name = _lock_name(database, name)
         self._connection: sa.Connection | None = None
         self._mutex = threading.RLock()
 
@@ -152,6 +152,21 @@ class Election:
                 self._connection.invalidate()
                 self._connection.close()
                 self._connection = None
+
+
+def nobody_holds(connection: sa.Connection, database: Database, name: str) -> bool:
+    """True when no living process is the elected one for a name; none becomes it before the transaction ends.
+
+    Always true on SQLite, whose only process asks for the names of others.
+    """
+    if not database.is_postgresql:
+        return True
+    taken = sa.text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 1))")
+    return bool(connection.scalar(taken, {"name": _lock_name(database, name)}))
+
+
+def _lock_name(database: Database, name: str) -> str:
+    return f"{database.schema or 'public'}.{name}"
 
 
 class Recurring:

@@ -19,7 +19,6 @@ from services.notifications.domain.endpoint import DEVELOPMENT_URLS, PRODUCTION_
 from services.notifications.inbox.handling import Inbox, inboxes
 from services.notifications.schema import FOLLOWING
 from services.notifications.settings import NotificationsSettings
-from services.notifications.usecases.deliver import free_leases
 
 MAX_LAG = 10_000
 
@@ -50,7 +49,6 @@ class Background:
         self, database: Database, legal_clock: Clock, box: SecretBox, settings: NotificationsSettings
     ) -> None:
         clock = SystemClock()
-        self._database = database
         sender = WebhookSender(
             resolver=SystemResolver(),
             urls=url_rules(settings),
@@ -90,8 +88,7 @@ class Background:
         return Follower("notifications", address, sink, elected=self._elections[name].won)
 
     def start(self) -> None:
-        """Begin to follow and to deliver, first what was under way when the last process was killed."""
-        free_leases(self._database)
+        """Begin to follow and to deliver."""
         self.worker.start()
         for follower in self.followers:
             follower.start()

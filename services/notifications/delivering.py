@@ -5,27 +5,43 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
+import time
 from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
+from uuid import uuid4
 
 import sqlalchemy as sa
 
 from services.kernel.clock import Clock
 from services.kernel.database import Database
 from services.kernel.journal.events import from_microseconds, microseconds
+from services.kernel.runtime import Election
 from services.kernel.telemetry import logger
 from services.notifications.adapters.sealing import SecretBox
 from services.notifications.adapters.webhook_http import Attempt, WebhookSender
 from services.notifications.domain.signing import SymmetricSecret, signed_headers
-from services.notifications.usecases.deliver import Claimed, claim, next_due, record_attempt
+from services.notifications.usecases.deliver import (
+    Claimed,
+    claim,
+    free_leases,
+    next_due,
+    presence_name,
+    record_attempt,
+)
 
 POLL_SECONDS: Final = 1.0
+CLAIMED_AT_ONCE: Final = 16
 STOP_SECONDS: Final = 20.0
 
 
 class DeliveryWorker:
-    """Claims due deliveries and posts them until stopped; several workers share the work by leases."""
+    """Claims due deliveries and posts them until stopped; several workers share the work by leases.
+
+    While it lives it holds the election of its own name; what was under way in one that does not hold its own
+    any more is posted again by another at once.
+    """
 
     def __init__(
         self,
@@ -43,6 +59,9 @@ class DeliveryWorker:
         self._clock = clock
         self._limit = in_flight
         self._per_endpoint = in_flight_per_endpoint
+        self._owner = uuid4().hex
+        self._presence = Election(database, presence_name(self._owner))
+        self._present_until = 0.0
         self._random = random.SystemRandom()
         self._stopping = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -62,14 +81,17 @@ class DeliveryWorker:
             loop.call_soon_threadsafe(event.set)
 
     def stop(self) -> None:
-        """Claim no more, and wait for the POSTs under way; what does not end is repeated after its lease."""
+        """Claim no more, and wait for the POSTs under way; what does not end is repeated by another."""
         self._stopping.set()
         self.wake()
         if self._thread.is_alive():
             self._thread.join(timeout=STOP_SECONDS)
 
     def _run(self) -> None:
-        asyncio.run(self._deliver_until_stopped())
+        try:
+            asyncio.run(self._deliver_until_stopped())
+        finally:
+            self._presence.resign()
 
     async def _deliver_until_stopped(self) -> None:
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
@@ -77,29 +99,51 @@ class DeliveryWorker:
             while not self._stopping.is_set():
                 self._wake.clear()
                 try:
-                    claimed = await asyncio.to_thread(self._claim)
+                    pause = await self._turn()
                 except sa.exc.SQLAlchemyError as error:
                     logger.warning("deliveries not claimed", extra={"error": type(error).__name__})
-                    await self._pause(POLL_SECONDS)
-                    continue
-                for one in claimed:
-                    self._under_way[one.subscription_id] += 1
-                    task = asyncio.create_task(self._deliver(one))
-                    self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
-                if not claimed:
-                    await self._pause(await asyncio.to_thread(self._until_due))
+                    pause = POLL_SECONDS
+                if pause:
+                    await self._pause(pause)
             if self._tasks:
                 await asyncio.wait(self._tasks, timeout=STOP_SECONDS / 2)
 
-    def _claim(self) -> list[Claimed]:
-        room = self._limit - sum(self._under_way.values())
+    async def _turn(self) -> float:
+        """Begin what is due; returns the seconds to wait before the next turn unless woken."""
+        if not await asyncio.to_thread(self._is_present):
+            return POLL_SECONDS
+        room = min(self._limit - self._under_way.total(), CLAIMED_AT_ONCE)
         if room <= 0:
-            return []
-        busy = [
-            subscription for subscription, count in self._under_way.items() if count >= self._per_endpoint
-        ]
-        return claim(self._database, now=microseconds(self._clock.now()), limit=min(room, 16), busy=busy)
+            return POLL_SECONDS
+        claimed = await asyncio.to_thread(self._claim, room, dict(self._under_way))
+        for one in claimed:
+            self._under_way[one.subscription_id] += 1
+            task = asyncio.create_task(self._deliver(one))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return 0 if claimed else await asyncio.to_thread(self._until_due)
+
+    def _is_present(self) -> bool:
+        """Show that this worker lives and, as often, look for those that do not any more."""
+        if time.monotonic() < self._present_until:
+            return True
+        if not self._presence.won():
+            return False
+        freed = free_leases(self._database, self._owner)
+        if freed:
+            logger.info("leases of a worker that is gone were freed", extra={"deliveries": freed})
+        self._present_until = time.monotonic() + POLL_SECONDS
+        return True
+
+    def _claim(self, room: int, under_way: Mapping[str, int]) -> list[Claimed]:
+        return claim(
+            self._database,
+            owner=self._owner,
+            now=microseconds(self._clock.now()),
+            limit=room,
+            per_endpoint=self._per_endpoint,
+            under_way=under_way,
+        )
 
     def _until_due(self) -> float:
         due = next_due(self._database)

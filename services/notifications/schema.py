@@ -118,13 +118,21 @@ DELIVERIES: Final = sa.Table(
     sa.Column("next_at", BigInt, nullable=False),
     sa.Column("lease", sa.Text, nullable=True),
     sa.Column("leased_until", BigInt, nullable=False),
+    sa.Column("lease_owner", sa.Text, nullable=True),
     sa.UniqueConstraint("subscription_id", "event_id", name="deliveries_once"),
 )
+"""`lease` is of one claim and decides who may record its outcome; `lease_owner` is the worker's."""
 DUE: Final = sa.Index(
     "deliveries_due",
     DELIVERIES.c.next_at,
     postgresql_where=DELIVERIES.c.state == "pending",
     sqlite_where=DELIVERIES.c.state == "pending",
+)
+LEASED: Final = sa.Index(
+    "deliveries_leased",
+    DELIVERIES.c.lease_owner,
+    postgresql_where=DELIVERIES.c.lease_owner.is_not(None),
+    sqlite_where=DELIVERIES.c.lease_owner.is_not(None),
 )
 
 ATTEMPTS: Final = sa.Table(

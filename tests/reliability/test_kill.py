@@ -158,8 +158,8 @@ def the_endpoint_got_each_inclusion(
         got = {event["id"]: event for event in endpoint.verified(secret) if event["type"] == INCLUDED}
         return got if len(got) >= len(recorded) else None
 
-    # On PostgreSQL what was under way in a killed process waits for the end of its lease.
-    patience = LEASE.total_seconds() + 30
+    # What was under way in a killed process does not wait for the end of its lease.
+    patience = LEASE.total_seconds() / 2
     got = world.eventually(received, "every inclusion as a webhook", patience=patience)
     assert got == {
         id_: {name: value for name, value in event.items() if name != "position"}

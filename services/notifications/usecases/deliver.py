@@ -1,13 +1,15 @@
 """Deliveries as durable, leased rows: claim some that are due, then record what came of each try.
 
-A claim sets a lease that ends by itself, so a worker that dies loses nothing; a result is written only under
-the lease it was claimed with, so a worker that was too slow cannot overwrite another's.
+A claim sets a lease that ends by itself, and at once where its worker is seen to be gone, so a worker that
+dies loses nothing; a result is written only under the lease it was claimed with, so a worker that was too
+slow, or was taken for gone while it lived, cannot overwrite another's.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -17,13 +19,22 @@ import sqlalchemy as sa
 
 from services.kernel.database import Database
 from services.kernel.journal.events import from_microseconds, microseconds
+from services.kernel.runtime import nobody_holds
 from services.notifications.adapters.webhook_http import Attempt
-from services.notifications.domain.retry import Disabled, Exhausted, Verdict, classify, next_attempt
+from services.notifications.domain.retry import (
+    Disabled,
+    Exhausted,
+    Outcome,
+    Verdict,
+    classify,
+    next_attempt,
+)
 from services.notifications.schema import ATTEMPTS, DELIVERIES, EVENTS, SUBSCRIPTIONS
 from services.notifications.usecases.own_events import challenge_in
 from services.notifications.usecases.subscribe import cancel_pending
 
 LEASE: Final = timedelta(seconds=60)
+_UNLEASED: Final[dict[str, object]] = {"lease": None, "leased_until": 0, "lease_owner": None}
 GIVE_UP_AFTER: Final = timedelta(days=5)
 ANSWER_HEAD_CHARACTERS: Final = 500
 
@@ -44,101 +55,146 @@ class Claimed:
     body: bytes
 
 
-def claim(database: Database, *, now: int, limit: int, busy: Collection[str] = ()) -> list[Claimed]:
-    """Lease up to `limit` due deliveries of endpoints that are not `busy`. `now` in microseconds.
+def claim(
+    database: Database,
+    *,
+    owner: str,
+    now: int,
+    limit: int,
+    per_endpoint: int,
+    under_way: Mapping[str, int] | None = None,
+) -> list[Claimed]:
+    """Lease up to `limit` due deliveries for the worker `owner`. `now` in microseconds.
 
-    Events go only to active subscriptions; a challenge goes to pending ones, and a test to either.
+    With those `under_way` (by subscription) no endpoint gets more than `per_endpoint` at once. Events go only
+    to active subscriptions; a challenge goes to pending ones, and a test to either.
     """
-    lease = uuid4().hex
+    counts = Counter(under_way or {})
+    busy = [subscription for subscription, count in counts.items() if count >= per_endpoint]
     with database.write() as connection:
-        query = (
-            sa.select(DELIVERIES.c.delivery_id)
-            .join(SUBSCRIPTIONS, SUBSCRIPTIONS.c.subscription_id == DELIVERIES.c.subscription_id)
-            .where(
-                DELIVERIES.c.state == "pending",
-                DELIVERIES.c.next_at <= now,
-                DELIVERIES.c.leased_until <= now,
-                _may_leave(),
-                DELIVERIES.c.subscription_id.not_in(list(busy)),
-            )
-            .order_by(DELIVERIES.c.next_at, DELIVERIES.c.delivery_id)
-            .limit(limit)
-        )
-        if database.is_postgresql:
-            query = query.with_for_update(of=DELIVERIES, skip_locked=True)
-        ids = list(connection.execute(query).scalars())
+        ids = []
+        for row in connection.execute(_due(now, busy).limit(limit)):
+            counts[row.subscription_id] += 1
+            if counts[row.subscription_id] <= per_endpoint:
+                ids.append(row.delivery_id)
         if not ids:
             return []
         connection.execute(
             sa.update(DELIVERIES)
             .where(DELIVERIES.c.delivery_id.in_(ids))
-            .values(lease=lease, leased_until=now + _span(LEASE))
+            .values(lease=uuid4().hex, leased_until=now + _span(LEASE), lease_owner=owner)
         )
-        rows = connection.execute(
-            sa.select(
-                DELIVERIES.c.delivery_id,
-                DELIVERIES.c.subscription_id,
-                DELIVERIES.c.lease,
-                DELIVERIES.c.kind,
-                (DELIVERIES.c.attempts + 1).label("number"),
-                SUBSCRIPTIONS.c.url,
-                SUBSCRIPTIONS.c.secret,
-                EVENTS.c.event_id,
-                EVENTS.c.position,
-                EVENTS.c.body,
-            )
-            .join(SUBSCRIPTIONS, SUBSCRIPTIONS.c.subscription_id == DELIVERIES.c.subscription_id)
-            .join(EVENTS, EVENTS.c.event_id == DELIVERIES.c.event_id)
-            .where(DELIVERIES.c.delivery_id.in_(ids))
-            .order_by(DELIVERIES.c.next_at, DELIVERIES.c.delivery_id)
-        ).all()
+        rows = connection.execute(_CLAIMED.where(DELIVERIES.c.delivery_id.in_(ids))).all()
     return [Claimed(*row[:6], bytes(row[6]), *row[7:9], bytes(row[9])) for row in rows]
 
 
-def free_leases(database: Database) -> int:
-    """Let go of every lease, where no other process can hold one; returns how many there were.
+def _due(now: int, busy: Collection[str]) -> sa.Select[tuple[str, str]]:
+    """Due deliveries that nobody has leased; what another worker is just claiming is passed over."""
+    columns = DELIVERIES.c
+    return (
+        sa.select(columns.delivery_id, columns.subscription_id)
+        .join(SUBSCRIPTIONS, SUBSCRIPTIONS.c.subscription_id == columns.subscription_id)
+        .where(
+            columns.state == "pending",
+            columns.next_at <= now,
+            columns.leased_until <= now,
+            _may_leave(),
+            columns.subscription_id.not_in(list(busy)),
+        )
+        .order_by(columns.next_at, columns.delivery_id)
+        .with_for_update(of=DELIVERIES, skip_locked=True)
+    )
 
-    On SQLite a starting process is the only one: what is leased was under way when the last one was killed.
+
+_CLAIMED: Final = (
+    sa.select(
+        DELIVERIES.c.delivery_id,
+        DELIVERIES.c.subscription_id,
+        DELIVERIES.c.lease,
+        DELIVERIES.c.kind,
+        (DELIVERIES.c.attempts + 1).label("number"),
+        SUBSCRIPTIONS.c.url,
+        SUBSCRIPTIONS.c.secret,
+        EVENTS.c.event_id,
+        EVENTS.c.position,
+        EVENTS.c.body,
+    )
+    .join(SUBSCRIPTIONS, SUBSCRIPTIONS.c.subscription_id == DELIVERIES.c.subscription_id)
+    .join(EVENTS, EVENTS.c.event_id == DELIVERIES.c.event_id)
+    .order_by(DELIVERIES.c.next_at, DELIVERIES.c.delivery_id)
+)
+
+
+def presence_name(owner: str) -> str:
+    """The election that a delivery worker wins, alone, for as long as it lives."""
+    return f"deliver-{owner}"
+
+
+def free_leases(database: Database, owner: str) -> int:
+    """Let go of the leases of workers that are gone, for the living worker `owner`; returns how many.
+
+    Owners are read first and looked for afterwards: a worker shows its presence before its first claim, so
+    one that begins meanwhile is not taken for gone.
     """
-    if database.is_postgresql:
+    columns = DELIVERIES.c
+    others = sa.select(columns.lease_owner).where(columns.lease_owner != owner).distinct()
+    with database.read() as connection:
+        seen = list(connection.execute(others).scalars())
+    if not seen:
         return 0
     with database.write() as connection:
-        held = sa.update(DELIVERIES).where(DELIVERIES.c.lease.is_not(None))
-        return connection.execute(held.values(lease=None, leased_until=0)).rowcount
+        gone = [other for other in seen if nobody_holds(connection, database, presence_name(other))]
+        held = (
+            sa.select(columns.delivery_id)
+            .where(columns.lease_owner.in_(gone))
+            .with_for_update(skip_locked=True)
+        )
+        freed = sa.update(DELIVERIES).where(columns.delivery_id.in_(held)).values(_UNLEASED)
+        return connection.execute(freed).rowcount
 
 
 def record_attempt(
     database: Database, claimed: Claimed, attempt: Attempt, *, now: int, rng: random.Random
 ) -> str | None:
-    """Write one try and what follows from it; returns the delivery's state, None when the lease was lost."""
+    """Write one try and what follows from it; returns the delivery's state, None when the lease was lost.
+
+    What was cancelled while the POST was under way stays so, unless it arrived.
+    """
     with database.write() as connection:
-        held = connection.execute(
+        _lock_subscription(connection, claimed.subscription_id)
+        state = connection.execute(
             sa.update(DELIVERIES)
             .where(DELIVERIES.c.delivery_id == claimed.delivery_id, DELIVERIES.c.lease == claimed.lease)
-            .values(attempts=claimed.number, lease=None, leased_until=0)
-        )
-        if held.rowcount != 1:
+            .values(attempts=claimed.number, **_UNLEASED)
+            .returning(DELIVERIES.c.state)
+        ).scalar_one_or_none()
+        if state is None:
             return None
         connection.execute(sa.insert(ATTEMPTS).values(_attempt_row(claimed, attempt, now)))
-        instant = from_microseconds(now)
-        outcome = classify(attempt.status, attempt.retry_after, instant)
-        delivered = outcome.verdict is Verdict.DELIVERED
-        if delivered and claimed.kind == "challenge":
-            delivered = _echoed(claimed, attempt)
-            outcome = outcome if delivered else classify(None, None, instant)
-        if delivered:
-            _succeeded(connection, claimed)
-            return "delivered"
-        following = next_attempt(claimed.number, outcome, instant, rng)
-        if isinstance(following, Disabled):
-            _disable(connection, claimed.subscription_id, "endpoint_gone")
-            return "cancelled"
-        if isinstance(following, Exhausted):
-            _set(connection, claimed, state="exhausted")
-        else:
-            _set(connection, claimed, next_at=microseconds(following))
-        _failed(connection, claimed.subscription_id, now)
-        return "exhausted" if isinstance(following, Exhausted) else "pending"
+        outcome = _judged(claimed, attempt, now)
+        if outcome.verdict is Verdict.DELIVERED:
+            return _succeeded(connection, claimed)
+        if state != "pending":
+            return str(state)
+        return _failed(connection, claimed, outcome, now, rng)
+
+
+def _lock_subscription(connection: sa.Connection, subscription_id: str) -> None:
+    """Whoever changes a subscription and its deliveries takes the subscription's row first: no deadlock."""
+    columns = SUBSCRIPTIONS.c
+    connection.execute(
+        sa.select(columns.subscription_id).where(columns.subscription_id == subscription_id).with_for_update()
+    )
+
+
+def _judged(claimed: Claimed, attempt: Attempt, now: int) -> Outcome:
+    """What a try came to; a challenge is delivered only when it was sent back."""
+    instant = from_microseconds(now)
+    outcome = classify(attempt.status, attempt.retry_after, instant)
+    delivered = outcome.verdict is Verdict.DELIVERED
+    if delivered and claimed.kind == "challenge" and not _echoed(claimed, attempt):
+        return classify(None, None, instant)
+    return outcome
 
 
 def _attempt_row(claimed: Claimed, attempt: Attempt, now: int) -> dict[str, object]:
@@ -159,7 +215,7 @@ def _echoed(claimed: Claimed, attempt: Attempt) -> bool:
     return attempt.answer is not None and challenge_in(claimed.body).encode() in attempt.answer.body
 
 
-def _succeeded(connection: sa.Connection, claimed: Claimed) -> None:
+def _succeeded(connection: sa.Connection, claimed: Claimed) -> str:
     _set(connection, claimed, state="delivered")
     changes: dict[str, object] = {"failing_since": None}
     if claimed.kind == "challenge":
@@ -172,9 +228,28 @@ def _succeeded(connection: sa.Connection, claimed: Claimed) -> None:
         )
         .values(changes)
     )
+    return "delivered"
 
 
-def _failed(connection: sa.Connection, subscription_id: str, now: int) -> None:
+def _failed(
+    connection: sa.Connection, claimed: Claimed, outcome: Outcome, now: int, rng: random.Random
+) -> str:
+    """Schedule the next try, or end: without consent and without an endpoint nothing more is sent."""
+    following = next_attempt(claimed.number, outcome, from_microseconds(now), rng)
+    if isinstance(following, Disabled):
+        _disable(connection, claimed.subscription_id, "endpoint_gone")
+        return "cancelled"
+    given_up = _gives_up(connection, claimed.subscription_id, now)
+    if isinstance(following, Exhausted):
+        _set(connection, claimed, state="exhausted")
+        if claimed.kind == "challenge":
+            _disable(connection, claimed.subscription_id, "challenge_failed")
+        return "exhausted"
+    _set(connection, claimed, next_at=microseconds(following))
+    return "cancelled" if given_up else "pending"
+
+
+def _gives_up(connection: sa.Connection, subscription_id: str, now: int) -> bool:
     """An endpoint that has failed for five days without one success is disabled."""
     columns = SUBSCRIPTIONS.c
     since = connection.execute(
@@ -186,8 +261,11 @@ def _failed(connection: sa.Connection, subscription_id: str, now: int) -> None:
             .where(columns.subscription_id == subscription_id)
             .values(failing_since=now)
         )
-    elif now - since > _span(GIVE_UP_AFTER):
-        _disable(connection, subscription_id, "failing_too_long")
+        return False
+    if now - since <= _span(GIVE_UP_AFTER):
+        return False
+    _disable(connection, subscription_id, "failing_too_long")
+    return True
 
 
 def _disable(connection: sa.Connection, subscription_id: str, reason: str) -> None:

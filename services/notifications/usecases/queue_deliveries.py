@@ -62,6 +62,7 @@ def delivery_row(subscription_id: str, event_id: str, kind: str, now: int) -> di
         "next_at": now,
         "lease": None,
         "leased_until": 0,
+        "lease_owner": None,
     }
 
 
