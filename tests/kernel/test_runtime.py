@@ -206,7 +206,12 @@ def test_a_task_outlives_a_failure_and_stops(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_task_that_was_not_elected_does_nothing() -> None:
     runs: list[int] = []
     election = Elected(wins=False)
-    task = recurring(lambda: runs.append(1) or 1.0, election)  # type: ignore[func-returns-value]
+
+    def run() -> float:
+        runs.append(1)
+        return 1.0
+
+    task = recurring(run, election)
     task.start()
     assert election.asked.wait(PATIENCE)
     task.stop()
@@ -257,7 +262,7 @@ def await_polling(client: httpx.Client, url: str) -> None:
 def test_a_signal_that_meets_a_reader_about_to_wait_does_not_lock_the_process() -> None:
     """A handler runs between two steps of the main thread, which may just hold what the hook needs."""
     signals = JournalSignal()
-    server = runtime._Server(uvicorn.Config(lambda: None), [signals.close])  # type: ignore[arg-type]
+    server = runtime._Server(uvicorn.Config(lambda: None), [signals.close])
 
     def signalled() -> None:
         with signals._mutex:

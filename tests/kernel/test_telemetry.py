@@ -25,18 +25,19 @@ class Kept(logging.Handler):
 
 
 @pytest.fixture
-def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+def log() -> Iterator[Kept]:
     kept = Kept()
-    monkeypatch.setattr(logger, "level", logging.INFO)
-    logger.manager._clear_cache()  # type: ignore[attr-defined]  # the level was set behind its back
+    before = logger.level
+    logger.setLevel(logging.INFO)
     logger.addHandler(kept)
     yield kept
     logger.removeHandler(kept)
+    logger.setLevel(before)
 
 
 def test_a_line_is_one_json_object_in_utc(log: Kept) -> None:
     try:
-        raise ValueError("two\nlines")
+        int("two\nlines")
     except ValueError as error:
         logger.error("сбой\nздесь", exc_info=error, extra={"position": 7})
     (text,) = log.lines
