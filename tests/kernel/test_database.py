@@ -51,9 +51,14 @@ def test_a_snapshot_sees_one_moment(journal: Journal) -> None:
 
 def test_a_transaction_that_fails_leaves_nothing(journal: Journal) -> None:
     row = {"id": new_stream_id(), "owner": "o", "lines": 0, "number": ""}
-    with pytest.raises(sa.exc.IntegrityError), journal.database.write() as connection:
-        connection.execute(sa.insert(LEDGERS), row)
-        connection.execute(sa.insert(LEDGERS), row)
+
+    def twice() -> None:
+        with journal.database.write() as connection:
+            connection.execute(sa.insert(LEDGERS), row)
+            connection.execute(sa.insert(LEDGERS), row)
+
+    with pytest.raises(sa.exc.IntegrityError):
+        twice()
     with journal.database.read() as connection:
         assert counted(connection) == 0
 
