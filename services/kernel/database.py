@@ -50,6 +50,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=BUSY_TIMEOUT_SECONDS,
+            hide_parameters=True,  # an error is logged with its statement, never with what it was given
             connect_args={"options": options, "application_name": f"tizilim-{self.schema or 'tool'}"},
         )
 
@@ -66,6 +67,7 @@ class Database:
             self.url,
             pool_size=pool_size,
             max_overflow=pool_size,
+            hide_parameters=True,
             connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
         )
 

@@ -212,9 +212,12 @@ class _Server(uvicorn.Server):
         self._on_exit = on_exit
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop."""
+        """Begin to stop.
+
+        The hooks run in threads: the signal may have met this one while it holds a lock that they need.
+        """
         for hook in self._on_exit:
-            hook()
+            threading.Thread(target=hook, name="on-exit").start()
         super().handle_exit(sig, frame)
 
 

@@ -14,7 +14,9 @@ MIB = 1024 * 1024
 class ServiceSettings(BaseSettings):
     """What any service needs to start; each service's own class sets the prefix and adds its own."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )  # an error at start names the setting, never its value, which may be a password
 
     environment: Literal["development", "production"] = "development"
     var: Path = Path("var")
@@ -67,6 +69,6 @@ class ServiceSettings(BaseSettings):
         if missing:
             raise ValueError(f"production needs {', '.join(missing)}")
         url = self.database_url_file.read_text() if self.database_url_file else self.database_url
-        if url is None or url.startswith("sqlite"):
+        if url is None or not url.strip().startswith("postgresql"):
             raise ValueError("production needs PostgreSQL (database_url or database_url_file)")
         return self

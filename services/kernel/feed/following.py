@@ -8,6 +8,7 @@ order and never dropped. An upstream that is down, slow or wrong never stops the
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -43,7 +44,7 @@ STORE_TROUBLE: Final = (
 
 
 class FeedBroken(Exception):
-    """The upstream answered with something that is not its journal (a gap, a wrong order, no JSON)."""
+    """The upstream answered with something that is not its journal: a gap, another's events, no JSON."""
 
 
 class _Item(msgspec.Struct):
@@ -96,6 +97,10 @@ class Foreign:
 
 class Sink(Protocol):
     """Where a follower's effects go: one transaction for each event, with the position in it."""
+
+    @property
+    def source(self) -> str:
+        """The CloudEvents source of the journal followed; events of any other are refused."""
 
     def position(self, upstream: str) -> int:
         """How far this upstream has been handled; records a start at 0 when it is new."""
@@ -184,36 +189,43 @@ class Follower:
             try:
                 self.turn(wait=WAIT_SECONDS)
                 failures = 0
-            except (httpx.HTTPError, FeedBroken, *STORE_TROUBLE) as error:
-                if self._stopped.is_set():
+            except Exception as error:  # noqa: BLE001  # whatever happens, the journal must go on being followed
+                if self._stopped.is_set():  # stop() closed the client under a request
                     return
                 self.caught_up = False
                 failures += 1
-                logger.warning(
-                    "following interrupted",
-                    extra={"upstream": self.upstream, "error": type(error).__name__, "failures": failures},
-                )
+                self._tell(error, failures)
                 pause = min(MAX_PAUSE_SECONDS, 0.05 * 2 ** min(failures, 8))
                 self._stopped.wait(pause * (0.5 + random.random() / 2))  # noqa: S311  # jitter, not a secret
-            except RuntimeError:  # the client was closed by stop()
-                if not self._stopped.is_set():
-                    raise
+
+    def _tell(self, error: Exception, failures: int) -> None:
+        """Log why following was interrupted, with its place in the code when nobody foresaw it."""
+        foreseen = isinstance(error, (httpx.HTTPError, FeedBroken, *STORE_TROUBLE))
+        logger.log(
+            logging.WARNING if foreseen else logging.ERROR,
+            "following interrupted",
+            exc_info=None if foreseen else error,
+            extra={"upstream": self.upstream, "error": type(error).__name__, "failures": failures},
+        )
 
     def turn(self, *, wait: int = 0) -> int:
-        """Read one page and handle it; returns how many events it held."""
+        """Read one page and handle it; returns how many events it held.
+
+        Raises `FeedBroken` or httpx's errors, with nothing of the page handled, when the upstream answers
+        wrongly or not at all.
+        """
+        position = self._sink.position(self.upstream)  # before the shelf: what another parks later moves it
         self._retry_parked()
-        position = self._sink.position(self.upstream)
         feed = self._read(position, 1 if self._blocked and wait else wait)
         skipped_from = position
-        for item in feed.events:
-            event = self._event(item)
+        for event in [self._event(item) for item in feed.events]:
             if not self._sink.handles(event.header.type):
-                position = item.position
+                position = event.position
                 continue
             if position != skipped_from:
                 self._sink.skip(CursorStep(self.upstream, skipped_from, position))
-            self._handle(event, CursorStep(self.upstream, position, item.position))
-            position = skipped_from = item.position
+            self._handle(event, CursorStep(self.upstream, position, event.position))
+            position = skipped_from = event.position
             if self._stopped.is_set():
                 break
         if position != skipped_from:
@@ -237,12 +249,20 @@ class Follower:
         for expected, item in enumerate(feed.events, start=after + 1):
             if item.position != expected:
                 raise FeedBroken(f"expected position {expected}, got {item.position}")
+        if feed.head < after + len(feed.events):
+            raise FeedBroken(f"the head {feed.head} lies before position {after + len(feed.events)}")
         return feed
 
-    @staticmethod
-    def _event(item: _Item) -> Upstream:
+    def _event(self, item: _Item) -> Upstream:
         record = bytes(item.event)
-        return Upstream(item.position, msgspec.json.decode(record, type=Header), record, item.confidential)
+        try:
+            header = msgspec.json.decode(record, type=Header)
+            UUID(header.subject)
+        except ValueError as error:  # msgspec's errors are of this kind
+            raise FeedBroken(f"position {item.position} holds no event") from error
+        if header.source != self._sink.source:
+            raise FeedBroken(f"position {item.position} is of another journal")
+        return Upstream(item.position, header, record, item.confidential)
 
     def _handle(self, event: Upstream, step: CursorStep) -> None:
         if event.stream_id in self._blocked:

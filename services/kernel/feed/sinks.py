@@ -121,6 +121,11 @@ class JournalSink:
         self._handlers = handlers
         self._ignored = _ignored(registry, handlers)
 
+    @property
+    def source(self) -> str:
+        """See `Sink`."""
+        return self._registry.source
+
     def position(self, upstream: str) -> int:
         """See `Sink`."""
         return self._shelf.position(upstream)
@@ -196,6 +201,11 @@ class TableSink:
         self._registry = registry
         self._handlers = handlers
         self._ignored = _ignored(registry, handlers)
+
+    @property
+    def source(self) -> str:
+        """See `Sink`."""
+        return self._registry.source
 
     def position(self, upstream: str) -> int:
         """See `Sink`."""

@@ -158,7 +158,9 @@ def install(app: FastAPI, catalogue: ProblemCatalogue) -> None:
     def unexpected(request: Request, error: Exception) -> Response:
         request_id = request.scope.get("request_id")
         logger.error("unexpected error", exc_info=error, extra={"request_id": request_id})
-        return catalogue.response(request, Occurrence("internal_error", status=500))
+        # Starlette answers this outside the request's context, so its headers are given here.
+        headers = {"Request-Id": request_id or "", "X-Content-Type-Options": "nosniff"}
+        return catalogue.response(request, Occurrence("internal_error", status=500, headers=headers))
 
     app.add_exception_handler(DomainError, domain)
     app.add_exception_handler(Problem, edge)

@@ -65,7 +65,8 @@ def read(request: Request, model: BaseModel, *, version: int | None = None, publ
     body = rendered(model)
     etag = etag_of(version) if version is not None else f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "no-cache" if public else "private, no-cache"}
-    if etag in {tag.strip() for tag in request.headers.get("if-none-match", "").split(",")}:
+    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
+    if etag in known or "*" in known:  # compared weakly (RFC 9110 section 13.1.2): proxies weaken tags
         return Response(status_code=304, headers=headers)
     return Response(body, 200, headers, JSON)
 

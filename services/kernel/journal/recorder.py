@@ -199,13 +199,15 @@ class JournalRecorder(ApplicationRecorder):
 
         A batch commits whole and every record holds a unique event id, so one record answers for all. A
         batch without events cannot be told apart and counts as not committed: its follower reads the same
-        upstream event again, and the compare-and-set of its position decides.
+        upstream event again, and the compare-and-set of its position decides. The broken session holds the
+        ordering lock until its outcome is final, so the look waits for that lock.
         """
         recorded = [fact for committed in outcomes for fact in committed.recorded]
         if not recorded:
             return False
         events = self.tables.events
-        with self.database.read() as connection:
+        with self.database.write() as connection:
+            self.hold_order(connection)
             found = connection.execute(
                 sa.select(events.c.record).where(events.c.position == recorded[-1].position)
             ).scalar_one_or_none()

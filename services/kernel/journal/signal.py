@@ -47,11 +47,12 @@ class JournalSignal:
 
     def close(self) -> None:
         """Let everyone who waits go at once; for a process that is stopping."""
-        self._closing = True
         with self._mutex:
+            self._closing = True
             waiters, self._waiters = self._waiters, set()
         for loop, event in waiters:
-            loop.call_soon_threadsafe(event.set)
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(event.set)
 
     async def beyond(self, position: int, *, seconds: float) -> bool:
         """Wait up to `seconds` for a head beyond `position`; holds neither thread nor connection."""
@@ -59,13 +60,13 @@ class JournalSignal:
         deadline = loop.time() + seconds
         while self._head <= position:
             remaining = deadline - loop.time()
-            if remaining <= 0 or self._closing:
+            if remaining <= 0:
                 return False
             event = asyncio.Event()
             waiter = (loop, event)
             with self._mutex:
-                if self._head > position:
-                    return True
+                if self._closing or self._head > position:
+                    return self._head > position
                 self._waiters.add(waiter)
             try:
                 await asyncio.wait_for(event.wait(), remaining)

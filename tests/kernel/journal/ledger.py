@@ -23,12 +23,14 @@ from services.kernel.journal.rows import Row
 from services.kernel.journal.tables import FollowingTables, JournalTables, following_tables, journal_tables
 from services.kernel.journal.units import Recorded
 from services.kernel.migrating import create_guards
+from services.kernel.vault import vault_table
 
 NOON = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 EVENTS = EventRegistry(source="urn:kz:ledger", prefix="kz.ledger")
 METADATA = sa.MetaData()
 TABLES: JournalTables = journal_tables(METADATA)
 FOLLOWING: FollowingTables = following_tables(METADATA)
+PERSONAL: sa.Table = vault_table(METADATA)
 LEDGERS = sa.Table(
     "ledgers",
     METADATA,
@@ -117,24 +119,21 @@ def act(at: datetime = NOON) -> Act:
     return Act(at, Provenance(actor="tester", decided_by="officer", correlation_id="test"))
 
 
-@contextmanager
-def ledger_journal(url: str, clock: Clock | None = None) -> Iterator[Journal]:
-    """A journal on a fresh database with every table and guard."""
-    database = Database(url)
+def new_journal(database: Database, clock: Clock) -> Journal:
+    """A journal on a database; the tables and guards it lacks are made."""
     with database.write() as connection:
         if not sa.inspect(connection).has_table("events"):
             METADATA.create_all(connection)
             create_guards(connection)
-    journal = Journal(
-        database,
-        EVENTS,
-        TABLES,
-        clock=clock or FixedClock(NOON),
-        projections=[LedgerList()],
-        following=FOLLOWING,
-    )
+    return Journal(database, EVENTS, TABLES, clock=clock, projections=[LedgerList()], following=FOLLOWING)
+
+
+@contextmanager
+def ledger_journal(url: str, clock: Clock | None = None) -> Iterator[Journal]:
+    """A journal on a fresh database with every table and guard."""
+    database = Database(url)
     try:
-        yield journal
+        yield new_journal(database, clock or FixedClock(NOON))
     finally:
         database.close()
 

@@ -1,0 +1,175 @@
+"""A poison event parks and stops its own stream only; nothing is dropped, nothing overtakes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import msgspec
+import pytest
+import sqlalchemy as sa
+from prometheus_client import REGISTRY
+
+from services.kernel.errors import Unavailable
+from services.kernel.feed.following import Upstream
+from services.kernel.journal.events import Header
+from services.kernel.journal.units import CursorStep
+from tests.kernel.feed.mirrors import UPSTREAM, Kind, Mirror, feed_of, mirror_of
+from tests.kernel.journal.ledger import FOLLOWING
+from tests.kernel.ledger_service import LedgerService, ledger_service
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[LedgerService]:
+    """The service followed, on a database of its own."""
+    with ledger_service(f"sqlite:///{tmp_path / 'upstream.sqlite'}") as made:
+        yield made
+
+
+@pytest.fixture(params=["journal", "table"])
+def mirror(request: pytest.FixtureRequest, database_url: str) -> Iterator[Mirror]:
+    """The follower's own service: effects into its journal and into its tables, on each database."""
+    kind: Kind = request.param
+    with mirror_of(database_url, kind) as made:
+        yield made
+
+
+def opened(ledger: LedgerService, owner: str, *lines: str) -> UUID:
+    stream = ledger.opened(owner)["id"]
+    for version, text in enumerate(lines, start=1):
+        ledger.write(stream, text, version)
+    return UUID(stream)
+
+
+def parked_gauge() -> float | None:
+    return REGISTRY.get_sample_value("tizilim_parked_events", {"service": "mirror", "upstream": UPSTREAM})
+
+
+def test_a_poison_event_stops_its_own_stream_only(ledger: LedgerService, mirror: Mirror) -> None:
+    ill = opened(ledger, "ill", "a", "poison", "b", "c")
+    well = opened(ledger, "well", "d", "e")
+    follower = mirror.follower(feed_of(ledger))
+    assert follower.turn() == 8
+    assert (mirror.lines(ill), mirror.lines(well), mirror.position) == (1, 2, 8)
+    assert mirror.parked() == [(3, "ValueError", 1), (4, "behind_parked", 1), (5, "behind_parked", 1)]
+    assert follower.lag == 0
+
+
+def test_what_comes_later_parks_behind_it_even_after_a_restart(ledger: LedgerService, mirror: Mirror) -> None:
+    ill = opened(ledger, "ill", "poison")
+    mirror.follower(feed_of(ledger)).turn()
+    ledger.write(str(ill), "later", 2)
+    mirror.follower(feed_of(ledger)).turn()  # a follower that remembers nothing
+    assert mirror.lines(ill) == 0
+    assert mirror.parked() == [(2, "ValueError", 2), (3, "behind_parked", 1)]
+    assert mirror.handled == ["poison", "poison"]
+
+
+def test_parked_events_are_retried_in_order_and_leave_the_shelf(
+    ledger: LedgerService, mirror: Mirror
+) -> None:
+    ill = opened(ledger, "ill", "poison", "b", "c")
+    follower = mirror.follower(feed_of(ledger))
+    follower.turn()
+    mirror.handled.clear()
+    mirror.cure()
+    ledger.write(str(ill), "d", 4)
+    follower.turn()
+    assert mirror.handled == ["poison", "b", "c", "d"]
+    assert (mirror.lines(ill), mirror.parked(), parked_gauge()) == (4, [], 0)
+
+
+def test_a_retry_that_fails_is_counted_and_keeps_what_is_behind_it(
+    ledger: LedgerService, mirror: Mirror
+) -> None:
+    opened(ledger, "ill", "poison", "b")
+    follower = mirror.follower(feed_of(ledger))
+    for _ in range(3):
+        follower.turn()
+    assert mirror.parked() == [(2, "ValueError", 3), (3, "behind_parked", 1)]
+    assert mirror.handled == ["poison"] * 3
+    assert parked_gauge() == 2
+
+
+def test_a_second_poison_event_of_the_stream_stops_it_where_it_stands(
+    ledger: LedgerService, mirror: Mirror
+) -> None:
+    ill = opened(ledger, "ill", "poison", "b", "poison-refused", "c")
+    follower = mirror.follower(feed_of(ledger))
+    follower.turn()
+    with mirror.journal.database.write() as connection:  # the first is cured, the second is not
+        rows = FOLLOWING.parked_events
+        cured = connection.execute(sa.select(rows.c.record).where(rows.c.position == 2)).scalar_one()
+        connection.execute(
+            sa.update(rows)
+            .where(rows.c.position == 2)
+            .values(record=bytes(cured).replace(b"poison", b"health"))
+        )
+    follower.turn()
+    assert mirror.lines(ill) == 2
+    assert mirror.parked() == [(4, "ledger_full", 2), (5, "behind_parked", 1)]
+
+
+def test_the_reason_is_the_rule_that_refused_it(ledger: LedgerService, mirror: Mirror) -> None:
+    opened(ledger, "ill", "poison-refused")
+    mirror.follower(feed_of(ledger)).turn()
+    assert mirror.parked() == [(2, "ledger_full", 1)]
+
+
+def test_a_type_this_version_does_not_know_parks_rather_than_pass_unseen(
+    ledger: LedgerService, mirror: Mirror
+) -> None:
+    stream = opened(ledger, "owner", "a")
+    record = ledger.journal.after(1, 1)[0].record.replace(b"line-written.v1", b"line-written.v9")
+    event = Upstream(1, msgspec.json.decode(record, type=Header), record, {})
+    assert event.stream_id == stream
+    assert mirror.sink.handles(event.header.type)
+    page = b'{"events":[{"position":1,"event":' + record + b'}],"head":1}'
+    mirror.follower(lambda _request: httpx.Response(200, content=page)).turn()
+    assert mirror.parked() == [(1, "UnknownEventType", 1)]
+
+
+def test_personal_values_wait_with_their_event(ledger: LedgerService, mirror: Mirror) -> None:
+    ledger.opened("taken")
+    ledger.opened("first", email="a@example.kz")
+
+    def refusing(event: Upstream, step: CursorStep) -> None:
+        raise ValueError("not now")
+
+    mirror.sink.apply = refusing  # type: ignore[method-assign]
+    mirror.follower(feed_of(ledger)).turn()
+    first, second = mirror.sink.parked(UPSTREAM)
+    assert first.confidential == {}
+    assert second.confidential["email"].value == "a@example.kz"
+    assert second.record == ledger.journal.after(1, 1)[0].record
+
+
+def test_a_store_in_trouble_parks_nothing(ledger: LedgerService, mirror: Mirror) -> None:
+    """The event is not at fault, so it is read again."""
+    stream = opened(ledger, "owner", "a")
+    follower = mirror.follower(feed_of(ledger))
+    apply = mirror.sink.apply
+
+    def unavailable(event: Upstream, step: CursorStep) -> None:
+        raise Unavailable("store_unavailable")
+
+    mirror.sink.apply = unavailable  # type: ignore[method-assign]
+    with pytest.raises(Unavailable):
+        follower.turn()
+    assert (mirror.position, mirror.parked()) == (0, [])
+    mirror.sink.apply = apply  # type: ignore[method-assign]
+    follower.turn()
+    assert mirror.lines(stream) == 1
+
+
+def test_two_workers_unpark_an_event_once(ledger: LedgerService, mirror: Mirror) -> None:
+    ill = opened(ledger, "ill", "poison")
+    mirror.follower(feed_of(ledger)).turn()
+    mirror.cure()
+    (event,) = mirror.sink.parked(UPSTREAM)
+    mirror.sink.retry(event, UPSTREAM)
+    with pytest.raises(Unavailable):  # read from the shelf before the other took it
+        mirror.sink.retry(event, UPSTREAM)
+    assert (mirror.lines(ill), mirror.parked()) == (1, [])

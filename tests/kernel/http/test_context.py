@@ -1,0 +1,164 @@
+"""What surrounds every request: its id, and what is refused before any route sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.kernel.ledger_service import LARGER, LedgerService
+
+
+@pytest.mark.parametrize("given", ["a", "abc-1.2_3:4", "x" * 128])
+def test_a_request_id_is_taken_and_given_back(edge: LedgerService, given: str) -> None:
+    answer = edge.get("/healthz", headers={"Request-Id": given})
+    assert answer.headers["Request-Id"] == given
+
+
+@pytest.mark.parametrize("given", ["", "x" * 129, "a b", "a\tb", "é", 'a"b', "<script>"])
+def test_a_request_id_that_could_do_harm_is_replaced(edge: LedgerService, given: str) -> None:
+    answer = edge.client.get("/healthz", headers={b"Request-Id": given.encode()})
+    assert UUID(answer.headers["Request-Id"]).version == 4
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/nowhere", "/v1/ledgers", "/v1/accidents/plain", "/v1/accidents/store"]
+)
+def test_every_answer_names_its_request_and_is_not_to_be_sniffed(edge: LedgerService, path: str) -> None:
+    answer = edge.get(path, headers={"Request-Id": "r-1"})
+    assert answer.headers.get_list("Request-Id") == ["r-1"]
+    assert answer.headers.get_list("X-Content-Type-Options") == ["nosniff"]
+    if answer.status_code >= 400:
+        assert answer.json()["instance"] == "urn:request:r-1"
+
+
+def test_the_request_id_and_trace_go_into_the_fact(edge: LedgerService) -> None:
+    trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    headers = {"Request_Id": "r-1", "traceparent": trace, "X_Road_Client": "KZ/GOV/1", "X_Road_Id": "x9"}
+    assert edge.raw(b'{"owner": "o"}', **headers).status_code == 201
+    assert edge.raw(b'{"owner": "p"}', traceparent="garbage").status_code == 201
+    first, second = (
+        edge.journal.facts_of(row.stream_id)[0].fact.provenance for row in edge.journal.after(0, 2)
+    )
+    assert (first.correlation_id, first.traceparent) == ("r-1", trace)
+    assert (first.xroad_client, first.xroad_id) == ("KZ/GOV/1", "x9")
+    assert second.traceparent is None
+
+
+@pytest.mark.parametrize(("length", "status"), [(2_000, 404), (2_001, 414)])
+def test_a_url_has_at_most_two_thousand_characters(edge: LedgerService, length: int, status: int) -> None:
+    for prefix in ("/", "/?a=", "/nowhere?a="):
+        missing = length - len(prefix) - (0 if "?" in prefix else 1)
+        answer = edge.get(prefix + "x" * missing)
+        expected = "url_too_long" if status == 414 else "path_unknown"
+        assert (answer.status_code, answer.json()["code"]) == (status, expected), prefix
+
+
+def sized(size: int) -> bytes:
+    return b'{"owner": "' + b"x" * (size - 13) + b'"}'
+
+
+def chunked(body: bytes) -> Iterator[bytes]:
+    for start in range(0, len(body), 1_000):
+        yield body[start : start + 1_000]
+
+
+@pytest.mark.parametrize(("size", "status"), [(65_536, 422), (65_537, 413)])
+@pytest.mark.parametrize("stated", [True, False], ids=["with Content-Length", "chunked"])
+def test_a_body_has_at_most_64_kib(edge: LedgerService, size: int, status: int, stated: bool) -> None:
+    body = sized(size)
+    answer = edge.raw(body if stated else chunked(body))
+    assert answer.status_code == status
+    assert answer.json()["code"] == ("body_too_large" if status == 413 else "request_invalid")
+    assert edge.journal.head() == 0
+
+
+def test_a_body_that_says_it_is_shorter_is_counted_all_the_same(edge: LedgerService) -> None:
+    answer = edge.raw(chunked(sized(70_000)), Content_Length="20")
+    assert answer.status_code == 413
+
+
+@pytest.mark.parametrize(("size", "status"), [(65_537, 200), (200_000, 200), (200_001, 413)])
+@pytest.mark.parametrize("stated", [True, False])
+def test_a_path_with_a_limit_of_its_own_takes_more_and_any_media_type(
+    edge: LedgerService, size: int, status: int, stated: bool
+) -> None:
+    body = b"x" * size
+    headers = {"Content-Type": "application/pdf"}
+    answer = edge.client.post(LARGER, content=body if stated else chunked(body), headers=headers)
+    assert answer.status_code == status
+    if status == 200:
+        assert answer.json() == size
+
+
+@pytest.mark.parametrize(
+    "media_type", ["text/plain", "application/xml", "", "application/json-seq", "multipart/form-data"]
+)
+def test_only_json_is_taken(edge: LedgerService, media_type: str) -> None:
+    answer = edge.raw(b'{"owner": "o"}', Content_Type=media_type)
+    assert (answer.status_code, answer.json()["code"]) == (415, "media_type_unsupported")
+    assert edge.journal.head() == 0
+
+
+@pytest.mark.parametrize("media_type", ["application/json", "Application/JSON; charset=utf-8"])
+def test_json_is_taken_however_its_type_is_written(edge: LedgerService, media_type: str) -> None:
+    assert edge.raw(b'{"owner": "o"}', Content_Type=media_type).status_code == 201
+
+
+UNREADABLE = {
+    "nothing": b"",
+    "not closed": b'{"owner": "o"',
+    "no JSON": b"owner=o",
+    "invalid UTF-8": b'{"owner": "\xff\xfe"}',
+    "nested without end": b"[" * 60_000,
+    "a number without end": b'{"owner": ' + b"9" * 60_000 + b"}",
+    "two values": b'{"owner": "o"} {}',
+}
+
+
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_a_body_that_cannot_be_read_stores_nothing(edge: LedgerService, body: bytes) -> None:
+    answer = edge.raw(body)
+    assert answer.status_code in {400, 422}
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["code"] in {"body_unreadable", "request_invalid"}
+    assert edge.journal.head() == 0
+
+
+WRONG = {
+    "NUL": b'{"owner": "a\\u0000b"}',
+    "a control character": b'{"owner": "a\\u0007b"}',
+    "half a character": b'{"owner": "\\ud800"}',
+    "half a character in an unknown field": b'{"owner": "o", "\\udfff": 1}',
+    "NUL in an unknown field": b'{"owner": "o", "\\u0000": 1}',
+    "not a number": b'{"owner": NaN}',
+    "a list": b"[]",
+    "null": b"null",
+}
+
+
+@pytest.mark.parametrize("body", WRONG.values(), ids=WRONG.keys())
+def test_a_value_that_is_no_text_is_a_wrong_value(edge: LedgerService, body: bytes) -> None:
+    answer = edge.raw(body)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["code"] == "request_invalid"
+    assert edge.journal.head() == 0
+
+
+@pytest.mark.parametrize("path", ["/v1/ledgers/%00", "/problems/a%00b", "/v1/ledgers?bin=%00", "/?%00=1"])
+def test_a_nul_in_the_url_is_refused(edge: LedgerService, path: str) -> None:
+    answer = edge.get(path, "auditor")
+    assert (answer.status_code, answer.json()["code"]) == (400, "url_invalid")
+
+
+@pytest.mark.parametrize("path", ["/v1/ledgers/%ff", "/v1/ledgers?bin=%ff%fe", "/v1/ledgers/%ed%a0%80"])
+def test_bytes_in_the_url_that_are_no_text_do_no_harm(edge: LedgerService, path: str) -> None:
+    assert edge.get(path, "auditor").status_code in {200, 400, 404, 422}
+
+
+def test_an_unknown_path_and_method_are_problems(edge: LedgerService) -> None:
+    assert edge.get("/v2/ledgers").json()["code"] == "path_unknown"
+    answer = edge.client.put(f"/v1/ledgers/{uuid4()}", json={})
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.headers["Allow"] == "GET"

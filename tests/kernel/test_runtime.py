@@ -1,0 +1,322 @@
+"""One process on SQLite, one elected on PostgreSQL, background work that outlives trouble, a clean stop."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+import uvicorn
+
+from services.kernel import runtime
+from services.kernel.clock import SimulatedClockRefused, set_simulated_clock
+from services.kernel.database import Database
+from services.kernel.identity.tokens import DEVELOPMENT_ISSUER, TokenRefused, development_issuer
+from services.kernel.journal.signal import JournalSignal
+from services.kernel.runtime import (
+    AlreadyServed,
+    Election,
+    Recurring,
+    ServingLock,
+    edge_of,
+    legal_clock,
+    own_issuer,
+)
+from services.kernel.settings import ServiceSettings
+from tests.kernel.journal.ledger import NOON
+from tests.kernel.processes import ledger_process
+
+PATIENCE = 20
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    made = Database(database_url)
+    yield made
+    made.close()
+
+
+def headers(var: Path, role: str) -> dict[str, str]:
+    token = development_issuer(var).token(subject=f"a-{role}", roles=[role])
+    return {"Authorization": f"Bearer {token}", "Idempotency-Key": "k1"}
+
+
+# One process on SQLite.
+
+
+def test_a_second_holder_of_a_sqlite_database_is_refused_until_the_first_lets_go(sqlite_url: str) -> None:
+    first, second = ServingLock(Database(sqlite_url)), ServingLock(Database(sqlite_url))
+    first.acquire()
+    with pytest.raises(AlreadyServed, match=r"test\.sqlite is already served"):
+        second.acquire()
+    first.release()
+    second.acquire()
+    second.release()
+
+
+def test_on_postgresql_any_number_serve(fresh_postgres: str) -> None:
+    first, second = ServingLock(Database(fresh_postgres)), ServingLock(Database(fresh_postgres))
+    first.acquire()
+    second.acquire()
+    first.release()
+    second.release()
+
+
+def test_a_second_process_on_the_same_sqlite_database_does_not_start(sqlite_url: str, tmp_path: Path) -> None:
+    """The first goes on serving; after its death, even by kill -9, another may."""
+    with ledger_process(sqlite_url, tmp_path) as first, ledger_process(sqlite_url, tmp_path) as second:
+        with ThreadPoolExecutor(2) as pool:
+            outcomes = list(pool.map(_ready_or_refused, (first, second)))
+        served = [url for url in outcomes if url is not None]
+        assert len(served) == 1
+        assert httpx.get(f"{served[0]}/healthz", trust_env=False).status_code == 200
+        alive, refused = (first, second) if outcomes[0] else (second, first)
+        assert refused.ended() != 0
+        assert any("already served" in str(line) for line in refused.log)
+        alive.tell(signal.SIGKILL)
+        alive.ended()
+    with ledger_process(sqlite_url, tmp_path) as third:
+        assert third.ready()
+
+
+def _ready_or_refused(process: Any) -> str | None:
+    try:
+        return str(process.ready())
+    except AssertionError:
+        return None
+
+
+# One elected on PostgreSQL.
+
+
+def test_on_sqlite_the_only_process_is_elected(sqlite_url: str) -> None:
+    assert Election(Database(sqlite_url), "follow").won()
+
+
+def test_only_one_wins_and_the_other_takes_over_when_it_dies(fresh_postgres: str) -> None:
+    first_database, second_database = Database(fresh_postgres), Database(fresh_postgres)
+    first, second = Election(first_database, "follow"), Election(second_database, "follow")
+    other_name = Election(second_database, "watch")
+    assert (first.won(), second.won(), first.won(), other_name.won()) == (True, False, True, True)
+    terminate_holders(second_database, "follow")
+    assert second.won()
+    assert not first.won()  # it notices that its connection died, and lost
+    second.resign()
+    await_released(first_database, "follow")
+    assert first.won()
+    for election in (first, second, other_name):
+        election.resign()
+    first_database.close()
+    second_database.close()
+
+
+def test_services_of_one_cluster_elect_apart(fresh_postgres: str) -> None:
+    databases = [Database(fresh_postgres, schema=schema) for schema in ("register", "verification")]
+    elections = [Election(database, "follow") for database in databases]
+    assert [election.won() for election in elections] == [True, True]
+    for election, database in zip(elections, databases, strict=True):
+        election.resign()
+        database.close()
+
+
+def test_an_election_whose_store_is_away_is_not_won(tmp_path: Path) -> None:
+    election = Election(Database(f"postgresql+psycopg://nobody@/none?host={tmp_path}"), "follow")
+    assert not election.won()
+
+
+def _number(name: str) -> str:
+    return f"hashtextextended('public.{name}', 1)"
+
+
+def terminate_holders(database: Database, name: str) -> None:
+    """End the sessions that hold the lock, and return when it is free."""
+    number = _number(name)
+    with database.write() as connection:
+        ended = connection.scalar(
+            sa.text(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' "
+                f"AND ((classid::bigint << 32) | objid::bigint) = {number} "
+                "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            )
+        )
+    assert ended == 1
+    await_released(database, name)
+
+
+def await_released(database: Database, name: str) -> None:
+    """Wait for the lock as the server grants it, and leave it free."""
+    with database.write() as connection:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{PATIENCE}s'")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_number(name)})")
+
+
+# Background work.
+
+
+class Elected:
+    """An election as the test decides it."""
+
+    def __init__(self, *, wins: bool) -> None:
+        self.wins = wins
+        self.asked = threading.Event()
+        self.resigned = False
+
+    def won(self) -> bool:
+        self.asked.set()
+        return self.wins
+
+    def resign(self) -> None:
+        self.resigned = True
+
+
+def recurring(run: Any, election: Elected) -> Recurring:
+    made: Any = election
+    return Recurring("task", run, made)
+
+
+def test_a_task_outlives_a_failure_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "ELECTION_SECONDS", 0.01)
+    runs: list[int] = []
+    recovered = threading.Event()
+
+    def run() -> float:
+        runs.append(len(runs))
+        if len(runs) == 1:
+            raise ZeroDivisionError
+        recovered.set()
+        return 3_600.0
+
+    election = Elected(wins=True)
+    task = recurring(run, election)
+    task.start()
+    assert recovered.wait(PATIENCE)
+    task.stop()  # cuts the hour's pause short
+    assert not task._thread.is_alive()
+    assert election.resigned
+    assert runs == [0, 1]
+
+
+def test_a_task_that_was_not_elected_does_nothing() -> None:
+    runs: list[int] = []
+    election = Elected(wins=False)
+
+    def run() -> float:
+        runs.append(1)
+        return 1.0
+
+    task = recurring(run, election)
+    task.start()
+    assert election.asked.wait(PATIENCE)
+    task.stop()
+    assert runs == []
+
+
+def test_a_task_never_started_stops_too() -> None:
+    recurring(lambda: 1.0, Elected(wins=True)).stop()
+
+
+# Stopping.
+
+
+def test_a_service_told_to_stop_answers_its_long_polls_and_ends_well(
+    database_url: str, tmp_path: Path
+) -> None:
+    with ledger_process(database_url, tmp_path) as process, httpx.Client(trust_env=False) as client:
+        url = process.ready()
+        opened = client.post(f"{url}/v1/ledgers", json={"owner": "o"}, headers=headers(tmp_path, "producer"))
+        assert opened.status_code == 201
+        with ThreadPoolExecutor(1) as pool:
+            poll = pool.submit(
+                httpx.get,
+                f"{url}/v1/journal/events?after=1&wait=30",
+                headers=headers(tmp_path, "service"),
+                timeout=60,
+                trust_env=False,
+            )
+            await_polling(client, url)
+            process.tell(signal.SIGTERM)
+            answer = poll.result(PATIENCE)
+        assert answer.json() == {"events": [], "head": 1}
+        assert process.ended() in {0, -signal.SIGTERM}
+    assert not [line for line in process.log if line["level"] == "error"]
+    with ledger_process(database_url, tmp_path) as process, httpx.Client(trust_env=False) as client:
+        url = process.ready()  # it resumes where it was, and knows the key of before
+        again = client.post(f"{url}/v1/ledgers", json={"owner": "o"}, headers=headers(tmp_path, "producer"))
+        assert (again.status_code, again.content) == (201, opened.content)
+        assert again.headers["Journal-Position"] == "1"
+
+
+def await_polling(client: httpx.Client, url: str) -> None:
+    """Return when a poll was surely taken in: a request sent after it has been answered."""
+    for _ in range(20):
+        assert client.get(f"{url}/healthz").status_code == 200
+
+
+def test_a_signal_that_meets_a_reader_about_to_wait_does_not_lock_the_process() -> None:
+    """A handler runs between two steps of the main thread, which may just hold what the hook needs."""
+    signals = JournalSignal()
+    server = runtime._Server(uvicorn.Config(lambda: None), [signals.close])
+
+    def signalled() -> None:
+        with signals._mutex:
+            server.handle_exit(signal.SIGTERM, None)
+
+    thread = threading.Thread(target=signalled, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+    assert server.should_exit
+
+
+# Keys and clocks.
+
+
+def development(var: Path, **more: Any) -> ServiceSettings:
+    return ServiceSettings(var=var, _env_file=None, **more)
+
+
+def production(tmp_path: Path, issuers: str = "{}") -> ServiceSettings:
+    (tmp_path / "issuers.json").write_text(issuers)
+    (tmp_path / "secret").write_text("s" * 64)
+    return development(
+        tmp_path,
+        environment="production",
+        trusted_issuers=tmp_path / "issuers.json",
+        client_key=tmp_path / "client.jwk",
+        idempotency_secret_file=tmp_path / "secret",
+        database_url="postgresql+psycopg://x@/y",
+    )
+
+
+def test_development_trusts_its_own_issuer_and_keeps_its_body_key(tmp_path: Path) -> None:
+    settings = development(tmp_path)
+    first, second = (edge_of(settings, legal_clock(settings)) for _ in range(2))
+    assert first.body_key == second.body_key
+    token = own_issuer("ledger", settings).token(subject="x", roles=["service"])
+    assert second.verifier.verify(token).subject == "x"
+    assert (tmp_path / "body-digest.key").stat().st_mode & 0o077 == 0
+
+
+def test_production_trusts_no_development_issuer(tmp_path: Path) -> None:
+    settings = production(tmp_path)
+    edge = edge_of(settings, legal_clock(settings))
+    with pytest.raises(TokenRefused):
+        edge.verifier.verify(development_issuer(tmp_path).token(subject="x", roles=["service"]))
+    assert edge.body_key == b"s" * 64
+    keys = development_issuer(tmp_path).public_keys().as_dict()
+    smuggled = production(tmp_path, json.dumps({DEVELOPMENT_ISSUER: keys}))
+    with pytest.raises(ValueError, match="development issuer"):
+        edge_of(smuggled, legal_clock(smuggled))
+
+
+def test_production_refuses_a_simulated_clock(tmp_path: Path) -> None:
+    set_simulated_clock(tmp_path / "clock.json", NOON)
+    with pytest.raises(SimulatedClockRefused):
+        legal_clock(production(tmp_path))

@@ -1,0 +1,61 @@
+"""Settings are checked at start: production refuses what development lives on, and no value is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from services.kernel.settings import ServiceSettings
+
+PASSWORD = "correct-horse"
+
+
+def production(tmp_path: Path, **changes: Any) -> ServiceSettings:
+    given: dict[str, Any] = {
+        "environment": "production",
+        "trusted_issuers": tmp_path / "issuers.json",
+        "client_key": tmp_path / "client.jwk",
+        "idempotency_secret_file": tmp_path / "secret",
+        "database_url": f"postgresql+psycopg://register:{PASSWORD}@db/register",
+    }
+    return ServiceSettings(_env_file=None, **given | changes)
+
+
+def test_development_needs_nothing(tmp_path: Path) -> None:
+    settings = ServiceSettings(var=tmp_path, _env_file=None)
+    assert not settings.production
+    assert settings.database("ledger") == f"sqlite:///{tmp_path}/ledger.db"
+
+
+@pytest.mark.parametrize("missing", ["trusted_issuers", "client_key", "idempotency_secret_file"])
+def test_production_names_what_is_missing_and_tells_no_value(tmp_path: Path, missing: str) -> None:
+    with pytest.raises(ValidationError, match=f"production needs {missing}") as refused:
+        production(tmp_path, **{missing: None})
+    assert PASSWORD not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", [None, "sqlite:////data/register.db", f"mysql://u:{PASSWORD}@db/x", ""])
+def test_production_needs_postgresql(tmp_path: Path, url: str | None) -> None:
+    with pytest.raises(ValidationError, match="production needs PostgreSQL") as refused:
+        production(tmp_path, database_url=url)
+    assert PASSWORD not in str(refused.value)
+
+
+def test_a_secret_file_goes_before_the_setting(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("postgresql+psycopg://x@db/y\n")
+    assert production(tmp_path, database_url_file=file).database("ledger") == "postgresql+psycopg://x@db/y"
+    file.write_text("sqlite:///x.db")
+    with pytest.raises(ValidationError, match="production needs PostgreSQL"):
+        production(tmp_path, database_url_file=file)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("port", 65_536), ("port", "x"), ("threads", 1), ("environment", "test")]
+)
+def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: object) -> None:
+    with pytest.raises(ValidationError, match=name):
+        ServiceSettings(var=tmp_path, _env_file=None, **{name: value})  # type: ignore[arg-type]
