@@ -20,6 +20,7 @@ from services.verification.usecases.monitor_round import carry_on
 from services.verification.usecases.open_rounds_due import open_rounds_due
 from services.verification.usecases.practice import Practice
 from services.verification.usecases.record_missed_terms import record_missed_terms
+from services.verification.usecases.simulate import carry_on_simulation
 
 
 def practice_of(settings: VerificationSettings, clock: Clock, documents: DocumentStore) -> Practice:
@@ -48,6 +49,11 @@ class Background:
                 "missed-terms",
                 partial(_watch, journal, practice, settings.missed_terms_seconds),
                 Election(journal.database, "missed-terms"),
+            ),
+            Recurring(
+                "simulations",
+                partial(_simulate, journal, settings.simulations_seconds),
+                Election(journal.database, "simulations"),
             ),
             Recurring(
                 "rounds",
@@ -88,6 +94,11 @@ class Background:
         settled = self.follower.caught_up
         more = [carry_on(self._journal, self._practice, quarter, settled=settled) for quarter in quarters]
         return 0.0 if any(more) else self._settings.rounds_seconds
+
+
+def _simulate(journal: Journal, seconds: float) -> float:
+    """One step of a simulation; at once again while one is under way."""
+    return 0.0 if carry_on_simulation(journal.database, SystemClock()) else seconds
 
 
 def _watch(journal: Journal, practice: Practice, seconds: float) -> float:

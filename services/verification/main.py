@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
@@ -21,6 +22,7 @@ from services.verification.api.routers import LARGER_BODIES, PROBLEMS, routers
 from services.verification.background import Background, practice_of
 from services.verification.journal import open_journal
 from services.verification.settings import VerificationSettings
+from services.verification.usecases.keep_rule_set import check_rule_sets
 
 DESCRIPTION: Final = (
     "The informatization authority: confirms software producers product by product, keeps the trusted "
@@ -42,7 +44,8 @@ def create_app(settings: VerificationSettings) -> FastAPI:
         "store": StoreAnswers(database),
         "migrations": TablesCurrent("verification", database),
     }
-    start: list[Callable[[], None]] = [lock.acquire, documents.prepare, journal.start]
+    rules_unchanged = partial(check_rule_sets, database, practice.rule_book)
+    start: list[Callable[[], None]] = [lock.acquire, rules_unchanged, documents.prepare, journal.start]
     stop: list[Callable[[], None]] = [journal.close, lock.release]
     if settings.workers == "inside":
         background = Background(journal, practice, settings)

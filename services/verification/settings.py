@@ -42,6 +42,8 @@ class VerificationSettings(ServiceSettings):
     """Whether a quarter's monitoring opens at the quarter's turn, or only when an officer opens it."""
     rounds_seconds: float = Field(default=0.5, gt=0)
     """How often the worker looks for rounds to open or carry on."""
+    simulations_seconds: float = Field(default=0.5, gt=0)
+    """How often the worker looks for simulations to carry on."""
     lag_bound: int = Field(default=1_000, ge=0)
     """How many upstream events may wait before the service counts as not ready."""
 

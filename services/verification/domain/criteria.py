@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final
 
-from services.verification.domain.localisation import Examined, Finding, shown
-from services.verification.domain.rule_sets import CriterionRule
+from services.verification.domain.localisation import FORMULAS, Examined, Finding, shown
+from services.verification.domain.rule_sets import CriterionRule, FunctionKnown, Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,27 @@ CRITERIA: Final[dict[str, Criterion]] = {
     "local_content": local_content,
 }
 """Every function a rule set may name."""
+
+_SHARE: Final = frozenset({"share", "foreign", "whole"})
+FUNCTIONS: Final[dict[str, FunctionKnown]] = {
+    "report_sound": FunctionKnown(needs_formula=True, inputs=frozenset({"findings", "count"})),
+    "localisation_share": FunctionKnown(
+        percentages=frozenset({"minimum"}), needs_formula=True, inputs=_SHARE | {"minimum"}
+    ),
+    "foreign_payments": FunctionKnown(
+        percentages=frozenset({"maximum"}), needs_formula=True, inputs=_SHARE | {"maximum"}
+    ),
+    "documents_at_hand": FunctionKnown(documents=True, inputs=frozenset({"missing"})),
+    "trusted_listing": FunctionKnown(inputs=frozenset({"reference", "listed_on"})),
+    "certificate_held": FunctionKnown(names=frozenset({"certificate"}), inputs=frozenset({"certificate"})),
+    "local_content": FunctionKnown(
+        percentages=frozenset({"minimum"}), inputs=frozenset({"minimum", "share"})
+    ),
+}
+"""What each function takes from its rule, and which inputs its texts may name."""
+
+KNOWN: Final = Known(FUNCTIONS, frozenset(FORMULAS))
+"""What a rule file may name in this version of the service."""
 
 
 def _written(finding: Finding) -> str:
