@@ -11,7 +11,9 @@ from services.kernel.feed.sinks import JournalSink, Shelf
 from services.kernel.journal.journal import Journal
 from services.kernel.runtime import Election, Recurring, own_issuer
 from services.verification.adapters.documents import DocumentStore
+from services.verification.domain.criteria import KNOWN
 from services.verification.domain.judgement import rule_book
+from services.verification.domain.rule_sets import read_rule_book
 from services.verification.inbox.register import REGISTRY, UPSTREAM, RegisterInbox
 from services.verification.projections.rounds import open_rounds
 from services.verification.schema import FOLLOWING
@@ -24,8 +26,9 @@ from services.verification.usecases.simulate import carry_on_simulation
 
 
 def practice_of(settings: VerificationSettings, clock: Clock, documents: DocumentStore) -> Practice:
-    """How the authority works under these settings."""
-    return Practice(clock, documents, rule_book(), settings.automatic, settings.terms())
+    """How the authority works under these settings. Raises `RuleSetRefused`."""
+    rules = read_rule_book(settings.rule_sets, KNOWN) if settings.rule_sets else rule_book()
+    return Practice(clock, documents, rules, settings.automatic, settings.terms())
 
 
 class Background:

@@ -20,6 +20,8 @@ from services.verification.adapters.documents import DocumentStore
 from services.verification.api.desk import Desk
 from services.verification.api.routers import LARGER_BODIES, PROBLEMS, routers
 from services.verification.background import Background, practice_of
+from services.verification.domain.authority_names import NamesRefused
+from services.verification.domain.rule_sets import RuleSetRefused
 from services.verification.journal import open_journal
 from services.verification.settings import VerificationSettings
 from services.verification.usecases.keep_rule_set import check_rule_sets
@@ -76,7 +78,10 @@ def main() -> None:
     """Serve until SIGINT or SIGTERM, with settings from the environment."""
     settings = VerificationSettings()
     configure_logging("verification", level=settings.log_level)
-    app = create_app(settings)
+    try:
+        app = create_app(settings)
+    except (RuleSetRefused, NamesRefused) as refused:
+        raise SystemExit(f"verification does not start: {refused}") from refused
     journal: Journal = app.state.journal
     serve(app, settings, on_exit=[journal.signal.close])
 

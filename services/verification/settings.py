@@ -26,6 +26,8 @@ class VerificationSettings(ServiceSettings):
     """Where the industry authority's journal is followed."""
     documents: Path | None = None
     """The folder of documents; `documents` in the data folder by default."""
+    rule_sets: Path | None = None
+    """The folder of rule files; by default those that ship with this version."""
     automatic: frozenset[Step] = frozenset()
     """Steps that wait for no officer, as JSON: `["confirmation", "monitoring", "resubmission"]`."""
     confirmation_days: int | None = Field(default=None, ge=1, le=365)

@@ -39,8 +39,8 @@ def explain_case(
 ) -> Response:
     """Each criterion with its figures, rule and citation, the evidence by digest, who decided and when.
 
-    JSON holds every language; `text/html` is one page in that of `Accept-Language`. It is made from the journal
-    and the rule set recorded there, so it stays the same byte for byte. A producer reads its own.
+    JSON holds every language; `text/html` is one page in that of `Accept-Language`. It is made from the
+    journal and the rule set recorded there, so it stays the same byte for byte. A producer reads its own.
     """
     facts = _facts(desk.journal, case_id, caller)
     with desk.journal.database.read() as connection:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
@@ -19,6 +19,9 @@ from services.verification.api.simulated import DifferencePage, SimulationForm, 
 from services.verification.projections.simulations import Simulation, differences_of, find_simulation
 from services.verification.usecases.simulate import cancel, request_simulation
 
+_PROBLEM: Final[dict[str, Any]] = {
+    "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+}
 commands: Final = APIRouter(tags=["simulations"])
 reads: Final = APIRouter(tags=["simulations"])
 ASKING: Final = Reading("informatization_officer", "auditor")
@@ -35,7 +38,7 @@ READING: Final = Reading("informatization_officer", "auditor", "integrator")
     responses={
         200: {"model": SimulationShown, "description": "The same simulation is under way already."},
         201: {"model": SimulationShown},
-        409: {"description": "Too many simulations wait."},
+        409: {"description": "Too many simulations wait.", "content": _PROBLEM},
     },
 )
 def request_one(desk: AtDesk, body: SimulationForm, _caller: Annotated[Caller, Depends(ASKING)]) -> Response:
@@ -93,7 +96,10 @@ def list_differences(
     "/v1/simulations/{simulation_id}/cancellation",
     operation_id="cancel_simulation",
     summary="Cancel a simulation",
-    responses={200: {"model": SimulationShown}, 409: {"description": "It is finished."}},
+    responses={
+        200: {"model": SimulationShown},
+        409: {"description": "It is finished.", "content": _PROBLEM},
+    },
 )
 def cancel_one(desk: AtDesk, simulation_id: UUID, _caller: Annotated[Caller, Depends(ASKING)]) -> Response:
     """What it found so far stays readable; cancelling again changes nothing."""

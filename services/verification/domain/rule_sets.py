@@ -211,6 +211,8 @@ def read_rule_set(content: bytes, known: Known, source: str = "rule set") -> Dat
 
 def read_rule_book(folder: Path, known: Known) -> RuleBook:
     """Read every rule file of a folder. Raises `RuleSetRefused`, naming the file."""
+    if not folder.is_dir():
+        raise RuleSetRefused(f"{folder} is no folder of rule files")
     found = []
     for file in sorted(folder.glob("*.json")):
         try:
@@ -221,7 +223,7 @@ def read_rule_book(folder: Path, known: Known) -> RuleBook:
 
 
 def refuse_changes(book: RuleBook, used: Iterable[tuple[str, str, str]]) -> None:
-    """Raise `RuleSetRefused` when a rule set (id, version, digest) that decisions rest on is gone or changed."""
+    """Raise `RuleSetRefused` when one that decisions rest on (id, version, digest) is gone or changed."""
     for rule_set, version, digest in used:
         found = next((dated for dated in book.rule_sets if dated.edition == (rule_set, version)), None)
         if found is None:
@@ -335,6 +337,6 @@ def _refuse_overlaps(ordered: list[DatedRuleSet]) -> None:
         ended, begins = earlier.in_force_to, later.rules.in_force_from
         if earlier.rules.kind == later.rules.kind and (ended is None or ended >= begins):
             raise RuleSetRefused(
-                f"{later.source}: {later.rules.id} version {later.rules.version} is in force on the same days as "
-                f"{earlier.rules.id} version {earlier.rules.version} ({earlier.source})"
+                f"{later.source}: {later.rules.id} version {later.rules.version} is in force on the same "
+                f"days as {earlier.rules.id} version {earlier.rules.version} ({earlier.source})"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.kernel.database import Database
 from services.kernel.journal.journal import Work
 from services.kernel.telemetry import logger
-from services.verification.domain.rule_sets import RuleBook, refuse_changes
+from services.verification.domain.rule_sets import RuleBook, RuleSetRefused, refuse_changes
 from services.verification.projections.used_rule_sets import is_kept, keep_used, used_editions
 from services.verification.usecases.assess_case import Assessment
 
@@ -27,7 +27,12 @@ def check_rule_sets(database: Database, book: RuleBook) -> None:
     Days on which no rule set of a kind is in force are told in the log.
     """
     with database.read() as connection:
-        refuse_changes(book, used_editions(connection))
+        used = used_editions(connection)
+    try:
+        refuse_changes(book, used)
+    except RuleSetRefused as refused:
+        logger.error("rule sets refused", extra={"reason": str(refused)})
+        raise
     for gap in book.gaps():
         logger.warning(
             "no rule set in force",
