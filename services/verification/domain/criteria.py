@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 from services.verification.domain.localisation import FORMULAS, Examined, Finding, shown
@@ -45,6 +46,12 @@ class Judged:
 Criterion = Callable[[Evidence, CriterionRule], Judged]
 
 
+@lru_cache(maxsize=256)
+def percentage(text: str) -> Fraction:
+    """A threshold in per cent, exact."""
+    return Fraction(text)
+
+
 def report_sound(evidence: Evidence, _rule: CriterionRule) -> Judged:
     """The report is at hand and its figures agree with its lines."""
     if evidence.report is None:
@@ -56,27 +63,26 @@ def report_sound(evidence: Evidence, _rule: CriterionRule) -> Judged:
 
 def localisation_share(evidence: Evidence, rule: CriterionRule) -> Judged:
     """DLPO is at least `minimum` per cent, compared unrounded: exactly the minimum passes."""
-    minimum = Fraction(rule.thresholds["minimum"])
+    minimum = percentage(rule.thresholds["minimum"])
     inputs = {"minimum": rule.thresholds["minimum"], "share": "-", "foreign": "-", "whole": "-"}
     shares = evidence.report.shares if evidence.report else None
     if shares is None:
         return Judged(met=False, inputs=inputs)
-    part = shares.foreign_of_development
-    share = shown(shares.localisation, minimum)
-    found = {**inputs, "share": share, "foreign": part.part, "whole": part.whole}
-    return Judged(met=shares.localisation >= minimum, inputs=found)
+    part, share = shares.foreign_of_development, shares.localisation
+    found = {**inputs, "share": shown(share, minimum), "foreign": part.part, "whole": part.whole}
+    return Judged(met=share >= minimum, inputs=found)
 
 
 def foreign_payments(evidence: Evidence, rule: CriterionRule) -> Judged:
     """Foreign payments are at most `maximum` per cent of all expenses: exactly the maximum passes."""
-    maximum = Fraction(rule.thresholds["maximum"])
+    maximum = percentage(rule.thresholds["maximum"])
     inputs = {"maximum": rule.thresholds["maximum"], "share": "-", "foreign": "-", "whole": "-"}
     shares = evidence.report.shares if evidence.report else None
     if shares is None:
         return Judged(met=False, inputs=inputs)
-    part = shares.foreign_of_expenses
-    found = {**inputs, "share": shown(shares.foreign, maximum), "foreign": part.part, "whole": part.whole}
-    return Judged(met=shares.foreign <= maximum, inputs=found)
+    part, share = shares.foreign_of_expenses, shares.foreign
+    found = {**inputs, "share": shown(share, maximum), "foreign": part.part, "whole": part.whole}
+    return Judged(met=share <= maximum, inputs=found)
 
 
 def documents_at_hand(evidence: Evidence, rule: CriterionRule) -> Judged:
@@ -105,7 +111,7 @@ def certificate_held(evidence: Evidence, rule: CriterionRule) -> Judged:
 
 def local_content(evidence: Evidence, rule: CriterionRule) -> Judged:
     """The stated local content is at least `minimum` per cent."""
-    minimum = Fraction(rule.thresholds["minimum"])
+    minimum = percentage(rule.thresholds["minimum"])
     stated = evidence.facts.get("local_content")
     if stated is None:
         return Judged(met=False, inputs={"minimum": rule.thresholds["minimum"], "share": "-"})

@@ -137,7 +137,9 @@ FORMULAS: Final[dict[str, Formula]] = {"payments-by-line-2026": payments_by_line
 
 def ratio(share: Percentage) -> Fraction:
     """A share in per cent, exact."""
-    return Fraction(Decimal(share.part)) / Fraction(Decimal(share.whole)) * 100
+    part, part_of = Decimal(share.part).as_integer_ratio()
+    whole, whole_of = Decimal(share.whole).as_integer_ratio()
+    return Fraction(part * whole_of * 100, part_of * whole)
 
 
 def amount_text(amount: Decimal) -> str:
@@ -249,10 +251,14 @@ def shown(percent: Fraction, threshold: Fraction | None = None) -> str:
     for places in range(2, 13):
         scaled = round(percent * 10**places)
         text = f"{Decimal(scaled).scaleb(-places):.{places}f}"
-        if threshold is None or _side(Fraction(scaled, 10**places), threshold) == _side(percent, threshold):
+        if threshold is None or _side(scaled, 10**places, threshold) == _side(
+            percent.numerator, percent.denominator, threshold
+        ):
             break
     return text
 
 
-def _side(percent: Fraction, threshold: Fraction) -> int:
-    return (percent > threshold) - (percent < threshold)
+def _side(numerator: int, denominator: int, threshold: Fraction) -> int:
+    """-1, 0 or 1: how a quotient stands to a threshold, exactly."""
+    one, other = numerator * threshold.denominator, threshold.numerator * denominator
+    return (one > other) - (one < other)

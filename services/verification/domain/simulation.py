@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final, Literal
 
 import msgspec
 
 from services.verification.contract.events import JudgedEvidence, RecordedJudgement
-from services.verification.domain.criteria import CRITERIA
+from services.verification.domain.criteria import CRITERIA, Evidence
 from services.verification.domain.judged_evidence import remake_evidence
 from services.verification.domain.rule_sets import CriterionRule, RuleSet
 
 Answer = Literal["met", "not_met", "not_decidable", "not_asked"]
 """`not_asked`: the rule set has no such criterion."""
 
+Kinds = tuple[str, ...]
 _ANSWERS: Final[dict[bool | None, Answer]] = {True: "met", False: "not_met", None: "not_decidable"}
 _OF_REPORT: Final = frozenset({"report_sound", "localisation_share", "foreign_payments"})
 _NEVER_RECORDED: Final = frozenset({"certificate_held", "local_content"})
@@ -135,22 +137,32 @@ def _answers(evidence: JudgedEvidence | None, draft: RuleSet) -> dict[str, bool 
     if evidence is None:
         return dict.fromkeys((rule.name for rule in draft.criteria), None)
     remade = remake_evidence(evidence, draft.formula)
-    return {
-        rule.name: CRITERIA[rule.function](remade, rule).met if _is_decidable(evidence, rule) else None
-        for rule in draft.criteria
-    }
+    return {rule.name: _answer(evidence, remade, rule) for rule in draft.criteria}
 
 
-def _is_decidable(evidence: JudgedEvidence, rule: CriterionRule) -> bool:
-    """Whether the record says what this criterion asks."""
-    if rule.function in _OF_REPORT:
-        return evidence.formula is not None
-    if rule.function in _NEVER_RECORDED:
-        return False
-    asked = {*evidence.present, *evidence.damaged, *evidence.absent}
-    return all(
-        not set(group).isdisjoint(evidence.present) or asked.issuperset(group) for group in rule.documents
-    ) or any(set(group).isdisjoint(evidence.present) and asked.issuperset(group) for group in rule.documents)
+def _answer(recorded: JudgedEvidence, remade: Evidence, rule: CriterionRule) -> bool | None:
+    """The criterion's answer, or None where the record does not say what it asks."""
+    if rule.function == "documents_at_hand":
+        return _documents_answer(recorded.present, recorded.damaged, recorded.absent, rule.documents)
+    if rule.function in _NEVER_RECORDED or (rule.function in _OF_REPORT and recorded.formula is None):
+        return None
+    return CRITERIA[rule.function](remade, rule).met
+
+
+@lru_cache(maxsize=10_000)
+def _documents_answer(
+    present: Kinds, damaged: Kinds, absent: Kinds, groups: tuple[Kinds, ...]
+) -> bool | None:
+    """Met when a document of each group is at hand; a group asked for in vain decides against it.
+
+    A kind that nobody asked for and nobody named says nothing by its absence. Packages are alike, so that few
+    are ever compared.
+    """
+    missing = [group for group in groups if set(group).isdisjoint(present)]
+    asked = {*present, *damaged, *absent}
+    if not missing:
+        return True
+    return False if any(asked.issuperset(group) for group in missing) else None
 
 
 def _all_or_any(answers: Iterable[bool | None], *, any_of: bool) -> bool | None:

@@ -88,9 +88,9 @@ def test_the_rule_set_in_force_gives_no_difference(found: Evidence) -> None:
 def test_a_draft_gives_what_judging_the_documents_again_would_give(
     found: Evidence, minimum: Decimal, maximum: Decimal
 ) -> None:
-    document = with_threshold("localisation_share", "minimum", str(minimum))
+    document = with_threshold("localisation_share", "minimum", f"{minimum:f}")
     (foreign,) = [one for one in document["criteria"] if one["name"] == "foreign_payments"]
-    foreign["thresholds"] = {"maximum": str(maximum)}
+    foreign["thresholds"] = {"maximum": f"{maximum:f}"}
     draft = read(document)
     assert try_draft(judged(found), draft.rules).conforms is judge(found, draft, DAY).conforms
 
@@ -100,8 +100,8 @@ def test_a_stricter_draft_never_turns_a_fail_into_a_pass(
     found: Evidence, one: Decimal, other: Decimal
 ) -> None:
     low, high = sorted((one, other))
-    loose = read(with_threshold("localisation_share", "minimum", str(low)))
-    strict = read(with_threshold("localisation_share", "minimum", str(high)))
+    loose = read(with_threshold("localisation_share", "minimum", f"{low:f}"))
+    strict = read(with_threshold("localisation_share", "minimum", f"{high:f}"))
     case = judged(found)
     if try_draft(case, strict.rules).conforms:
         assert try_draft(case, loose.rules).conforms
