@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import jsonschema_rs
+import jsonschema_rs  # comes with schemathesis
 import msgspec
 import pytest
 import rfc8785
