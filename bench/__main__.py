@@ -1,4 +1,4 @@
-"""Measure what docs/performance.md tells: `python -m bench [journal] [commands] [life]`, ROUNDS=5."""
+"""Measure what docs/performance.md tells: `python -m bench [PART ...]`, ROUNDS=5."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import commands, journal, life
+from bench import commands, journal, life, simulation
 from bench.report import Report, machine
 
 PARTS: Final[dict[str, Callable[[Report, int], None]]] = {
     "journal": journal.measure,
     "commands": commands.measure,
     "life": life.measure,
+    "simulation": simulation.measure,
 }
 
 

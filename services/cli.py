@@ -1,11 +1,12 @@
-"""`tizilim`: run the services, get a token, move the legal clock, migrate, rebuild, tell a story."""
+"""`tizilim`: run the services, get a token, move the clock, migrate, rebuild, simulate, tell a story."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from pathlib import Path
 
 from services.commands.registry import SERVICES, Installation
 
@@ -50,6 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     rebuild = commands.add_parser("rebuild", help="fold the journal into empty read models again")
     rebuild.add_argument("service", choices=SERVICES[:2])
     rebuild.set_defaults(command=_rebuild)
+    simulate = commands.add_parser("simulate", help="try a draft rule set on the decided cases of a period")
+    simulate.add_argument("draft", type=Path, metavar="DRAFT.json")
+    simulate.add_argument("--from", dest="first_day", type=date.fromisoformat, required=True, metavar="DAY")
+    simulate.add_argument("--to", dest="last_day", type=date.fromisoformat, required=True, metavar="DAY")
+    simulate.set_defaults(command=_simulate)
     openapi = commands.add_parser("openapi", help="write OpenAPI, event schemas and problem pages")
     openapi.add_argument("--check", action="store_true", help="only check that they are as generated")
     openapi.set_defaults(command=_openapi)
@@ -108,6 +114,12 @@ def _rebuild(parsed: argparse.Namespace, installation: Installation) -> int:
     count, seconds = rebuild(installation, parsed.service)
     print(f"{parsed.service}: {count} events folded in {seconds:.2f} s")
     return 0
+
+
+def _simulate(parsed: argparse.Namespace, installation: Installation) -> int:
+    from services.commands import simulate
+
+    return simulate.run(installation, parsed.draft, parsed.first_day, parsed.last_day)
 
 
 def _openapi(parsed: argparse.Namespace, _installation: Installation) -> int:

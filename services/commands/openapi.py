@@ -34,7 +34,20 @@ def documents() -> dict[Path, str]:
         for registry in vars(import_module(f"services.{service}.contract.events")).values():
             if isinstance(registry, EventRegistry):
                 found.update(_schemas(registry))
+    found[Path("openapi/rule-set.json")] = _rule_set_schema()
     return found
+
+
+def _rule_set_schema() -> str:
+    """The JSON Schema of rule files and drafts, from the type that reads them."""
+    from services.verification.domain.rule_sets import RuleSet
+
+    schema: dict[str, Any] = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "/openapi/rule-set.json",
+        **msgspec.json.schema(RuleSet),
+    }
+    return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
 
 
 def _schemas(registry: EventRegistry) -> dict[Path, str]:
@@ -80,5 +93,5 @@ def _same(target: Path, text: str) -> bool:
 
 
 def _present() -> set[Path]:
-    patterns = ("openapi/*.yaml", "openapi/events/*.json", "docs/problems/*.md")
+    patterns = ("openapi/*.yaml", "openapi/*.json", "openapi/events/*.json", "docs/problems/*.md")
     return {file.relative_to(ROOT) for pattern in patterns for file in ROOT.glob(pattern)}

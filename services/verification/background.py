@@ -11,7 +11,9 @@ from services.kernel.feed.sinks import JournalSink, Shelf
 from services.kernel.journal.journal import Journal
 from services.kernel.runtime import Election, Recurring, own_issuer
 from services.verification.adapters.documents import DocumentStore
+from services.verification.domain.criteria import KNOWN
 from services.verification.domain.judgement import rule_book
+from services.verification.domain.rule_sets import read_rule_book
 from services.verification.inbox.register import REGISTRY, UPSTREAM, RegisterInbox
 from services.verification.projections.rounds import open_rounds
 from services.verification.schema import FOLLOWING
@@ -20,11 +22,13 @@ from services.verification.usecases.monitor_round import carry_on
 from services.verification.usecases.open_rounds_due import open_rounds_due
 from services.verification.usecases.practice import Practice
 from services.verification.usecases.record_missed_terms import record_missed_terms
+from services.verification.usecases.simulate import carry_on_simulation
 
 
 def practice_of(settings: VerificationSettings, clock: Clock, documents: DocumentStore) -> Practice:
-    """How the authority works under these settings."""
-    return Practice(clock, documents, rule_book(), settings.automatic, settings.terms())
+    """How the authority works under these settings. Raises `RuleSetRefused`."""
+    rules = read_rule_book(settings.rule_sets, KNOWN) if settings.rule_sets else rule_book()
+    return Practice(clock, documents, rules, settings.automatic, settings.terms())
 
 
 class Background:
@@ -48,6 +52,11 @@ class Background:
                 "missed-terms",
                 partial(_watch, journal, practice, settings.missed_terms_seconds),
                 Election(journal.database, "missed-terms"),
+            ),
+            Recurring(
+                "simulations",
+                partial(_simulate, journal, settings.simulations_seconds),
+                Election(journal.database, "simulations"),
             ),
             Recurring(
                 "rounds",
@@ -88,6 +97,11 @@ class Background:
         settled = self.follower.caught_up
         more = [carry_on(self._journal, self._practice, quarter, settled=settled) for quarter in quarters]
         return 0.0 if any(more) else self._settings.rounds_seconds
+
+
+def _simulate(journal: Journal, seconds: float) -> float:
+    """One step of a simulation; at once again while one is under way."""
+    return 0.0 if carry_on_simulation(journal.database, SystemClock()) else seconds
 
 
 def _watch(journal: Journal, practice: Practice, seconds: float) -> float:

@@ -7,6 +7,7 @@ from services.kernel.database import Database
 from services.kernel.journal.journal import Journal
 from services.verification.contract.events import VERIFICATION_EVENTS
 from services.verification.projections.cases import Cases
+from services.verification.projections.judged_cases import JudgedCases
 from services.verification.projections.listings import Listings
 from services.verification.projections.rounds import Rounds
 from services.verification.schema import FOLLOWING, JOURNAL
@@ -19,6 +20,6 @@ def open_journal(database: Database, clock: Clock) -> Journal:
         VERIFICATION_EVENTS,
         JOURNAL,
         clock=clock,
-        projections=[Cases(), Rounds(), Listings()],
+        projections=[Cases(), JudgedCases(), Rounds(), Listings()],
         following=FOLLOWING,
     )

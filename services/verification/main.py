@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from fastapi import FastAPI
@@ -19,8 +20,11 @@ from services.verification.adapters.documents import DocumentStore
 from services.verification.api.desk import Desk
 from services.verification.api.routers import LARGER_BODIES, PROBLEMS, routers
 from services.verification.background import Background, practice_of
+from services.verification.domain.authority_names import NamesRefused
+from services.verification.domain.rule_sets import RuleSetRefused
 from services.verification.journal import open_journal
 from services.verification.settings import VerificationSettings
+from services.verification.usecases.keep_rule_set import check_rule_sets
 
 DESCRIPTION: Final = (
     "The informatization authority: confirms software producers product by product, keeps the trusted "
@@ -42,7 +46,8 @@ def create_app(settings: VerificationSettings) -> FastAPI:
         "store": StoreAnswers(database),
         "migrations": TablesCurrent("verification", database),
     }
-    start: list[Callable[[], None]] = [lock.acquire, documents.prepare, journal.start]
+    rules_unchanged = partial(check_rule_sets, database, practice.rule_book)
+    start: list[Callable[[], None]] = [lock.acquire, rules_unchanged, documents.prepare, journal.start]
     stop: list[Callable[[], None]] = [journal.close, lock.release]
     if settings.workers == "inside":
         background = Background(journal, practice, settings)
@@ -73,7 +78,10 @@ def main() -> None:
     """Serve until SIGINT or SIGTERM, with settings from the environment."""
     settings = VerificationSettings()
     configure_logging("verification", level=settings.log_level)
-    app = create_app(settings)
+    try:
+        app = create_app(settings)
+    except (RuleSetRefused, NamesRefused) as refused:
+        raise SystemExit(f"verification does not start: {refused}") from refused
     journal: Journal = app.state.journal
     serve(app, settings, on_exit=[journal.signal.close])
 

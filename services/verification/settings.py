@@ -26,6 +26,8 @@ class VerificationSettings(ServiceSettings):
     """Where the industry authority's journal is followed."""
     documents: Path | None = None
     """The folder of documents; `documents` in the data folder by default."""
+    rule_sets: Path | None = None
+    """The folder of rule files; by default those that ship with this version."""
     automatic: frozenset[Step] = frozenset()
     """Steps that wait for no officer, as JSON: `["confirmation", "monitoring", "resubmission"]`."""
     confirmation_days: int | None = Field(default=None, ge=1, le=365)
@@ -42,6 +44,8 @@ class VerificationSettings(ServiceSettings):
     """Whether a quarter's monitoring opens at the quarter's turn, or only when an officer opens it."""
     rounds_seconds: float = Field(default=0.5, gt=0)
     """How often the worker looks for rounds to open or carry on."""
+    simulations_seconds: float = Field(default=0.5, gt=0)
+    """How often the worker looks for simulations to carry on."""
     lag_bound: int = Field(default=1_000, ge=0)
     """How many upstream events may wait before the service counts as not ready."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from services.kernel.database import Database
 from services.kernel.runtime import legal_clock, run_until_stopped
 from services.kernel.telemetry import configure_logging
@@ -9,6 +11,7 @@ from services.verification.adapters.documents import DocumentStore
 from services.verification.background import Background, practice_of
 from services.verification.journal import open_journal
 from services.verification.settings import VerificationSettings
+from services.verification.usecases.keep_rule_set import check_rule_sets
 
 
 def main() -> None:
@@ -21,8 +24,13 @@ def main() -> None:
     clock = legal_clock(settings)
     journal = open_journal(database, clock)
     documents = DocumentStore(settings.documents_folder, database)
-    background = Background(journal, practice_of(settings, clock, documents), settings)
-    run_until_stopped([documents.prepare, journal.start, background.start], [background.stop, journal.close])
+    practice = practice_of(settings, clock, documents)
+    background = Background(journal, practice, settings)
+    rules_unchanged = partial(check_rule_sets, database, practice.rule_book)
+    run_until_stopped(
+        [rules_unchanged, documents.prepare, journal.start, background.start],
+        [background.stop, journal.close],
+    )
 
 
 if __name__ == "__main__":

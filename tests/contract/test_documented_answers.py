@@ -72,6 +72,9 @@ def known(world: World) -> Mapping[str, list[str]]:
     auditor = world.as_role("auditor")
     listing = auditor.get("verification", "/v1/trusted-software")["items"][0]["listing_id"]
     message = life.message("application_filed")["message_id"]
+    rules = auditor.get("verification", "/v1/rule-sets/software-confirmation-2026")["content"]
+    period = {"period_from": "2026-01-01", "period_to": "2026-01-31"}
+    simulation = auditor.done("verification", "/v1/simulations", {"draft": rules, **period})
     return {
         "application_id": [application],
         "case_id": [case],
@@ -82,6 +85,7 @@ def known(world: World) -> Mapping[str, list[str]]:
         "quarter": ["2026-Q1"],
         "code": ["bin_check_digit"],
         "rule_set_id": ["software-confirmation-2026"],
+        "simulation_id": [simulation["simulation_id"]],
     }
 
 

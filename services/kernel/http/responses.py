@@ -63,12 +63,21 @@ def recorded(
 def read(request: Request, model: BaseModel, *, version: int | None = None, public: bool = False) -> Response:
     """The answer to a read: 304 when the caller already has this version (`If-None-Match`)."""
     body = rendered(model)
-    etag = etag_of(version) if version is not None else f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "no-cache" if public else "private, no-cache"}
-    known = {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}
-    if etag in known or "*" in known:  # compared weakly (RFC 9110 section 13.1.2): proxies weaken tags
+    return read_bytes(
+        request, body, JSON, etag=etag_of(version) if version is not None else None, public=public
+    )
+
+
+def read_bytes(
+    request: Request, body: bytes, media_type: str, *, etag: str | None = None, public: bool = False
+) -> Response:
+    """The answer to a read in any media type; without an `etag` the body's digest is one."""
+    tag = etag or f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "no-cache" if public else "private, no-cache"}
+    known = {given.strip().removeprefix("W/") for given in request.headers.get("if-none-match", "").split(",")}
+    if tag in known or "*" in known:  # compared weakly (RFC 9110 section 13.1.2): proxies weaken tags
         return Response(status_code=304, headers=headers)
-    return Response(body, 200, headers, JSON)
+    return Response(body, 200, headers, media_type)
 
 
 def page(

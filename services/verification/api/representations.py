@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
+import msgspec
 from pydantic import Field
 
 from services.kernel.contract import FixedTerm, OfficialText
@@ -150,17 +151,8 @@ class ListingPage(Page[ListingShown]):
     """One page of listings."""
 
 
-class RuleShown(Representation):
-    """One criterion of a rule set."""
-
-    name: str
-    citation: str
-    thresholds: dict[str, str]
-    documents: list[list[str]]
-
-
 class RuleSetShown(Representation):
-    """A rule set with its dates of effect and digest."""
+    """One version of a rule set: when it is in force, what it says, and the digest that decisions name."""
 
     id: str
     version: str
@@ -168,11 +160,11 @@ class RuleSetShown(Representation):
     title: TextShown
     legal_basis: str
     in_force_from: date
-    in_force_to: date | None = None
-    any_of: bool
-    note: str | None = None
-    digest: str
-    criteria: list[RuleShown]
+    in_force_to: date | None = Field(
+        default=None, description="The last day in force; the day before that of a version that follows."
+    )
+    digest: str = Field(description="SHA-256 of the canonical JSON (RFC 8785) of `content`.")
+    content: dict[str, Any] = Field(description="The rule file as published (/openapi/rule-set.json).")
 
 
 class RuleSetsShown(Representation):
@@ -284,20 +276,10 @@ def rule_set(dated: DatedRuleSet) -> RuleSetShown:
         id=rules.id,
         version=rules.version,
         kind=rules.kind,
-        title=text(rules.title),
+        title=text(rules.title.official()),
         legal_basis=rules.legal_basis,
         in_force_from=rules.in_force_from,
-        in_force_to=rules.in_force_to,
-        any_of=rules.any_of,
-        note=rules.note,
+        in_force_to=dated.in_force_to,
         digest=dated.digest,
-        criteria=[
-            RuleShown(
-                name=rule.name,
-                citation=rule.citation,
-                thresholds=rule.thresholds,
-                documents=[list(group) for group in rule.documents],
-            )
-            for rule in rules.criteria
-        ],
+        content=msgspec.json.decode(dated.content),
     )

@@ -31,7 +31,7 @@ def list_all(
     on: Annotated[LegalDay | None, Query(description="A legal day in Asia/Almaty.")] = None,
 ) -> Response:
     """Outside every period of a kind none is in force; a neighbour's is never given instead."""
-    found = [dated for dated in desk.practice.rule_book.rule_sets if on is None or dated.rules.covers(on)]
+    found = [dated for dated in desk.practice.rule_book.rule_sets if on is None or dated.covers(on)]
     shown = RuleSetsShown(items=[representations.rule_set(dated) for dated in found])
     return read(request, shown, public=True)
 
@@ -47,9 +47,12 @@ def read_one(
     desk: AtDesk,
     rule_set_id: Annotated[str, Path(max_length=100, examples=["software-confirmation-2026"])],
     _caller: Annotated[Caller, Depends(Reading("public"))],
+    version: Annotated[
+        str | None, Query(pattern=r"^[1-9][0-9]{0,5}$", description="By default the latest.")
+    ] = None,
 ) -> Response:
-    """With thresholds, citations and its digest."""
-    found = desk.practice.rule_book.find(rule_set_id)
+    """Its period, its content as published, and the digest that decisions name."""
+    found = desk.practice.rule_book.find(rule_set_id, version)
     if found is None:
         raise NotFound("rule_set_unknown", id=rule_set_id)
     return read(request, representations.rule_set(found), public=True)

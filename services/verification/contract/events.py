@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Final, Literal
 
+import msgspec
+
 from services.kernel.contract import (
     DocumentRef,
     FixedTerm,
@@ -42,8 +44,51 @@ class CriterionOutcome(Value, frozen=True, kw_only=True):
     citation: str
 
 
+class PaymentTotal(Value, frozen=True, kw_only=True):
+    """The exact total of a report's payments of one kind to one kind of payee, in tenge."""
+
+    payee_kind: str
+    kind: str
+    amount: str
+
+
+class ReportedFigures(Value, frozen=True, kw_only=True):
+    """A report's figures: payments by kinds, the year's two totals, and the shares the producer declared.
+
+    Amounts in tenge as decimal strings, declared shares in per cent as written.
+    """
+
+    payments: tuple[PaymentTotal, ...]
+    development_payments: str
+    all_expenses: str
+    declared_localisation_share: str | None = None
+    declared_foreign_share: str | None = None
+
+
+class JudgedEvidence(Value, frozen=True, kw_only=True):
+    """What a judgement rests on, without a document or a payee: enough to judge again by another rule.
+
+    `present` are the kinds of documents at hand and whole; `damaged` those named in the application of which
+    one is missing or altered; `absent` those the rule set asked for and the application does not name.
+    `formula` is the one by which the report was examined, None when the rules asked for no report; `findings`
+    count the report's findings by code; `figures` are there when shares can be computed.
+    """
+
+    present: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
+    formula: str | None = None
+    findings: dict[str, int] = msgspec.field(default_factory=dict)
+    figures: ReportedFigures | None = None
+    listing_reference: str | None = None
+    listed_on: str | None = None
+
+
 class RecordedJudgement(Value, frozen=True, kw_only=True):
-    """A judgement under one rule set, so complete that a replay years later gives the same answer."""
+    """A judgement under one rule set, so complete that a replay years later gives the same answer.
+
+    `authority` is what the authority was called on the legal date.
+    """
 
     rule_set: str
     version: str
@@ -52,6 +97,8 @@ class RecordedJudgement(Value, frozen=True, kw_only=True):
     conforms: bool
     criteria: tuple[CriterionOutcome, ...]
     reason: OfficialText
+    evidence: JudgedEvidence | None = None
+    authority: OfficialText | None = None
 
 
 @_published("case.opened.v1")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
-from services.verification.domain.localisation import Examined, Finding, shown
-from services.verification.domain.rule_sets import CriterionRule
+from services.verification.domain.localisation import FORMULAS, Examined, Finding, shown
+from services.verification.domain.rule_sets import CriterionRule, FunctionKnown, Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,12 @@ class Judged:
 Criterion = Callable[[Evidence, CriterionRule], Judged]
 
 
+@lru_cache(maxsize=256)
+def percentage(text: str) -> Fraction:
+    """A threshold in per cent, exact."""
+    return Fraction(text)
+
+
 def report_sound(evidence: Evidence, _rule: CriterionRule) -> Judged:
     """The report is at hand and its figures agree with its lines."""
     if evidence.report is None:
@@ -56,27 +63,26 @@ def report_sound(evidence: Evidence, _rule: CriterionRule) -> Judged:
 
 def localisation_share(evidence: Evidence, rule: CriterionRule) -> Judged:
     """DLPO is at least `minimum` per cent, compared unrounded: exactly the minimum passes."""
-    minimum = Fraction(rule.thresholds["minimum"])
+    minimum = percentage(rule.thresholds["minimum"])
     inputs = {"minimum": rule.thresholds["minimum"], "share": "-", "foreign": "-", "whole": "-"}
     shares = evidence.report.shares if evidence.report else None
     if shares is None:
         return Judged(met=False, inputs=inputs)
-    part = shares.foreign_of_development
-    share = shown(shares.localisation, minimum)
-    found = {**inputs, "share": share, "foreign": part.part, "whole": part.whole}
-    return Judged(met=shares.localisation >= minimum, inputs=found)
+    part, share = shares.foreign_of_development, shares.localisation
+    found = {**inputs, "share": shown(share, minimum), "foreign": part.part, "whole": part.whole}
+    return Judged(met=share >= minimum, inputs=found)
 
 
 def foreign_payments(evidence: Evidence, rule: CriterionRule) -> Judged:
     """Foreign payments are at most `maximum` per cent of all expenses: exactly the maximum passes."""
-    maximum = Fraction(rule.thresholds["maximum"])
+    maximum = percentage(rule.thresholds["maximum"])
     inputs = {"maximum": rule.thresholds["maximum"], "share": "-", "foreign": "-", "whole": "-"}
     shares = evidence.report.shares if evidence.report else None
     if shares is None:
         return Judged(met=False, inputs=inputs)
-    part = shares.foreign_of_expenses
-    found = {**inputs, "share": shown(shares.foreign, maximum), "foreign": part.part, "whole": part.whole}
-    return Judged(met=shares.foreign <= maximum, inputs=found)
+    part, share = shares.foreign_of_expenses, shares.foreign
+    found = {**inputs, "share": shown(share, maximum), "foreign": part.part, "whole": part.whole}
+    return Judged(met=share <= maximum, inputs=found)
 
 
 def documents_at_hand(evidence: Evidence, rule: CriterionRule) -> Judged:
@@ -105,7 +111,7 @@ def certificate_held(evidence: Evidence, rule: CriterionRule) -> Judged:
 
 def local_content(evidence: Evidence, rule: CriterionRule) -> Judged:
     """The stated local content is at least `minimum` per cent."""
-    minimum = Fraction(rule.thresholds["minimum"])
+    minimum = percentage(rule.thresholds["minimum"])
     stated = evidence.facts.get("local_content")
     if stated is None:
         return Judged(met=False, inputs={"minimum": rule.thresholds["minimum"], "share": "-"})
@@ -124,6 +130,27 @@ CRITERIA: Final[dict[str, Criterion]] = {
     "local_content": local_content,
 }
 """Every function a rule set may name."""
+
+_SHARE: Final = frozenset({"share", "foreign", "whole"})
+FUNCTIONS: Final[dict[str, FunctionKnown]] = {
+    "report_sound": FunctionKnown(needs_formula=True, inputs=frozenset({"findings", "count"})),
+    "localisation_share": FunctionKnown(
+        percentages=frozenset({"minimum"}), needs_formula=True, inputs=_SHARE | {"minimum"}
+    ),
+    "foreign_payments": FunctionKnown(
+        percentages=frozenset({"maximum"}), needs_formula=True, inputs=_SHARE | {"maximum"}
+    ),
+    "documents_at_hand": FunctionKnown(documents=True, inputs=frozenset({"missing"})),
+    "trusted_listing": FunctionKnown(inputs=frozenset({"reference", "listed_on"})),
+    "certificate_held": FunctionKnown(names=frozenset({"certificate"}), inputs=frozenset({"certificate"})),
+    "local_content": FunctionKnown(
+        percentages=frozenset({"minimum"}), inputs=frozenset({"minimum", "share"})
+    ),
+}
+"""What each function takes from its rule, and which inputs its texts may name."""
+
+KNOWN: Final = Known(FUNCTIONS, frozenset(FORMULAS))
+"""What a rule file may name in this version of the service."""
 
 
 def _written(finding: Finding) -> str:

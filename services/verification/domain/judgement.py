@@ -8,13 +8,14 @@ from functools import lru_cache
 
 from services.kernel.contract import OfficialText
 from services.verification.contract.events import CriterionOutcome, RecordedJudgement
-from services.verification.domain.criteria import CRITERIA, Evidence
-from services.verification.domain.localisation import FORMULAS
+from services.verification.domain.criteria import CRITERIA, KNOWN, Evidence
+from services.verification.domain.judged_evidence import record_evidence
 from services.verification.domain.rule_sets import (
     RULE_SETS,
     CriterionRule,
     DatedRuleSet,
     RuleBook,
+    RuleText,
     read_rule_book,
 )
 
@@ -24,11 +25,16 @@ _MAX_INPUT = 1_000
 @lru_cache(maxsize=1)
 def rule_book() -> RuleBook:
     """The rule sets that ship with this version. Raises `RuleSetRefused`."""
-    return read_rule_book(RULE_SETS, CRITERIA, FORMULAS)
+    return read_rule_book(RULE_SETS, KNOWN)
 
 
-def judge(evidence: Evidence, rule_set: DatedRuleSet, legal_date: date) -> RecordedJudgement:
-    """Judge the evidence by one rule set; the same inputs give the same bytes, years later too."""
+def judge(
+    evidence: Evidence, rule_set: DatedRuleSet, legal_date: date, authority: OfficialText | None = None
+) -> RecordedJudgement:
+    """Judge the evidence by one rule set; the same inputs give the same bytes, years later too.
+
+    `authority` is what the authority is called when it judges.
+    """
     rules = rule_set.rules
     outcomes = tuple(_outcome(evidence, rule) for rule in rules.criteria)
     passed = [outcome.passed for outcome in outcomes]
@@ -41,6 +47,8 @@ def judge(evidence: Evidence, rule_set: DatedRuleSet, legal_date: date) -> Recor
         conforms=conforms,
         criteria=outcomes,
         reason=_reason(outcomes, conforms=conforms),
+        evidence=record_evidence(evidence, rules),
+        authority=authority,
     )
 
 
@@ -67,12 +75,12 @@ def _reason(outcomes: tuple[CriterionOutcome, ...], *, conforms: bool) -> Offici
     )
 
 
-def _written(text: OfficialText, inputs: Mapping[str, str]) -> OfficialText:
+def _written(text: RuleText, inputs: Mapping[str, str]) -> OfficialText:
     with_comma = {name: _decimal_comma(value) for name, value in inputs.items()}
     return OfficialText(
         kk=text.kk.format_map(with_comma),
         ru=text.ru.format_map(with_comma),
-        en=(text.en or "").format_map(inputs),
+        en=text.en.format_map(inputs),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Final, Literal
@@ -108,9 +108,14 @@ class Examined:
     findings: tuple[Finding, ...]
     shares: Shares | None
     totals: Totals | None
+    declared: Declared | None = None
+    payments: Mapping[tuple[PayeeKind, PaymentKind], Decimal] = field(default_factory=dict)
+    """Exact totals in tenge, where the shares can be computed."""
 
 
 Formula = Callable[[LocalisationReport, Sequence[Decimal]], tuple[Decimal, Decimal]]
+"""Foreign payments for the two tests. It may look only at what lines total by kind of payee and of payment,
+so that a draft can be tried on reports whose lines nobody reads again."""
 
 
 def payments_by_line_2026(report: LocalisationReport, amounts: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
@@ -132,7 +137,9 @@ FORMULAS: Final[dict[str, Formula]] = {"payments-by-line-2026": payments_by_line
 
 def ratio(share: Percentage) -> Fraction:
     """A share in per cent, exact."""
-    return Fraction(Decimal(share.part)) / Fraction(Decimal(share.whole)) * 100
+    part, part_of = Decimal(share.part).as_integer_ratio()
+    whole, whole_of = Decimal(share.whole).as_integer_ratio()
+    return Fraction(part * whole_of * 100, part_of * whole)
 
 
 def amount_text(amount: Decimal) -> str:
@@ -160,13 +167,33 @@ def examine(content: bytes, *, expected_year: int, formula: str) -> Examined:
     findings += _totals(report, amounts, development, expenses)
     if development <= 0 or expenses <= 0:
         return Examined(tuple(findings), None, report.totals)
+    shares = shares_by(formula, report, amounts)
+    findings += disagreements(report.declared, shares)
+    return Examined(tuple(findings), shares, report.totals, report.declared, _payments(report, amounts))
+
+
+def shares_by(formula: str, report: LocalisationReport, amounts: Sequence[Decimal]) -> Shares:
+    """The two shares of a report whose totals are above zero. Raises `KeyError` for an unknown formula."""
     foreign_development, foreign_expenses = FORMULAS[formula](report, amounts)
-    shares = Shares(
-        Percentage(part=amount_text(foreign_development), whole=amount_text(development)),
-        Percentage(part=amount_text(foreign_expenses), whole=amount_text(expenses)),
+    return Shares(
+        Percentage(
+            part=amount_text(foreign_development),
+            whole=amount_text(Decimal(report.totals.development_payments)),
+        ),
+        Percentage(
+            part=amount_text(foreign_expenses), whole=amount_text(Decimal(report.totals.all_expenses))
+        ),
     )
-    findings += _disagreements(report.declared, shares)
-    return Examined(tuple(findings), shares, report.totals)
+
+
+def _payments(
+    report: LocalisationReport, amounts: Sequence[Decimal]
+) -> dict[tuple[PayeeKind, PaymentKind], Decimal]:
+    totals: dict[tuple[PayeeKind, PaymentKind], Decimal] = {}
+    for line, amount in zip(report.lines, amounts, strict=True):
+        key = (line.payee_kind, line.kind)
+        totals[key] = totals.get(key, Decimal(0)) + amount
+    return totals
 
 
 def _amount(text: str, pointer: str, findings: list[Finding]) -> Decimal:
@@ -198,7 +225,7 @@ def _totals(
     return findings
 
 
-def _disagreements(declared: Declared | None, shares: Shares) -> list[Finding]:
+def disagreements(declared: Declared | None, shares: Shares) -> list[Finding]:
     """Declared figures may be rounded to the places they are written with, and no further."""
     if declared is None:
         return []
@@ -224,10 +251,14 @@ def shown(percent: Fraction, threshold: Fraction | None = None) -> str:
     for places in range(2, 13):
         scaled = round(percent * 10**places)
         text = f"{Decimal(scaled).scaleb(-places):.{places}f}"
-        if threshold is None or _side(Fraction(scaled, 10**places), threshold) == _side(percent, threshold):
+        if threshold is None or _side(scaled, 10**places, threshold) == _side(
+            percent.numerator, percent.denominator, threshold
+        ):
             break
     return text
 
 
-def _side(percent: Fraction, threshold: Fraction) -> int:
-    return (percent > threshold) - (percent < threshold)
+def _side(numerator: int, denominator: int, threshold: Fraction) -> int:
+    """-1, 0 or 1: how a quotient stands to a threshold, exactly."""
+    one, other = numerator * threshold.denominator, threshold.numerator * denominator
+    return (one > other) - (one < other)

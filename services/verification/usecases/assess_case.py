@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 from uuid import UUID
 
+from services.kernel.calendar import legal_date as legal_day
 from services.kernel.contract import DocumentRef
 from services.kernel.database import Database
 from services.verification.contract.events import CaseOpened, RecordedJudgement
@@ -14,6 +15,7 @@ from services.verification.domain.case import HandOff
 from services.verification.domain.criteria import Evidence, Listing
 from services.verification.domain.judgement import judge
 from services.verification.domain.localisation import Examined, Finding, examine
+from services.verification.domain.rule_sets import DatedRuleSet
 from services.verification.projections.identifiers import identifiers_of
 from services.verification.projections.listings import listing_in_force
 from services.verification.usecases.compare_totals import differing_totals
@@ -30,6 +32,7 @@ class Assessment:
     judgement: RecordedJudgement | None
     hand_off: HandOff
     obstacle: Obstacle | None
+    rule_set: DatedRuleSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,10 @@ def assess_case(
         return Assessment(None, _hand_off(None, listing), "no_rule_set_in_force")
     report = _report(database, practice, opened, at_hand, rule_set.rules.formula)
     evidence = Evidence(documents=_by_kind(opened.documents, at_hand), report=report, listing=listing)
-    judgement = judge(evidence, rule_set, legal_date)
-    return Assessment(judgement, _hand_off(report, listing), None if holders else "producer_unidentified")
+    today = legal_day(practice.clock.now())
+    judgement = judge(evidence, rule_set, legal_date, practice.names.on(today))
+    obstacle: Obstacle | None = None if holders else "producer_unidentified"
+    return Assessment(judgement, _hand_off(report, listing), obstacle, rule_set)
 
 
 def _by_kind(documents: tuple[DocumentRef, ...], at_hand: frozenset[str]) -> dict[str, bool]:
@@ -94,7 +99,7 @@ def _report(
         findings.append(Finding("application_year_wrong", "", stated))
     if examined.totals is not None:
         findings += differing_totals(database, practice.documents, opened, examined.totals)
-    return Examined(tuple(findings), examined.shares, examined.totals)
+    return replace(examined, findings=tuple(findings))
 
 
 def _hand_off(report: Examined | None, listing: Listing | None) -> HandOff:

@@ -12,6 +12,7 @@ from services.kernel.journal.journal import Work
 from services.verification.contract.events import AppealDecision, NotificationResult
 from services.verification.domain.case import Case, HandOff, expected_result
 from services.verification.usecases.assess_case import Foreknown, assess_case
+from services.verification.usecases.keep_rule_set import keep_rule_set
 from services.verification.usecases.practice import Practice
 
 
@@ -47,6 +48,7 @@ def conclude_case(
         hand_off = HandOff()
     else:
         assessment = assess_case(work.database, practice, case.opened)
+        keep_rule_set(work, assessment)
         case.conclude(act, outcome.result, assessment.judgement, outcome.reasons)
         hand_off = assessment.hand_off
     case.issue_notification(act, new_stream_id(), hand_off)
@@ -65,6 +67,7 @@ def conclude_by_judgement(
     result = expected_result(case.kind, assessment.judgement)
     if result is None:
         return False
+    keep_rule_set(work, assessment)
     case.conclude(act, result, assessment.judgement, None)
     case.issue_notification(act, new_stream_id(), assessment.hand_off)
     return True

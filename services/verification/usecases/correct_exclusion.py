@@ -8,6 +8,7 @@ from services.kernel.journal.events import new_stream_id
 from services.kernel.journal.journal import Work
 from services.verification.domain.case import Case
 from services.verification.usecases.assess_case import assess_case
+from services.verification.usecases.keep_rule_set import keep_rule_set
 from services.verification.usecases.practice import Practice
 
 
@@ -17,6 +18,7 @@ def correct_exclusion(work: Work, practice: Practice, act: Act, case: Case, reas
     Raises `Conflict` (`case_not_correctable`).
     """
     assessment = assess_case(work.database, practice, case.opened)
+    keep_rule_set(work, assessment)
     case.correct(act, assessment.judgement, reasons)
     case.issue_notification(act, new_stream_id(), assessment.hand_off)
     work.save(case)

@@ -14,6 +14,7 @@ from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import Provenance
 from services.verification.adapters.documents import DocumentStore
 from services.verification.contract.events import CaseKind
+from services.verification.domain.authority_names import AuthorityNames, authority_names
 from services.verification.domain.rule_sets import RuleBook
 
 ACTOR: Final = "system:verification"
@@ -29,6 +30,7 @@ class Practice:
     rule_book: RuleBook
     automatic: frozenset[Step] = frozenset()
     terms: Mapping[CaseKind, Term] = field(default_factory=dict)
+    names: AuthorityNames = field(default_factory=authority_names)
 
     def is_automatic(self, step: str) -> bool:
         """True when a step is decided without an officer; appeals never are (art. 51-2(5))."""

@@ -11,6 +11,7 @@ from services.kernel.journal.journal import Work
 from services.verification.domain.case import Case, expected_result
 from services.verification.domain.wording import EXAMINED_AGAIN
 from services.verification.usecases.assess_case import assess_case
+from services.verification.usecases.keep_rule_set import keep_rule_set
 from services.verification.usecases.practice import Practice
 
 
@@ -33,6 +34,7 @@ def resubmit_notification(
     """
     case.require_rework()
     assessment = assess_case(work.database, practice, case.opened)
+    keep_rule_set(work, assessment)
     result = resubmission.result or expected_result(case.kind, assessment.judgement) or _as_before(case)
     case.conclude(act, result, assessment.judgement, resubmission.reasons)
     case.resubmit(act, resubmission.answer_to_remarks, assessment.hand_off)
@@ -51,6 +53,7 @@ def resubmit_by_judgement(work: Work, practice: Practice, act: Act, case: Case) 
     result = expected_result(case.kind, assessment.judgement)
     if assessment.obstacle is not None or result is None:
         return False
+    keep_rule_set(work, assessment)
     case.conclude(act, result, assessment.judgement, None)
     case.resubmit(act, EXAMINED_AGAIN, assessment.hand_off)
     return True

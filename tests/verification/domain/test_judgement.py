@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.verification.contract.events import RecordedJudgement
-from services.verification.domain.criteria import CRITERIA, Evidence, Listing
+from services.verification.domain.criteria import KNOWN, Evidence, Listing
 from services.verification.domain.judgement import judge, rule_book
-from services.verification.domain.localisation import FORMULAS, examine
+from services.verification.domain.localisation import examine
 from services.verification.domain.rule_sets import (
     RULE_SETS,
     RuleBook,
@@ -195,32 +195,32 @@ def rule_file(**changes: Any) -> bytes:
         (b"{", "truncated"),
         (rule_file(surprise=1), "unknown field"),
         (rule_file(formula="astrology"), "unknown formula"),
-        (rule_file(criteria=[]), "no criterion"),
+        (rule_file(criteria=[]), "length >= 1"),
         (rule_file(in_force_to="2020-01-01"), "ends before it begins"),
     ],
 )
 def test_a_wrong_rule_file_is_refused(content: bytes, reason: str) -> None:
     with pytest.raises(RuleSetRefused, match=reason):
-        read_rule_set(content, CRITERIA, FORMULAS)
+        read_rule_set(content, KNOWN)
 
 
 def test_an_unknown_criterion_is_refused() -> None:
     document = json.loads(rule_file())
     document["criteria"][0]["function"] = "horoscope"
     with pytest.raises(RuleSetRefused, match="horoscope"):
-        read_rule_set(json.dumps(document).encode(), CRITERIA, FORMULAS)
+        read_rule_set(json.dumps(document).encode(), KNOWN)
 
 
 def test_two_rule_sets_of_a_kind_in_force_on_the_same_day_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(rule_file())
     (tmp_path / "b.json").write_bytes(rule_file(id="another", in_force_from="2026-06-01"))
     with pytest.raises(RuleSetRefused, match="same days"):
-        read_rule_book(tmp_path, CRITERIA, FORMULAS)
+        read_rule_book(tmp_path, KNOWN)
 
 
 def test_a_successor_from_the_day_after_is_taken() -> None:
-    first = read_rule_set(rule_file(in_force_to="2026-05-31"), CRITERIA, FORMULAS)
-    second = read_rule_set(rule_file(id="next", in_force_from="2026-06-01"), CRITERIA, FORMULAS)
+    first = read_rule_set(rule_file(in_force_to="2026-05-31"), KNOWN)
+    second = read_rule_set(rule_file(id="next", in_force_from="2026-06-01"), KNOWN)
     book = RuleBook([second, first])
     assert book.in_force("confirmation", date(2026, 5, 31)) == first
     assert book.in_force("confirmation", date(2026, 6, 1)) == second
