@@ -24,7 +24,15 @@ from services.verification.usecases.record_missed_terms import record_missed_ter
 
 def practice_of(settings: VerificationSettings, clock: Clock, documents: DocumentStore) -> Practice:
     """How the authority works under these settings."""
-    return Practice(clock, documents, rule_book(), settings.automatic, settings.terms())
+    return Practice(
+        clock,
+        documents,
+        rule_book(),
+        settings.automatic,
+        settings.terms(),
+        settings.four_eyes,
+        settings.document_request_days,
+    )
 
 
 class Background:

@@ -169,8 +169,13 @@ def reinstated(connection: sa.Connection, foreign: Foreign) -> Draft:
     """A reinstatement, from its own day or from the exclusion's start."""
     data = foreign.fact.data
     assert isinstance(data, register.Reinstated)
-    template = "reinstated_from_start" if data.annuls_from_start else "reinstated"
     params = {**_entry(connection, data.entry_id), "reasons": data.reasons}
+    if data.court_ruling is not None:
+        ruling = data.court_ruling
+        params |= {"court": ruling.court, "number": ruling.number, "ruled_on": day_of(ruling.ruled_on)}
+        params |= {"counts": "from_start" if data.annuls_from_start else "from_now"}
+        return Draft("reinstated_by_court", params, data.producer.producer_id)
+    template = "reinstated_from_start" if data.annuls_from_start else "reinstated"
     return Draft(template, params, data.producer.producer_id)
 
 

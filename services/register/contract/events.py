@@ -14,6 +14,7 @@ from typing import ClassVar, Final, Literal
 import msgspec
 
 from services.kernel.contract import (
+    CourtRuling,
     DocumentRef,
     FixedTerm,
     Language,
@@ -169,6 +170,9 @@ class NotificationReceived(Event, frozen=True, kw_only=True):
     localisation_share: str | None = None
     corrects: str | None = None
     term: FixedTerm | None = None
+    product_name: OfficialText | None = None
+    trusted_register_listed_on: str | None = None
+    court_ruling: CourtRuling | None = None
 
 
 @_published("notification.returned.v1")
@@ -309,21 +313,41 @@ class AppealDismissed(Event, frozen=True, kw_only=True):
 
 @_published("entry.reinstated.v1")
 class Reinstated(Event, frozen=True, kw_only=True):
-    """An upheld appeal put the entry back; from the start when it annuls the exclusion from the start.
+    """An upheld appeal or a court's ruling put the entry back; from the start when it annuls the exclusion so.
 
-    `reinstated_on` is the legal day from which the reinstatement counts (ISO date, Asia/Almaty).
+    `reinstated_on` is the legal day from which the reinstatement counts (ISO date, Asia/Almaty). A court
+    needs no appeal before it, so `appeal_id` may be absent where `court_ruling` stands.
     """
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-2(4), (5); order-327 paras. 9, 31"
 
     entry_id: str
-    appeal_id: str
     producer: ProducerRef
     notification_id: str
     annuls_from_start: bool
     exclusion_event_id: str
     reinstated_on: str
     reasons: OfficialText
+    appeal_id: str | None = None
+    court_ruling: CourtRuling | None = None
+
+
+@_published("entry.court-ruling-recorded.v1")
+class CourtRulingRecorded(Event, frozen=True, kw_only=True):
+    """A court's ruling on a notification about the entry, as the informatization authority recorded it.
+
+    It changes nothing by itself: what it undoes is undone by `Reinstated` or by no one.
+    """
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-5(7)"
+
+    entry_id: str
+    producer_id: str
+    notification_id: str
+    ruling: CourtRuling
+    outcome: Literal["upheld", "undone"]
+    reasons: OfficialText
+    annuls_from_start: bool = False
 
 
 @_published("entry.corrected.v1")

@@ -18,6 +18,7 @@ from services.kernel.names import normalised_name
 from services.register.contract.events import (
     AppealDismissed,
     AppealFiled,
+    CourtRulingRecorded,
     EntryCorrected,
     Excluded,
     ExclusionRequested,
@@ -61,6 +62,7 @@ _KINDS: Final = (
     AppealDismissed,
     Reinstated,
     EntryCorrected,
+    CourtRulingRecorded,
 )
 _DECODER: Final = msgspec.json.Decoder(EntryState)
 

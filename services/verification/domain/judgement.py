@@ -40,7 +40,7 @@ def judge(evidence: Evidence, rule_set: DatedRuleSet, legal_date: date) -> Recor
         legal_date=legal_date.isoformat(),
         conforms=conforms,
         criteria=outcomes,
-        reason=_reason(outcomes, conforms=conforms),
+        reason=reason_of(outcomes, conforms=conforms),
     )
 
 
@@ -57,7 +57,7 @@ def _outcome(evidence: Evidence, rule: CriterionRule) -> CriterionOutcome:
     )
 
 
-def _reason(outcomes: tuple[CriterionOutcome, ...], *, conforms: bool) -> OfficialText:
+def reason_of(outcomes: tuple[CriterionOutcome, ...], *, conforms: bool) -> OfficialText:
     """The reasons that carried the result: of the criteria not met, or of all when all were met."""
     telling = [outcome.reason for outcome in outcomes if conforms or not outcome.passed]
     return OfficialText(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -10,8 +11,9 @@ from uuid import UUID
 from services.kernel.contract import DocumentRef
 from services.kernel.database import Database
 from services.verification.contract.events import CaseOpened, RecordedJudgement
-from services.verification.domain.case import HandOff
+from services.verification.domain.checking import Check, as_checked
 from services.verification.domain.criteria import Evidence, Listing
+from services.verification.domain.hand_off import HandOff
 from services.verification.domain.judgement import judge
 from services.verification.domain.localisation import Examined, Finding, examine
 from services.verification.projections.identifiers import identifiers_of
@@ -25,11 +27,15 @@ REPORT = "localisation_report"
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """A case as it would be judged now, and why it must wait for an officer, if it must."""
+    """A case as it would be judged now, and why it must wait for an officer, if it must.
+
+    `judgement` counts the officers' checks of criteria; `by_rules` is what the rules say without them.
+    """
 
     judgement: RecordedJudgement | None
     hand_off: HandOff
     obstacle: Obstacle | None
+    by_rules: RecordedJudgement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,11 @@ class Foreknown:
 
 
 def assess_case(
-    database: Database, practice: Practice, opened: CaseOpened, foreknown: Foreknown | None = None
+    database: Database,
+    practice: Practice,
+    opened: CaseOpened,
+    foreknown: Foreknown | None = None,
+    checks: Mapping[str, Check] | None = None,
 ) -> Assessment:
     """Judge by the documents of the application and the trusted-register listing on the legal date.
 
@@ -61,8 +71,10 @@ def assess_case(
         return Assessment(None, _hand_off(None, listing), "no_rule_set_in_force")
     report = _report(database, practice, opened, at_hand, rule_set.rules.formula)
     evidence = Evidence(documents=_by_kind(opened.documents, at_hand), report=report, listing=listing)
-    judgement = judge(evidence, rule_set, legal_date)
-    return Assessment(judgement, _hand_off(report, listing), None if holders else "producer_unidentified")
+    by_rules = judge(evidence, rule_set, legal_date)
+    judgement = as_checked(by_rules, checks or {}, any_of=rule_set.rules.any_of)
+    obstacle: Obstacle | None = None if holders else "producer_unidentified"
+    return Assessment(judgement, _hand_off(report, listing), obstacle, by_rules)
 
 
 def _by_kind(documents: tuple[DocumentRef, ...], at_hand: frozenset[str]) -> dict[str, bool]:
@@ -102,4 +114,5 @@ def _hand_off(report: Examined | None, listing: Listing | None) -> HandOff:
     return HandOff(
         localisation_share=shares.local_of_development if shares is not None else None,
         trusted_register_reference=listing.reference if listing is not None else None,
+        trusted_register_listed_on=listing.listed_on if listing is not None else None,
     )
