@@ -313,7 +313,7 @@ class AppealDismissed(Event, frozen=True, kw_only=True):
 
 @_published("entry.reinstated.v1")
 class Reinstated(Event, frozen=True, kw_only=True):
-    """An upheld appeal or a court's ruling put the entry back; from the start when it annuls the exclusion so.
+    """An upheld appeal or a court's ruling put the entry back; from the start when it annuls the exclusion.
 
     `reinstated_on` is the legal day from which the reinstatement counts (ISO date, Asia/Almaty). A court
     needs no appeal before it, so `appeal_id` may be absent where `court_ruling` stands.
