@@ -77,14 +77,14 @@ def report(foreign: str = "10.00", *, year: int = 2025, expenses: str = "200.00"
 class Authority:
     """The service's insides without HTTP, and the register as far as it shows in its feed."""
 
-    def __init__(self, url: str, folder: Path, automatic: frozenset[Any]) -> None:
+    def __init__(self, url: str, folder: Path, automatic: frozenset[Any], **settings: Any) -> None:
         self.clock = FixedClock(NOON)
         self.database = Database(url)
         upgrade("verification", self.database)
         self.journal: Journal = open_journal(self.database, self.clock)
         self.documents = DocumentStore(folder, self.database)
         self.documents.prepare()
-        self.practice = Practice(self.clock, self.documents, rule_book(), automatic)
+        self.practice = Practice(self.clock, self.documents, rule_book(), automatic, **settings)
         shelf = Shelf(self.database, FOLLOWING, clock=self.clock)
         inbox = RegisterInbox(self.practice)
         self.sink = JournalSink(self.journal, shelf, REGISTRY, inbox.handlers())
@@ -318,9 +318,9 @@ class Authority:
 
 
 @contextmanager
-def authority(url: str, folder: Path, *automatic: str) -> Iterator[Authority]:
-    """An authority with these steps automatic, closed at the end."""
-    here = Authority(url, folder, frozenset(automatic))
+def authority(url: str, folder: Path, *automatic: str, **settings: Any) -> Iterator[Authority]:
+    """An authority with these steps automatic and these settings of its practice, closed at the end."""
+    here = Authority(url, folder, frozenset(automatic), **settings)
     try:
         yield here
     finally:
