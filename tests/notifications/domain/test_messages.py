@@ -58,6 +58,9 @@ STEPS: Final = {
     "appeal_dismissed_late",
     "reinstated",
     "reinstated_from_start",
+    "reinstated_by_court",
+    "documents_requested",
+    "documents_not_supplied",
 }
 
 
