@@ -180,6 +180,7 @@ def test_a_court_upholds_an_exclusion_and_the_history_says_so(world: World) -> N
 
     (ruling,) = world.eventually(named, "the ruling in the entry")
     assert ruling["court"]["ru"] == COURT["ru"]
+    assert office.life.message("court_ruling_recorded")
     assert office.life.entry(entry_id, "excluded")
 
 
@@ -201,6 +202,7 @@ def test_documents_asked_for_and_missed_are_told_and_taken_late(world: World) ->
     supplied = {"documents": [{"kind": "contracts", "sha256": office.upload(b"late")}]}
     answer = office.life.producer.done("verification", f"{case}/documents", supplied)
     assert answer["items"][0]["answer"]["late"] is True
+    assert "после истечения срока" in office.life.message("documents_supplied")["texts"]["ru"]["body"]
     assert office.shown(case)["terms"][0]["done"] is True
 
 

@@ -179,6 +179,16 @@ def reinstated(connection: sa.Connection, foreign: Foreign) -> Draft:
     return Draft(template, params, data.producer.producer_id)
 
 
+def court_ruling_recorded(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """A court's ruling, whatever it leads to."""
+    data = foreign.fact.data
+    assert isinstance(data, register.CourtRulingRecorded)
+    ruling = data.ruling
+    params = {**_entry(connection, data.entry_id), "reasons": data.reasons, "outcome": data.outcome}
+    params |= {"court": ruling.court, "number": ruling.number, "ruled_on": day_of(ruling.ruled_on)}
+    return Draft("court_ruling_recorded", params, data.producer_id)
+
+
 def entry_corrected(connection: sa.Connection, foreign: Foreign) -> Draft:
     """An exclusion left out from the start reads to its producer as a reinstatement from the start."""
     data = foreign.fact.data
@@ -235,6 +245,7 @@ DRAFTS: Final[dict[type[Event], Drafting]] = {
     register.AppealFiled: appeal_filed,
     register.AppealDismissed: appeal_dismissed,
     register.Reinstated: reinstated,
+    register.CourtRulingRecorded: court_ruling_recorded,
     register.EntryCorrected: entry_corrected,
     register.ProducerRegistered: producer_registered,
     register.ProducerTransformed: producer_transformed,

@@ -85,6 +85,16 @@ def documents_requested(_connection: sa.Connection, foreign: Foreign) -> Draft:
     return Draft("documents_requested", params, data.producer_id, due_on=due_on)
 
 
+def documents_supplied(_connection: sa.Connection, foreign: Foreign) -> Draft:
+    """The producer's own answer, in time or late."""
+    data = foreign.fact.data
+    assert isinstance(data, officers_work.DocumentsSupplied)
+    params: dict[str, ParameterValue] = {"product": data.product_name, "case": data.case_id}
+    return Draft(
+        "documents_supplied", {**params, "when": "late" if data.late else "in_time"}, data.producer_id
+    )
+
+
 def term_missed(_connection: sa.Connection, foreign: Foreign) -> Draft:
     """A missed term is told to the authority that missed it, or to the producer."""
     data = foreign.fact.data
@@ -108,4 +118,5 @@ DRAFTS: Final[dict[type[Event], Drafting]] = {
     verification.TrustedSoftwareDelisted: software_delisted,
     verification.TermMissed: term_missed,
     officers_work.DocumentsRequested: documents_requested,
+    officers_work.DocumentsSupplied: documents_supplied,
 }

@@ -65,6 +65,8 @@ class DocumentsSupplied(Event, frozen=True, kw_only=True):
 
     case_id: str
     request_id: str
+    producer_id: str
+    product_name: OfficialText
     documents: tuple[DocumentRef, ...]
     replaced: tuple[str, ...] = ()
     late: bool = False

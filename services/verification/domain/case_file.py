@@ -129,6 +129,8 @@ class CaseFile(CaseFacts):
             DocumentsSupplied(
                 case_id=str(self.id),
                 request_id=request.request_id,
+                producer_id=request.producer_id,
+                product_name=request.product_name,
                 documents=documents,
                 replaced=replaced,
                 late=has_ended(request.term, act.at),

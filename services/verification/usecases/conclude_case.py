@@ -18,6 +18,7 @@ from services.verification.contract.events import (
 )
 from services.verification.domain.case import Case, expected_result
 from services.verification.domain.hand_off import HandOff
+from services.verification.projections.cases import find_origin
 from services.verification.usecases.assess_case import Foreknown, assess_case
 from services.verification.usecases.practice import Practice
 
@@ -81,13 +82,28 @@ def appealed_case(work: Work, case: Case) -> Case:
 def conclude_by_judgement(
     work: Work, practice: Practice, act: Act, case: Case, foreknown: Foreknown | None = None
 ) -> bool:
-    """Conclude and notify as the judgement says; False when the case has to wait for an officer."""
+    """Conclude and notify as the judgement says; False when the case has to wait for an officer.
+
+    It waits, too, where the rules would exclude what an officer confirmed against them.
+    """
     assessment = assess_case(work.database, practice, case.considered, foreknown)
     if assessment.obstacle is not None:
         return False
     result = expected_result(case.kind, assessment.judgement)
-    if result is None:
+    if result is None or (result == "exclude" and _confirmed_against_rules(work, case)):
         return False
     case.conclude(act, result, assessment.judgement, None)
     case.issue_notification(act, new_stream_id(), assessment.hand_off)
     return True
+
+
+def _confirmed_against_rules(work: Work, case: Case) -> bool:
+    """True when an officer overrode a criterion of the confirmation behind an entry, or departed from it."""
+    with work.database.read() as connection:
+        confirmation_id = find_origin(connection, f"application:{case.opened.application_id}")
+    conclusion = work.load(Case, confirmation_id).conclusion if confirmation_id is not None else None
+    if conclusion is None:
+        return False
+    criteria = conclusion.judgement.criteria if conclusion.judgement is not None else ()
+    overridden = any(one.checked is not None and one.checked.verdict == "overridden" for one in criteria)
+    return conclusion.departs_from_judgement or overridden

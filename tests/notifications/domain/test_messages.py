@@ -61,6 +61,8 @@ STEPS: Final = {
     "reinstated_by_court",
     "documents_requested",
     "documents_not_supplied",
+    "documents_supplied",
+    "court_ruling_recorded",
 }
 
 

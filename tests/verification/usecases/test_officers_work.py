@@ -23,12 +23,15 @@ from services.verification.contract.events import TermMissed
 from services.verification.domain.case import Case
 from services.verification.domain.listing import Listing
 from services.verification.projections.cases import CaseFilter, Place, list_cases
+from services.verification.projections.included_entries import latest
 from services.verification.projections.officers import keep_officer, list_officers
 from services.verification.usecases.assign_case import assign_case
 from services.verification.usecases.check_criterion import check_criterion
 from services.verification.usecases.conclude_case import OfficersConclusion, OfficersDecision, conclude_case
 from services.verification.usecases.correct_exclusion import correct_exclusion
 from services.verification.usecases.delist_software import delist_software
+from services.verification.usecases.monitor_round import carry_on
+from services.verification.usecases.open_rounds_due import open_rounds_due
 from services.verification.usecases.record_missed_terms import record_missed_terms
 from services.verification.usecases.record_ruling import RecordedRuling, record_ruling
 from services.verification.usecases.request_documents import request_documents
@@ -36,11 +39,12 @@ from services.verification.usecases.resubmit_notification import Resubmission, r
 from services.verification.usecases.settle_proposal import approve_proposal, return_proposal
 from services.verification.usecases.supply_documents import Named, supply_documents
 from tests.verification.acting import BIN, NOON, REASONS, REMARKS, officer
-from tests.verification.authority import Authority, authority, report
+from tests.verification.authority import Q1, Authority, authority, report
 
 A, B, C = "a" * 32, "b" * 32, "c" * 32
 FOUR_EYES = {"four_eyes": frozenset({"confirmation", "monitoring", "appeal"})}
 COURT = OfficialText(kk="Астана қаласының соты", ru="Суд города Астаны")
+RULING = CourtRuling(court=COURT, number="7119-26", ruled_on="2026-03-02")
 Step = Callable[[Work, Case], Case]
 
 
@@ -164,6 +168,11 @@ def test_supplied_documents_join_the_evidence_and_decide_the_case(database_url: 
         issued = here.notifications()[-1]
         assert issued.localisation_share is not None
         assert (issued.localisation_share.part, issued.trusted_register_listed_on) == ("80.00", "2025-11-10")
+        entry_id = here.include(str(case.opened.application_id))
+        with here.database.read() as connection:
+            monitored_by = latest(connection, entry_id)
+        assert monitored_by is not None
+        assert monitored_by.filing.documents == ended.documents
 
 
 def test_only_the_producer_of_the_case_answers_and_only_with_documents_at_hand(
@@ -226,6 +235,30 @@ def test_the_conclusion_rests_on_the_criteria_as_checked_and_records_both(
         assert (found.passed, found.reason) == (True, REMARKS)
         assert found.checked is not None
         assert (found.checked.rule_passed, found.checked.officer) == (False, A)
+
+
+@pytest.mark.parametrize("overridden", [True, False], ids=["overridden", "departed from"])
+def test_what_an_officer_confirmed_against_the_rules_is_not_excluded_by_the_machine(
+    database_url: str, tmp_path: Path, overridden: bool
+) -> None:
+    """Art. 51-2(3): the rules would exclude it every quarter; an officer looks at it again."""
+    with authority(database_url, tmp_path, "monitoring") as here:
+        case = filed(here)  # not listed as trusted software
+        if overridden:
+            name = "trusted_software_register"
+
+            def override(work: Work, found: Case) -> Case:
+                return check_criterion(work, here.practice, officer(A), found, name, "overridden", REASONS)
+
+            done(here, case.id, override)
+        conclude(here, case, "confirmed", A, None if overridden else REASONS)
+        here.include(str(case.opened.application_id))
+        here.clock.set(datetime(2026, 4, 2, 7, 0, tzinfo=UTC))
+        open_rounds_due(here.journal, here.practice)
+        while carry_on(here.journal, here.practice, Q1):
+            pass
+        (waiting,) = here.cases(kind="monitoring")
+        assert waiting.status == "open"
 
 
 def test_an_appeal_is_not_judged_by_criteria(sqlite_url: str, tmp_path: Path) -> None:
@@ -350,14 +383,13 @@ def test_an_appeal_is_taken_and_decided_by_another_officer_with_the_documents_as
 @pytest.mark.parametrize("annuls", [True, False])
 def test_a_court_undoes_the_dismissal_of_an_appeal(database_url: str, tmp_path: Path, annuls: bool) -> None:
     """Art. 51-5(7): the ruling is the basis of the notification that follows."""
-    ruling = CourtRuling(court=COURT, number="7119-26", ruled_on="2026-03-02")
     with authority(database_url, tmp_path) as here:
         appeal = decide(here, appealed(here), B, "dismissed")
-        recorded = RecordedRuling(ruling, "undone", REMARKS, annuls)
+        recorded = RecordedRuling(RULING, "undone", REMARKS, annuls)
         done(here, appeal.id, lambda w, c: record_ruling(w, officer(C), c, recorded))
         issued = here.notifications()[-1]
         assert (issued.kind, issued.result, issued.annuls_from_start) == ("appeal", "upheld", annuls)
-        assert (issued.court_ruling, issued.appeal_id) == (ruling, appeal.opened.appeal_id)
+        assert (issued.court_ruling, issued.appeal_id) == (RULING, appeal.opened.appeal_id)
         assert here.types()[-2:] == ["CourtRulingRecorded", "NotificationIssued"]
 
 
