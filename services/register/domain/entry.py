@@ -19,7 +19,6 @@ from services.kernel.journal.events import Event, Fact, new_event_id
 from services.register.contract.events import (
     AppealDismissed,
     AppealFiled,
-    CourtRulingRecorded,
     EntryCorrected,
     Excluded,
     ExclusionGround,
@@ -30,6 +29,7 @@ from services.register.contract.events import (
     Reinstated,
     TermMissed,
 )
+from services.register.contract.rulings import CourtRulingRecorded
 from services.register.domain.application import Application
 from services.register.domain.entry_state import Appeal, EntryState, Exclusion, evolved
 from services.register.domain.texts import COURT_BASIS, EXCLUSION_BASES

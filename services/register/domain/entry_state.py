@@ -18,7 +18,6 @@ from services.kernel.journal.events import Event, Fact
 from services.register.contract.events import (
     AppealDismissed,
     AppealFiled,
-    CourtRulingRecorded,
     EntryCorrected,
     Excluded,
     ExclusionGround,
@@ -28,6 +27,7 @@ from services.register.contract.events import (
     Reinstated,
     TermMissed,
 )
+from services.register.contract.rulings import CourtRulingRecorded
 
 EntryStatus = Literal["included", "excluded"]
 

@@ -18,8 +18,8 @@ from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import Event
 from services.kernel.journal.journal import Journal, Work
 from services.kernel.journal.units import Recorded
-from services.register.contract.events import CourtRulingRecorded as EntryRuling
 from services.register.contract.events import NotificationReceived
+from services.register.contract.rulings import CourtRulingRecorded as EntryRuling
 from services.register.domain.origin import Listing
 from services.register.domain.procedure import Procedure
 from services.register.projections.trusted_listings import keep_delisting, keep_listing

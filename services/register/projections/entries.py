@@ -18,7 +18,6 @@ from services.kernel.names import normalised_name
 from services.register.contract.events import (
     AppealDismissed,
     AppealFiled,
-    CourtRulingRecorded,
     EntryCorrected,
     Excluded,
     ExclusionRequested,
@@ -27,6 +26,7 @@ from services.register.contract.events import (
     Reinstated,
     TermMissed,
 )
+from services.register.contract.rulings import CourtRulingRecorded
 from services.register.domain.entry_state import EntryState, EntryStatus, evolved
 from services.register.projections.applications import APPLICATIONS
 from services.register.projections.producers import PRODUCERS, ref_of

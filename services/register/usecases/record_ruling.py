@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.journal import Work
-from services.register.contract.events import CourtRulingRecorded
+from services.register.contract.rulings import CourtRulingRecorded
 from services.register.domain.entry import Entry
 
 

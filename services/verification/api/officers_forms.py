@@ -8,13 +8,14 @@ from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
 from services.kernel.contract import CourtRuling, OfficialText
-from services.kernel.http.forms import Form, LegalDay, NameForm, OfficialTextForm, ShortText
+from services.kernel.http.forms import Form, LegalDay, NameForm, OfficialTextForm, ShortText, text
 from services.verification.contract.events import CheckVerdict
 from services.verification.contract.officers_work import RulingOutcome
 from services.verification.usecases.record_ruling import RecordedRuling
 from services.verification.usecases.supply_documents import Named
 
 ME: Final = "me"
+LONGEST_CHECK_REASON: Final = 450
 _TEXT: Final[JsonDict] = {"kk": "Шарттың көшірмесін ұсыныңыз.", "ru": "Представьте копию договора."}
 _COURT: Final[JsonDict] = {
     "kk": "Астана қаласының мамандандырылған ауданаралық әкімшілік соты",
@@ -27,6 +28,8 @@ Kind = Annotated[
 Digest = Annotated[
     str, StringConstraints(pattern=r"^[0-9a-f]{64}$"), Field(description="SHA-256 of an uploaded document.")
 ]
+
+CheckReason = Annotated[str, text(LONGEST_CHECK_REASON)]
 
 
 def _example(*bodies: JsonDict) -> ConfigDict:
@@ -79,6 +82,18 @@ class SuppliedDocumentsForm(Form):
         return tuple(Named(one.kind, one.sha256, one.replaces) for one in self.documents)
 
 
+class CheckReasonsForm(Form):
+    """Why a criterion is confirmed or overridden; short enough for a judgement to hold one for each."""
+
+    kk: CheckReason
+    ru: CheckReason
+    en: CheckReason | None = None
+
+    def text(self) -> OfficialText:
+        """As events hold it."""
+        return OfficialText(kk=self.kk, ru=self.ru, en=self.en)
+
+
 class CriterionCheckForm(Form):
     """What the officer makes of one criterion."""
 
@@ -86,7 +101,7 @@ class CriterionCheckForm(Form):
 
     criterion: ShortText
     verdict: CheckVerdict
-    reasons: OfficialTextForm | None = Field(default=None, description="Required for an override.")
+    reasons: CheckReasonsForm | None = Field(default=None, description="Required for an override.")
 
 
 class ReturnForm(Form):
@@ -127,6 +142,6 @@ class CourtRulingForm(Form):
         return RecordedRuling(ruling, self.outcome, self.reasons.text(), self.annuls_from_start)
 
 
-def text_of(form: OfficialTextForm | None) -> OfficialText | None:
+def text_of(form: OfficialTextForm | CheckReasonsForm | None) -> OfficialText | None:
     """An optional text as the use cases take it."""
     return form.text() if form is not None else None

@@ -37,7 +37,10 @@ CheckVerdict = Literal["confirmed", "overridden"]
 
 
 class CriterionCheck(Value, frozen=True, kw_only=True):
-    """What an officer made of a criterion, and what the rule had said where the officer overrode it."""
+    """What an officer made of a criterion, and what the rule had said of it.
+
+    `reasons` are those of a confirmation; of an override they are the reason of the outcome itself.
+    """
 
     verdict: CheckVerdict
     officer: str

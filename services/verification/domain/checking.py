@@ -54,13 +54,14 @@ def _with_check(
     if check is None or not check.stands_on(by_rules, outcome):
         return outcome
     content = check.content
+    overridden = content.verdict == "overridden" and content.reasons is not None
     made = CriterionCheck(
         verdict=content.verdict,
         officer=check.by,
         rule_passed=outcome.passed,
         rule_reason=outcome.reason,
-        reasons=content.reasons,
+        reasons=None if overridden else content.reasons,
     )
-    if content.verdict == "confirmed" or content.reasons is None:
+    if not overridden or content.reasons is None:
         return msgspec.structs.replace(outcome, checked=made)
     return msgspec.structs.replace(outcome, passed=not outcome.passed, reason=content.reasons, checked=made)

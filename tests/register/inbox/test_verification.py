@@ -15,8 +15,8 @@ from services.kernel.feed.following import Upstream
 from services.kernel.journal.events import Event, Fact, Header, Provenance, new_event_id, new_stream_id
 from services.kernel.journal.units import CursorStep
 from services.kernel.vault import PersonalValue
-from services.register.contract.events import CourtRulingRecorded as EntryRuling
 from services.register.contract.events import NotificationReceived
+from services.register.contract.rulings import CourtRulingRecorded as EntryRuling
 from services.register.domain.application import Application
 from services.register.domain.entry import Entry
 from services.register.domain.notification import Notification

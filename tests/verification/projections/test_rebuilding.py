@@ -15,7 +15,7 @@ from services.verification.usecases.settle_proposal import return_proposal
 from services.verification.usecases.supply_documents import Named
 from tests.verification.acting import NOON, REASONS, officer
 from tests.verification.authority import Authority, authority
-from tests.verification.usecases.test_officers_work import (
+from tests.verification.officers import (
     FOUR_EYES,
     RULING,
     A,
