@@ -206,7 +206,9 @@ class Story:
 
     def _case(self, kind: str, *, unscheduled: bool = False) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:
-            page = self._cast.informatization.get("verification", "/v1/cases", bin=self.bin, limit=500)
+            page = self._cast.informatization.get(
+                "verification", "/v1/cases", bin=self.bin, order="opening", limit=500
+            )
             fitting = [
                 one
                 for one in page["items"]
@@ -314,7 +316,7 @@ class Story:
 
     def show_judgement(self) -> None:
         """Show which criteria were not met."""
-        page = self._cast.informatization.get("verification", "/v1/cases", bin=self.bin)
+        page = self._cast.informatization.get("verification", "/v1/cases", bin=self.bin, order="opening")
         path = f"/v1/cases/{page['items'][-1]['case_id']}"
         for outcome in self._cast.informatization.get("verification", path)["judgement"]["criteria"]:
             if not outcome["passed"]:

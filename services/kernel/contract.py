@@ -67,3 +67,11 @@ class Percentage(Value, frozen=True, kw_only=True):
 
     part: str
     whole: str
+
+
+class CourtRuling(Value, frozen=True, kw_only=True):
+    """A ruling of a court on a decision: who ruled, its number, and the day (ISO date, Asia/Almaty)."""
+
+    court: OfficialText
+    number: str
+    ruled_on: str

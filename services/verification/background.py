@@ -28,7 +28,15 @@ from services.verification.usecases.simulate import carry_on_simulation
 def practice_of(settings: VerificationSettings, clock: Clock, documents: DocumentStore) -> Practice:
     """How the authority works under these settings. Raises `RuleSetRefused`."""
     rules = read_rule_book(settings.rule_sets, KNOWN) if settings.rule_sets else rule_book()
-    return Practice(clock, documents, rules, settings.automatic, settings.terms())
+    return Practice(
+        clock,
+        documents,
+        rules,
+        settings.automatic,
+        settings.terms(),
+        four_eyes=settings.four_eyes,
+        document_request_days=settings.document_request_days,
+    )
 
 
 class Background:

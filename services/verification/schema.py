@@ -21,3 +21,11 @@ IDENTIFIERS: Final = sa.Table(
     sa.Column("producer_id", sa.Text, nullable=False, index=True),
 )
 """Which producer of the register a BIN or IIN names, as followed; a transformed producer has two BINs."""
+
+OFFICERS: Final = sa.Table(
+    "officers",
+    METADATA,
+    sa.Column("officer_id", sa.Text, primary_key=True),
+    sa.Column("subject", sa.Text, nullable=False),
+)
+"""Who acted here on a case, by the opaque id that facts record; `subject` is the token's, and erasable."""

@@ -36,6 +36,10 @@ class VerificationSettings(ServiceSettings):
     """Working days for a monitoring case: not statutory, none by default."""
     appeal_days: int | None = Field(default=None, ge=1, le=365)
     """Working days for an appeal case: not statutory, none by default."""
+    document_request_days: int = Field(default=10, ge=1, le=365)
+    """Working days a producer has to supply requested documents: not statutory."""
+    four_eyes: frozenset[CaseKind] = frozenset()
+    """Kinds of cases whose end a second officer approves, as JSON: `["monitoring", "appeal"]`."""
     workers: Literal["inside", "separate"] = "inside"
     """Whether the serving process follows and watches too, or only `services.verification.worker` does."""
     missed_terms_seconds: float = Field(default=30.0, gt=0)

@@ -121,7 +121,9 @@ class Life:
         """The newest case on this product with these values."""
 
         def look() -> Any:
-            found = self.informatization.get("verification", "/v1/cases", bin=self.bin, limit=500)["items"]
+            found = self.informatization.get(
+                "verification", "/v1/cases", bin=self.bin, order="opening", limit=500
+            )["items"]
             fitting = [one for one in found if all(one.get(k) == v for k, v in wanted.items())]
             return fitting[-1] if fitting else None
 

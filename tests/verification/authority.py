@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from services.kernel.calendar import APPEAL, REWORK, Quarter, Term, legal_date
+from services.kernel.calendar import APPEAL, REWORK, Quarter, legal_date
 from services.kernel.clock import FixedClock
 from services.kernel.contract import DocumentRef, FixedTerm, OfficialText, ProducerRef
 from services.kernel.database import Database
@@ -35,7 +35,7 @@ from services.register.contract.events import (
     Product,
 )
 from services.verification.adapters.documents import DocumentStore
-from services.verification.contract.events import CaseKind, NotificationIssued
+from services.verification.contract.events import NotificationIssued
 from services.verification.domain.case import Case
 from services.verification.domain.judgement import rule_book
 from services.verification.inbox.register import REGISTRY, UPSTREAM, RegisterInbox
@@ -77,20 +77,14 @@ def report(foreign: str = "10.00", *, year: int = 2025, expenses: str = "200.00"
 class Authority:
     """The service's insides without HTTP, and the register as far as it shows in its feed."""
 
-    def __init__(
-        self,
-        url: str,
-        folder: Path,
-        automatic: frozenset[Any],
-        terms: Mapping[CaseKind, Term] | None = None,
-    ) -> None:
+    def __init__(self, url: str, folder: Path, automatic: frozenset[Any], **settings: Any) -> None:
         self.clock = FixedClock(NOON)
         self.database = Database(url)
         upgrade("verification", self.database)
         self.journal: Journal = open_journal(self.database, self.clock)
         self.documents = DocumentStore(folder, self.database)
         self.documents.prepare()
-        self.practice = Practice(self.clock, self.documents, rule_book(), automatic, terms or {})
+        self.practice = Practice(self.clock, self.documents, rule_book(), automatic, **settings)
         shelf = Shelf(self.database, FOLLOWING, clock=self.clock)
         inbox = RegisterInbox(self.practice)
         self.sink = JournalSink(self.journal, shelf, REGISTRY, inbox.handlers())
@@ -324,11 +318,9 @@ class Authority:
 
 
 @contextmanager
-def authority(
-    url: str, folder: Path, *automatic: str, terms: Mapping[CaseKind, Term] | None = None
-) -> Iterator[Authority]:
-    """An authority with these steps automatic, closed at the end."""
-    here = Authority(url, folder, frozenset(automatic), terms)
+def authority(url: str, folder: Path, *automatic: str, **settings: Any) -> Iterator[Authority]:
+    """An authority with these steps automatic and these settings of its practice, closed at the end."""
+    here = Authority(url, folder, frozenset(automatic), **settings)
     try:
         yield here
     finally:

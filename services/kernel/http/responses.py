@@ -74,7 +74,8 @@ def read_bytes(
     """The answer to a read in any media type; without an `etag` the body's digest is one."""
     tag = etag or f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache" if public else "private, no-cache"}
-    known = {given.strip().removeprefix("W/") for given in request.headers.get("if-none-match", "").split(",")}
+    given = request.headers.get("if-none-match", "").split(",")
+    known = {one.strip().removeprefix("W/") for one in given}
     if tag in known or "*" in known:  # compared weakly (RFC 9110 section 13.1.2): proxies weaken tags
         return Response(status_code=304, headers=headers)
     return Response(body, 200, headers, media_type)

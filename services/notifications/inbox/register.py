@@ -14,6 +14,7 @@ from services.notifications.inbox.drafts import Draft, Drafting
 from services.notifications.projections import known
 from services.notifications.usecases.put_message import day_of
 from services.register.contract import events as register
+from services.register.contract import rulings
 
 
 def _product(connection: sa.Connection, product_id: str) -> dict[str, ParameterValue]:
@@ -81,7 +82,7 @@ def notification_received(connection: sa.Connection, foreign: Foreign) -> Draft 
     if data.result == "exclude" and due_on is not None:
         params = {**_entry(connection, data.product_id), "term_ends": day_of(due_on)}
         return Draft("exclusion_notification_received", params, producer_id, due_on=due_on)
-    if data.kind == "appeal":
+    if data.kind == "appeal" and data.court_ruling is None:
         params = {**_entry(connection, data.product_id), "result": data.result}
         return Draft("appeal_notification_received", params, producer_id)
     return None
@@ -169,9 +170,24 @@ def reinstated(connection: sa.Connection, foreign: Foreign) -> Draft:
     """A reinstatement, from its own day or from the exclusion's start."""
     data = foreign.fact.data
     assert isinstance(data, register.Reinstated)
-    template = "reinstated_from_start" if data.annuls_from_start else "reinstated"
     params = {**_entry(connection, data.entry_id), "reasons": data.reasons}
+    if data.court_ruling is not None:
+        ruling = data.court_ruling
+        params |= {"court": ruling.court, "number": ruling.number, "ruled_on": day_of(ruling.ruled_on)}
+        params |= {"counts": "from_start" if data.annuls_from_start else "from_now"}
+        return Draft("reinstated_by_court", params, data.producer.producer_id)
+    template = "reinstated_from_start" if data.annuls_from_start else "reinstated"
     return Draft(template, params, data.producer.producer_id)
+
+
+def court_ruling_recorded(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """A court's ruling, whatever it leads to."""
+    data = foreign.fact.data
+    assert isinstance(data, rulings.CourtRulingRecorded)
+    ruling = data.ruling
+    params = {**_entry(connection, data.entry_id), "reasons": data.reasons, "outcome": data.outcome}
+    params |= {"court": ruling.court, "number": ruling.number, "ruled_on": day_of(ruling.ruled_on)}
+    return Draft("court_ruling_recorded", params, data.producer_id)
 
 
 def entry_corrected(connection: sa.Connection, foreign: Foreign) -> Draft:
@@ -230,6 +246,7 @@ DRAFTS: Final[dict[type[Event], Drafting]] = {
     register.AppealFiled: appeal_filed,
     register.AppealDismissed: appeal_dismissed,
     register.Reinstated: reinstated,
+    rulings.CourtRulingRecorded: court_ruling_recorded,
     register.EntryCorrected: entry_corrected,
     register.ProducerRegistered: producer_registered,
     register.ProducerTransformed: producer_transformed,

@@ -13,7 +13,9 @@ from services.notifications.domain.messages import ParameterValue
 from services.notifications.inbox.drafts import Draft, Drafting
 from services.notifications.inbox.register import missed_draft
 from services.notifications.projections import known
+from services.notifications.usecases.put_message import day_of
 from services.verification.contract import events as verification
+from services.verification.contract import officers_work
 
 
 def case_opened(connection: sa.Connection, foreign: Foreign) -> Draft:
@@ -73,10 +75,33 @@ def software_delisted(connection: sa.Connection, foreign: Foreign) -> Draft | No
     return Draft("trusted_software_delisted", params, producer_id)
 
 
+def documents_requested(_connection: sa.Connection, foreign: Foreign) -> Draft:
+    """What the producer is asked for, and until when."""
+    data = foreign.fact.data
+    assert isinstance(data, officers_work.DocumentsRequested)
+    due_on = data.term.due_on
+    params: dict[str, ParameterValue] = {"product": data.product_name, "asked": data.asked}
+    params |= {"case": data.case_id, "term_ends": day_of(due_on)}
+    return Draft("documents_requested", params, data.producer_id, due_on=due_on)
+
+
+def documents_supplied(_connection: sa.Connection, foreign: Foreign) -> Draft:
+    """The producer's own answer, in time or late."""
+    data = foreign.fact.data
+    assert isinstance(data, officers_work.DocumentsSupplied)
+    params: dict[str, ParameterValue] = {"product": data.product_name, "case": data.case_id}
+    return Draft(
+        "documents_supplied", {**params, "when": "late" if data.late else "in_time"}, data.producer_id
+    )
+
+
 def term_missed(_connection: sa.Connection, foreign: Foreign) -> Draft:
-    """A missed term is told to the authority that missed it."""
+    """A missed term is told to the authority that missed it, or to the producer."""
     data = foreign.fact.data
     assert isinstance(data, verification.TermMissed)
+    if data.producer_id is not None:
+        params: dict[str, ParameterValue] = {"case": data.subject_id, "term_ended": day_of(data.term.due_on)}
+        return Draft("documents_not_supplied", params, data.producer_id)
     return missed_draft(data.term.name, data.term.due_on, data.subject_id, data.missed_by)
 
 
@@ -92,4 +117,6 @@ DRAFTS: Final[dict[type[Event], Drafting]] = {
     verification.TrustedSoftwareListed: software_listed,
     verification.TrustedSoftwareDelisted: software_delisted,
     verification.TermMissed: term_missed,
+    officers_work.DocumentsRequested: documents_requested,
+    officers_work.DocumentsSupplied: documents_supplied,
 }

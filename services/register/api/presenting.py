@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from services.kernel.contract import DocumentRef, FixedTerm, OfficialText, ProducerRef
+from services.kernel.contract import CourtRuling, DocumentRef, FixedTerm, OfficialText, ProducerRef
 from services.kernel.journal.events import instant_text
 from services.kernel.journal.units import Recorded
 from services.register.api import representations as shown
@@ -69,6 +69,7 @@ def entry(state: EntryState, producer: ProducerRef, personal: Personal) -> shown
         trusted_register_reference=included.trusted_register_reference,
         exclusions=[_exclusion(exclusion) for exclusion in state.exclusions],
         appeals=[_appeal(appeal) for appeal in state.appeals],
+        court_rulings=[_ruling(ruling) for ruling in state.rulings],
         exclusion_requested_on=state.requested_on,
         exclusion_request_term=_term(state.request_term),
         monitored_on=state.monitored_on,
@@ -112,9 +113,12 @@ def notification(state: NotificationState) -> shown.NotificationShown:
         corrects=content.corrects,
         producer=_producer(content.producer, {}),
         product_id=content.product_id,
+        product_name=_optional(content.product_name),
         reasons=_text(content.reasons),
         annuls_from_start=content.annuls_from_start,
+        court_ruling=_ruling(content.court_ruling) if content.court_ruling else None,
         trusted_register_reference=content.trusted_register_reference,
+        trusted_register_listed_on=content.trusted_register_listed_on,
         localisation_share=content.localisation_share,
         returned=(
             shown.ReturnShown(
@@ -240,7 +244,12 @@ def _exclusion(exclusion: Exclusion) -> shown.ExclusionShown:
         notification_id=exclusion.notification_id,
         appeal_term=_term(exclusion.appeal_term),
         undone=exclusion.undone,
+        court_ruling=_ruling(exclusion.court_ruling) if exclusion.court_ruling else None,
     )
+
+
+def _ruling(ruling: CourtRuling) -> shown.CourtRulingShown:
+    return shown.CourtRulingShown(court=_text(ruling.court), number=ruling.number, ruled_on=ruling.ruled_on)
 
 
 def _appeal(appeal: Appeal) -> shown.AppealShown:

@@ -97,8 +97,16 @@ class ApplicationShown(Representation):
     closed_on_ground: str | None = None
 
 
+class CourtRulingShown(Representation):
+    """A court's ruling."""
+
+    court: Text
+    number: str
+    ruled_on: str
+
+
 class ExclusionShown(Representation):
-    """An exclusion and until when it can be appealed."""
+    """An exclusion and until when it can be appealed; `court_ruling` is the one that undid it."""
 
     ground: str
     excluded_on: str
@@ -106,6 +114,7 @@ class ExclusionShown(Representation):
     notification_id: str | None = None
     appeal_term: TermShown | None = None
     undone: bool
+    court_ruling: CourtRulingShown | None = None
 
 
 class AppealShown(Representation):
@@ -140,6 +149,7 @@ class EntryShown(Representation):
     trusted_register_reference: str | None = None
     exclusions: list[ExclusionShown]
     appeals: list[AppealShown]
+    court_rulings: list[CourtRulingShown]
     exclusion_requested_on: str | None = None
     exclusion_request_term: TermShown | None = None
     monitored_on: str | None = None
@@ -187,9 +197,15 @@ class NotificationShown(Representation):
     corrects: str | None = None
     producer: ProducerShown
     product_id: str
+    product_name: Text | None = Field(default=None, description="Order 327 Appendix 4, column 3.")
     reasons: Text
     annuls_from_start: bool
-    trusted_register_reference: str | None = None
+    court_ruling: CourtRulingShown | None = Field(default=None, description="On which the result rests.")
+    trusted_register_reference: str | None = Field(
+        default=None,
+        description="The notice of listing in the trusted software register: Appendix 4, column 5.",
+    )
+    trusted_register_listed_on: str | None = None
     localisation_share: str | None = None
     returned: ReturnShown | None = None
     missed_terms: list[TermShown]

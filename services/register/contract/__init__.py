@@ -1,1 +1,5 @@
-"""The published events of the register: the only thing a neighbour may import."""
+"""What the industry authority publishes; importing it knows every event of its journal."""
+
+from services.register.contract import events, rulings
+
+__all__ = ["events", "rulings"]

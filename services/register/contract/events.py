@@ -1,10 +1,9 @@
 """What the industry authority publishes: the legal facts of the register.
 
 Order 327; law 86-VII arts. 51-1 to 51-6. Nothing personal stands in these events, and no figures of a report:
-`localisation_share` is in per cent, rounded to two places for showing, and never compared. Address, e-mail,
+`localisation_share` is in per cent, rounded to two places for showing, never compared. Address, e-mail,
 telephone, an individual's name and IIN are in the vault, bound by `commitments` (field name to hexadecimal
-HMAC-SHA256); so are the free texts of a producer (grounds of an appeal, reasons of a withdrawal or of a
-request), in which anything may stand.
+HMAC-SHA256); so are a producer's free texts (grounds of an appeal, reasons), in which anything may stand.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import ClassVar, Final, Literal
 import msgspec
 
 from services.kernel.contract import (
+    CourtRuling,
     DocumentRef,
     FixedTerm,
     Language,
@@ -169,6 +169,9 @@ class NotificationReceived(Event, frozen=True, kw_only=True):
     localisation_share: str | None = None
     corrects: str | None = None
     term: FixedTerm | None = None
+    product_name: OfficialText | None = None
+    trusted_register_listed_on: str | None = None
+    court_ruling: CourtRuling | None = None
 
 
 @_published("notification.returned.v1")
@@ -272,10 +275,7 @@ class Excluded(Event, frozen=True, kw_only=True):
 
 @_published("entry.appeal-filed.v1")
 class AppealFiled(Event, frozen=True, kw_only=True):
-    """The producer appealed the notification behind an exclusion; a late appeal is recorded all the same.
-
-    The grounds are the producer's own text and stand in the vault (`grounds`), bound by `commitments`.
-    """
+    """The producer appealed the notification behind an exclusion; a late appeal is recorded all the same."""
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-2(5); order-327 para. 31"
 
@@ -309,29 +309,29 @@ class AppealDismissed(Event, frozen=True, kw_only=True):
 
 @_published("entry.reinstated.v1")
 class Reinstated(Event, frozen=True, kw_only=True):
-    """An upheld appeal put the entry back; from the start when it annuls the exclusion from the start.
+    """An upheld appeal or a court's ruling put the entry back, from `reinstated_on` (ISO date, Asia/Almaty).
 
-    `reinstated_on` is the legal day from which the reinstatement counts (ISO date, Asia/Almaty).
+    A court needs no appeal before it: `appeal_id` may be absent where `court_ruling` stands.
     """
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-2(4), (5); order-327 paras. 9, 31"
 
     entry_id: str
-    appeal_id: str
     producer: ProducerRef
     notification_id: str
     annuls_from_start: bool
     exclusion_event_id: str
     reinstated_on: str
     reasons: OfficialText
+    appeal_id: str | None = None
+    court_ruling: CourtRuling | None = None
 
 
 @_published("entry.corrected.v1")
 class EntryCorrected(Event, frozen=True, kw_only=True):
-    """A fact of the entry was wrong and is left out from the start; it stays recorded, with what was known.
+    """An exclusion was wrong and is left out from the start; it stays recorded, with what was known.
 
-    Today it leaves out an exclusion, when a "conforms" notification names the exclusion's notification as the
-    one it corrects.
+    It does so when a "conforms" notification names the exclusion's notification as the one it corrects.
     """
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-2(4); order-327 para. 31"

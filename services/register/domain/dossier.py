@@ -148,6 +148,9 @@ class Dossier:
     # --- monitoring (order 327 paras. 29, 31) ------------------------------------------------------------
 
     def _on_monitoring(self, content: NotificationReceived) -> Effect:
+        if content.court_ruling is not None:
+            undone = self.entry.state.exclusion_on(content.corrects)
+            return self._on_court_ruling(content, undone, None)
         exclusion = self.entry.state.exclusion
         if content.result == "exclude":
 
@@ -201,30 +204,39 @@ class Dossier:
     # --- appeals (law 86-VII art. 51-2(5), order 327 para. 31) -------------------------------------------
 
     def _on_appeal(self, content: NotificationReceived) -> Effect:
-        appeal = self.entry.state.pending_appeal(content.appeal_id)
+        state = self.entry.state
+        if content.court_ruling is not None:
+            dismissed = state.dismissed_appeal(content.appeal_id)
+            undone = state.exclusion_of(dismissed) if dismissed is not None else None
+            return self._on_court_ruling(content, undone, dismissed)
+        appeal = state.pending_appeal(content.appeal_id)
         if appeal is None:
             return _without_effect("appeal_not_pending")
         if content.result == "upheld":
-
-            def reinstate(act: Act, _procedure: Procedure) -> None:
-                self._reinstate(act, content, appeal)
-
-            return Effect("reinstated", reinstate, "reinstatement")
+            return self._reinstating(content, state.exclusion_of(appeal), appeal)
 
         def dismiss(act: Act, _procedure: Procedure) -> None:
             self._dismiss(act, content, appeal)
 
         return Effect("appeal_dismissed", dismiss)
 
-    def _reinstate(self, act: Act, content: NotificationReceived, appeal: Appeal) -> None:
-        self.entry.reinstate(
-            act,
-            appeal,
-            producer=self.named(),
-            notification_id=content.notification_id,
-            reasons=content.reasons,
-            annuls_from_start=content.annuls_from_start,
-        )
+    def _on_court_ruling(
+        self, content: NotificationReceived, undone: Exclusion | None, appeal: Appeal | None
+    ) -> Effect:
+        """Art. 51-5(7): a court undid the exclusion; one not in force now matters only from the start."""
+        if undone is None:
+            return _without_effect("exclusion_not_in_force")
+        if undone != self.entry.state.exclusion and not content.annuls_from_start:
+            return _without_effect("already_included")
+        return self._reinstating(content, undone, appeal)
+
+    def _reinstating(
+        self, content: NotificationReceived, exclusion: Exclusion, appeal: Appeal | None
+    ) -> Effect:
+        def reinstate(act: Act, _procedure: Procedure) -> None:
+            self.entry.reinstate(act, exclusion, content, producer=self.named(), appeal=appeal)
+
+        return Effect("reinstated", reinstate, "reinstatement")
 
     def _dismiss(self, act: Act, content: NotificationReceived, appeal: Appeal) -> None:
         self.entry.dismiss_appeal(

@@ -25,12 +25,14 @@ from services.register.contract.events import (
     ExclusionRequested,
     Included,
     MonitoringRecorded,
+    NotificationReceived,
     Reinstated,
     TermMissed,
 )
+from services.register.contract.rulings import CourtRulingRecorded
 from services.register.domain.application import Application
 from services.register.domain.entry_state import Appeal, EntryState, Exclusion, evolved
-from services.register.domain.texts import EXCLUSION_BASES
+from services.register.domain.texts import COURT_BASIS, EXCLUSION_BASES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,34 +205,42 @@ class Entry(Aggregate):
         )
         self.record(act, event)
 
-    def reinstate(  # the facts a reinstatement states
+    def reinstate(
         self,
         act: Act,
-        appeal: Appeal,
+        exclusion: Exclusion,
+        content: NotificationReceived,
         *,
         producer: ProducerRef,
-        notification_id: str,
-        reasons: OfficialText,
-        annuls_from_start: bool,
+        appeal: Appeal | None = None,
     ) -> None:
-        """Put the entry back on an upheld appeal (art. 51-2(4), (5), order 327 paras. 9, 31).
+        """Put the entry back on an upheld appeal or a court's ruling (art. 51-2(4), (5), 51-5(7)).
 
         It counts from its own day, or from the day of the exclusion that it annuls from the start. The first
         inclusion's date is kept.
         """
         at = self._counts_from(act.at)
-        exclusion = self._exclusion(appeal.exclusion_event_id)
+        from_start = content.annuls_from_start
         event = Reinstated(
             entry_id=str(self.id),
-            appeal_id=appeal.appeal_id,
             producer=producer,
-            notification_id=notification_id,
-            annuls_from_start=annuls_from_start,
+            notification_id=content.notification_id,
+            annuls_from_start=from_start,
             exclusion_event_id=exclusion.event_id,
-            reinstated_on=exclusion.excluded_on if annuls_from_start else legal_date(at).isoformat(),
-            reasons=reasons,
+            reinstated_on=exclusion.excluded_on if from_start else legal_date(at).isoformat(),
+            reasons=content.reasons,
+            appeal_id=appeal.appeal_id if appeal is not None else None,
+            court_ruling=content.court_ruling,
         )
-        self.record(act, event, effective_at=at)
+        basis = COURT_BASIS if content.court_ruling is not None else None
+        self.record(act, event, basis=basis, effective_at=at)
+
+    def record_ruling(self, act: Act, content: CourtRulingRecorded) -> bool:
+        """Name a court's ruling in the entry's history (art. 51-5(7)); False when it stands there already."""
+        if content.ruling in self.state.rulings:
+            return False
+        self.record(act, content)
+        return True
 
     def correct_exclusion(
         self,
@@ -260,9 +270,6 @@ class Entry(Aggregate):
         event = TermMissed(term=term, subject_id=str(self.id), missed_by="industry_authority")
         self.record(act, event, basis=term.basis)
         return True
-
-    def _exclusion(self, event_id: str) -> Exclusion:
-        return next(x for x in self.state.exclusions if x.event_id == event_id)
 
     def _must_be_included(self) -> None:
         if not self.is_included:

@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from services.kernel.calendar import legal_date
-from services.kernel.contract import FixedTerm, OfficialText, ProducerRef
+from services.kernel.contract import CourtRuling, FixedTerm, OfficialText, ProducerRef
 from services.kernel.journal.events import Event, Fact
 from services.register.contract.events import (
     AppealDismissed,
@@ -27,12 +27,13 @@ from services.register.contract.events import (
     Reinstated,
     TermMissed,
 )
+from services.register.contract.rulings import CourtRulingRecorded
 
 EntryStatus = Literal["included", "excluded"]
 
 
 class Exclusion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One exclusion of the entry; `undone` once an appeal or a correction put the entry back."""
+    """One exclusion of the entry; `undone` once an appeal, a correction or a court put the entry back."""
 
     event_id: str
     ground: ExclusionGround
@@ -41,6 +42,7 @@ class Exclusion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notification_id: str | None = None
     appeal_term: FixedTerm | None = None
     undone: bool = False
+    court_ruling: CourtRuling | None = None
 
 
 class Appeal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -71,6 +73,7 @@ class EntryState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     monitored_quarter: str | None = None
     reinstated_on: str | None = None
     missed: tuple[FixedTerm, ...] = ()
+    rulings: tuple[CourtRuling, ...] = ()
 
     @property
     def exclusion(self) -> Exclusion | None:
@@ -85,6 +88,22 @@ class EntryState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def appeal_of(self, exclusion: Exclusion) -> Appeal | None:
         """The one appeal of an exclusion, if it was filed."""
         return next((a for a in self.appeals if a.exclusion_event_id == exclusion.event_id), None)
+
+    def exclusion_on(self, notification_id: str | None) -> Exclusion | None:
+        """The exclusion that rests on a notification and was not undone."""
+        found = (x for x in self.exclusions if x.notification_id == notification_id and not x.undone)
+        return next(found, None) if notification_id is not None else None
+
+    def exclusion_of(self, appeal: Appeal) -> Exclusion:
+        """The exclusion that an appeal is about."""
+        return next(x for x in self.exclusions if x.event_id == appeal.exclusion_event_id)
+
+    def dismissed_appeal(self, appeal_id: str | None) -> Appeal | None:
+        """The appeal of that id once it was dismissed, while its exclusion was not undone."""
+        appeal = next((a for a in self.appeals if a.appeal_id == appeal_id), None)
+        if appeal is None or appeal.outcome != "dismissed" or self.exclusion_of(appeal).undone:
+            return None
+        return appeal
 
     def pending_appeal(self, appeal_id: str | None) -> Appeal | None:
         """The appeal of that id while it is undecided."""
@@ -154,14 +173,30 @@ def _(event: Excluded, state: EntryState, fact: Fact) -> EntryState:
 
 @_evolve.register
 def _(event: Reinstated, state: EntryState, fact: Fact) -> EntryState:
-    decided = tuple(
+    if event.court_ruling is None:
+        state = msgspec.structs.replace(state, appeals=_upheld(state.appeals, event))
+    return _without(
+        state,
+        event.exclusion_event_id,
+        fact,
+        reinstated_on=event.reinstated_on,
+        court_ruling=event.court_ruling,
+    )
+
+
+def _upheld(appeals: tuple[Appeal, ...], event: Reinstated) -> tuple[Appeal, ...]:
+    """A court leaves the decision on an appeal as it was taken; an upheld appeal is marked so."""
+    return tuple(
         msgspec.structs.replace(a, outcome="upheld", reasons=event.reasons)
         if a.appeal_id == event.appeal_id
         else a
-        for a in state.appeals
+        for a in appeals
     )
-    state = msgspec.structs.replace(state, appeals=decided)
-    return _without(state, event.exclusion_event_id, fact, reinstated_on=event.reinstated_on)
+
+
+@_evolve.register
+def _(event: CourtRulingRecorded, state: EntryState, _fact: Fact) -> EntryState:
+    return msgspec.structs.replace(state, rulings=(*state.rulings, event.ruling))
 
 
 @_evolve.register
@@ -169,10 +204,20 @@ def _(event: EntryCorrected, state: EntryState, fact: Fact) -> EntryState:
     return _without(state, event.corrected_event_id, fact, reinstated_on=state.reinstated_on)
 
 
-def _without(state: EntryState, exclusion_id: str, fact: Fact, *, reinstated_on: str | None) -> EntryState:
+def _without(
+    state: EntryState,
+    exclusion_id: str,
+    fact: Fact,
+    *,
+    reinstated_on: str | None,
+    court_ruling: CourtRuling | None = None,
+) -> EntryState:
     """The entry once an exclusion is undone; back in the register unless another one keeps it out."""
     undone = tuple(
-        msgspec.structs.replace(x, undone=True) if x.event_id == exclusion_id else x for x in state.exclusions
+        msgspec.structs.replace(x, undone=True, court_ruling=court_ruling)
+        if x.event_id == exclusion_id
+        else x
+        for x in state.exclusions
     )
     current = state.exclusion
     returns = current is not None and current.event_id == exclusion_id

@@ -31,3 +31,6 @@ EXCLUSION_BASES: Final[dict[ExclusionGround, str]] = {
     "liquidation": "law-86-VII art. 51-6; order-327 para. 30",
     "reorganisation": "law-86-VII art. 51-6; order-327 para. 30",
 }
+
+COURT_BASIS: Final = "law-86-VII arts. 51-2(4), 51-5(7)"
+"""What a reinstatement by a court's ruling rests on."""

@@ -19,12 +19,14 @@ from services.kernel.journal.events import Event
 from services.kernel.journal.journal import Journal, Work
 from services.kernel.journal.units import Recorded
 from services.register.contract.events import NotificationReceived
+from services.register.contract.rulings import CourtRulingRecorded as EntryRuling
 from services.register.domain.origin import Listing
 from services.register.domain.procedure import Procedure
 from services.register.projections.trusted_listings import keep_delisting, keep_listing
 from services.register.schema import FOLLOWING
 from services.register.usecases.receive_notification import receive_notification
 from services.register.usecases.record_missed_terms import ACTOR
+from services.register.usecases.record_ruling import record_ruling
 from services.verification.contract.events import (
     VERIFICATION_EVENTS,
     NotificationIssued,
@@ -32,6 +34,7 @@ from services.verification.contract.events import (
     TrustedSoftwareDelisted,
     TrustedSoftwareListed,
 )
+from services.verification.contract.officers_work import CourtRulingRecorded
 
 UPSTREAM: Final = "verification"
 _CENT: Final = Decimal("0.01")
@@ -42,6 +45,7 @@ def verification_sink(journal: Journal, clock: Clock, procedure: Procedure) -> J
     handlers: Mapping[type[Event], WorkHandler] = {
         NotificationIssued: partial(_issued, clock=clock, procedure=procedure),
         NotificationResubmitted: partial(_resubmitted, clock=clock, procedure=procedure),
+        CourtRulingRecorded: partial(_ruled, clock=clock),
         TrustedSoftwareListed: partial(_listed, clock=clock),
         TrustedSoftwareDelisted: partial(_delisted, clock=clock),
     }
@@ -71,6 +75,9 @@ def _issued(work: Work, foreign: Foreign, *, clock: Clock, procedure: Procedure)
         trusted_register_reference=issued.trusted_register_reference,
         localisation_share=in_per_cent(issued.localisation_share),
         corrects=issued.corrects,
+        product_name=issued.product_name,
+        trusted_register_listed_on=issued.trusted_register_listed_on,
+        court_ruling=issued.court_ruling,
     )
     receive_notification(work, content, Act(clock.now(), foreign.provenance(ACTOR)), procedure)
 
@@ -93,8 +100,28 @@ def _resubmitted(work: Work, foreign: Foreign, *, clock: Clock, procedure: Proce
         entry_id=again.entry_id,
         trusted_register_reference=again.trusted_register_reference,
         localisation_share=in_per_cent(again.localisation_share),
+        product_name=again.product_name,
+        trusted_register_listed_on=again.trusted_register_listed_on,
     )
     receive_notification(work, content, Act(clock.now(), foreign.provenance(ACTOR)), procedure)
+
+
+def _ruled(work: Work, foreign: Foreign, *, clock: Clock) -> None:
+    ruled = foreign.fact.data
+    if not isinstance(ruled, CourtRulingRecorded):
+        raise TypeError(type(ruled).__name__)
+    if ruled.entry_id is None:
+        return
+    content = EntryRuling(
+        entry_id=ruled.entry_id,
+        producer_id=ruled.producer.producer_id,
+        notification_id=ruled.notification_id,
+        ruling=ruled.ruling,
+        outcome=ruled.outcome,
+        reasons=ruled.reasons,
+        annuls_from_start=ruled.annuls_from_start,
+    )
+    record_ruling(work, content, Act(clock.now(), foreign.provenance(ACTOR)))
 
 
 def _listed(work: Work, foreign: Foreign, *, clock: Clock) -> None:

@@ -26,6 +26,7 @@ from services.register.contract.events import (
     Reinstated,
     TermMissed,
 )
+from services.register.contract.rulings import CourtRulingRecorded
 from services.register.domain.entry_state import EntryState, EntryStatus, evolved
 from services.register.projections.applications import APPLICATIONS
 from services.register.projections.producers import PRODUCERS, ref_of
@@ -61,6 +62,7 @@ _KINDS: Final = (
     AppealDismissed,
     Reinstated,
     EntryCorrected,
+    CourtRulingRecorded,
 )
 _DECODER: Final = msgspec.json.Decoder(EntryState)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
@@ -9,18 +10,20 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from services.kernel.errors import NotFound
-from services.kernel.http.answering import answered
 from services.kernel.http.forms import LegalDay
 from services.kernel.http.requests import Caller, CommandRequest, Deciding, Reading
 from services.kernel.http.responses import CursorParameter, Limit, page, read
 from services.kernel.journal.journal import Work
-from services.verification.api import representations
-from services.verification.api.desk import AtDesk
+from services.verification.api import case_files
+from services.verification.api.case_files import CaseFileShown
+from services.verification.api.desk import AtDesk, actor_of
 from services.verification.api.forms import ConclusionForm, ResubmissionForm
-from services.verification.api.representations import CaseLine, CasePage, CaseShown, TextShown
+from services.verification.api.officers_forms import ME
+from services.verification.api.officers_work import by_officer
+from services.verification.api.representations import CaseLine, CasePage, TextShown
 from services.verification.contract.events import CaseKind
 from services.verification.domain.case import Case
-from services.verification.projections.cases import CaseFilter, find_notification, list_cases
+from services.verification.projections.cases import CaseFilter, Order, Place, find_notification, list_cases
 from services.verification.projections.identifiers import producer_of
 from services.verification.usecases.conclude_case import conclude_case
 from services.verification.usecases.correct_exclusion import correct_exclusion
@@ -28,41 +31,74 @@ from services.verification.usecases.resubmit_notification import resubmit_notifi
 
 commands: Final = APIRouter(tags=["cases"])
 reads: Final = APIRouter(tags=["cases"])
-LOCATION: Final = "/v1/cases/{id}"
 READING: Final = Reading("informatization_officer", "auditor")
 OFFICER: Final = Deciding("informatization_officer")
+
+
+@dataclass(frozen=True, slots=True)
+class Worklist:
+    """Which cases are asked for, in which order."""
+
+    identifier: str | None
+    wanted: CaseFilter
+    order: Order
+
+    @property
+    def filters(self) -> dict[str, object]:
+        """What a cursor is bound to."""
+        return {"bin": self.identifier, "wanted": self.wanted, "order": self.order}
+
+
+def _worklist(
+    state: Annotated[Literal["open", "concluded", "rework", "closed"] | None, Query()] = None,
+    kind: Annotated[CaseKind | None, Query()] = None,
+    identifier: Annotated[str | None, Query(alias="bin", pattern=r"^[0-9]{12}$")] = None,
+    due_before: Annotated[LegalDay | None, Query(description="Whose term ends before this day.")] = None,
+    assigned_to: Annotated[
+        str | None,
+        Query(pattern=r"^(me|nobody|[0-9a-f]{32})$", description="`me`, `nobody`, or an officer's id."),
+    ] = None,
+    proposed: Annotated[
+        bool | None, Query(description="Whether a proposal waits for a second officer.")
+    ] = None,
+    order: Annotated[Order, Query(description="By day due, then opening; or by opening alone.")] = "due",
+) -> Worklist:
+    wanted = CaseFilter(
+        state=state,
+        kind=kind,
+        due_before=due_before.isoformat() if due_before else None,
+        assigned_to=assigned_to,
+        proposed=proposed,
+    )
+    return Worklist(identifier, wanted, order)
 
 
 @reads.get(
     "/v1/cases",
     operation_id="list_cases",
-    summary="Cases by state, kind, producer and term",
+    summary="Cases by state, kind, producer, officer and term",
     responses={200: {"model": CasePage}},
 )
 def list_all(
     request: Request,
     desk: AtDesk,
-    _caller: Annotated[Caller, Depends(READING)],
-    state: Annotated[Literal["open", "concluded", "rework", "closed"] | None, Query()] = None,
-    kind: Annotated[CaseKind | None, Query()] = None,
-    identifier: Annotated[str | None, Query(alias="bin", pattern=r"^[0-9]{12}$")] = None,
-    due_before: Annotated[LegalDay | None, Query(description="Whose term ends before this day.")] = None,
+    caller: Annotated[Caller, Depends(READING)],
+    asked: Annotated[Worklist, Depends(_worklist)],
     limit: Limit = 50,
     cursor: CursorParameter = None,
 ) -> Response:
-    """In the order of their opening."""
-    filters = {"state": state, "kind": kind, "bin": identifier, "due": due_before}
-    after = UUID(str(desk.cursors.read(cursor, filters)[0])) if cursor else None
+    """A worklist: those due first come first, equal days by opening, those without a running term last."""
+    after = _place(desk.cursors.read(cursor, asked.filters)) if cursor else None
+    wanted = asked.wanted
+    if wanted.assigned_to == ME:
+        wanted = replace(wanted, assigned_to=actor_of(request, caller))
     with desk.journal.database.read() as connection:
-        producer_id = producer_of(connection, identifier) if identifier else None
-        wanted = CaseFilter(
-            state=state,
-            kind=kind,
-            producer_id=producer_id or "" if identifier else None,
-            due_before=due_before.isoformat() if due_before else None,
-        )
-        rows = list_cases(connection, wanted, after=after, limit=limit + 1)
-    following = desk.cursors.write([str(rows[limit - 1]["case_id"])], filters) if len(rows) > limit else None
+        if asked.identifier is not None:
+            wanted = replace(wanted, producer_id=producer_of(connection, asked.identifier) or "")
+        rows = list_cases(connection, wanted, after=after, limit=limit + 1, order=asked.order)
+    last = rows[limit - 1] if len(rows) > limit else None
+    place = [str(last["case_id"]), str(last["due_on"] or "")] if last else []
+    following = desk.cursors.write(place, asked.filters) if last else None
     return page(request, [_line(dict(row)) for row in rows[:limit]], CasePage, next_cursor=following)
 
 
@@ -70,14 +106,14 @@ def list_all(
     "/v1/cases/{case_id}",
     operation_id="read_case",
     summary="Read a case",
-    responses={200: {"model": CaseShown}},
+    responses={200: {"model": CaseFileShown}},
 )
 def read_case(
     request: Request, desk: AtDesk, case_id: UUID, _caller: Annotated[Caller, Depends(READING)]
 ) -> Response:
     """With its judgement: every criterion, its inputs and its reason."""
     found = desk.journal.load(Case, case_id)
-    return read(request, representations.case(found), version=found.version)
+    return read(request, case_files.case(found), version=found.version)
 
 
 @commands.post(
@@ -85,22 +121,19 @@ def read_case(
     operation_id="conclude_case",
     summary="Conclude a case, or decide an appeal",
     status_code=201,
-    responses={201: {"model": CaseShown}},
+    responses={201: {"model": CaseFileShown}},
 )
 def conclude(
     desk: AtDesk, case_id: UUID, body: ConclusionForm, command: Annotated[CommandRequest, Depends(OFFICER)]
 ) -> Response:
-    """Art. 51-2(2), (3), (5): the notification is issued in the same unit of work."""
+    """Art. 51-2(2), (3), (5): the notification is issued in the same unit; or proposed (four eyes)."""
 
-    def decide(work: Work) -> Case:
-        case = work.load(Case, case_id)
-        command.require_version(case.version)
+    def step(work: Work, case: Case) -> Case:
         if body.corrects and body.reasons is not None:
             return correct_exclusion(work, desk.practice, command.act, case, body.reasons.text())
         return conclude_case(work, desk.practice, command.act, case, body.outcome())
 
-    outcome = desk.journal.transact(decide, answer=command.answer)
-    return answered(desk.journal, outcome, Case, command, representations.case, LOCATION)
+    return by_officer(desk, case_id, command, step)
 
 
 @commands.post(
@@ -108,7 +141,7 @@ def conclude(
     operation_id="resubmit_notification",
     summary="Send a reworked notification again",
     status_code=201,
-    responses={201: {"model": CaseShown}},
+    responses={201: {"model": CaseFileShown}},
 )
 def resubmit(
     desk: AtDesk,
@@ -118,17 +151,19 @@ def resubmit(
 ) -> Response:
     """Order 327 para. 9: `If-Match` names the version of the notification's case."""
 
-    def decide(work: Work) -> Case:
-        with work.database.read() as connection:
-            case_id = find_notification(connection, str(notification_id))
-        if case_id is None:
-            raise NotFound("notification_unknown", id=str(notification_id))
-        case = work.load(Case, case_id)
-        command.require_version(case.version)
+    def step(work: Work, case: Case) -> Case:
         return resubmit_notification(work, desk.practice, command.act, case, body.resubmission())
 
-    outcome = desk.journal.transact(decide, answer=command.answer)
-    return answered(desk.journal, outcome, Case, command, representations.case, LOCATION)
+    with desk.journal.database.read() as connection:
+        case_id = find_notification(connection, str(notification_id))
+    if case_id is None:
+        raise NotFound("notification_unknown", id=str(notification_id))
+    return by_officer(desk, case_id, command, step)
+
+
+def _place(cursor: list[str | int]) -> Place:
+    case_id, due_on = map(str, cursor)
+    return Place(UUID(case_id), due_on or None)
 
 
 def _line(row: dict[str, object]) -> CaseLine:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from services.kernel.http.requests import Caller, provenance_of
 from services.kernel.http.responses import Cursors
 from services.kernel.journal.journal import Journal
 from services.verification.usecases.practice import Practice
@@ -24,6 +25,11 @@ class Desk:
 async def _desk(request: Request) -> Desk:
     desk: Desk = request.app.state.desk
     return desk
+
+
+def actor_of(request: Request, caller: Caller) -> str:
+    """The caller's id as facts record it."""
+    return provenance_of(request, caller).actor
 
 
 AtDesk = Annotated[Desk, Depends(_desk)]

@@ -8,10 +8,12 @@ from typing import Any, Literal
 import msgspec
 from pydantic import Field
 
-from services.kernel.contract import FixedTerm, OfficialText
+from services.kernel.contract import DocumentRef, FixedTerm, OfficialText
 from services.kernel.http.responses import Page, Representation
 from services.verification.contract.events import (
     CaseKind,
+    CheckVerdict,
+    CriterionCheck,
     CriterionOutcome,
     NotificationResult,
     RecordedJudgement,
@@ -48,14 +50,25 @@ class DocumentShown(Representation):
     sha256: str
 
 
+class CriterionCheckedShown(Representation):
+    """What an officer made of a criterion, and what the rule had said of it."""
+
+    verdict: CheckVerdict
+    officer: str
+    rule_passed: bool
+    rule_reason: TextShown
+    reasons: TextShown | None = None
+
+
 class CriterionShown(Representation):
-    """One criterion as judged."""
+    """One criterion as judged; overridden by an officer, `passed` and `reason` are the officer's."""
 
     criterion: str
     passed: bool
     inputs: dict[str, str]
     reason: TextShown
     citation: str
+    checked: CriterionCheckedShown | None = None
 
 
 class JudgementShown(Representation):
@@ -113,11 +126,16 @@ class CaseLine(Representation):
     result: NotificationResult | None = None
     notification_id: str | None = None
     due_on: date | None = None
+    assigned_to: str | None = None
+    proposed_by: str | None = Field(default=None, description="While a proposal waits for a second officer.")
+    documents_due_on: date | None = Field(
+        default=None, description="Until when the producer has to supply requested documents."
+    )
     version: int
 
 
 class CasePage(Page[CaseLine]):
-    """One page of cases, in the order of their opening."""
+    """One page of cases, in the order asked for."""
 
 
 class RoundShown(Representation):
@@ -186,7 +204,8 @@ def text(given: OfficialText) -> TextShown:
     return TextShown(kk=given.kk, ru=given.ru, en=given.en)
 
 
-def _term(given: FixedTerm) -> TermShown:
+def term(given: FixedTerm) -> TermShown:
+    """As the API shows a term."""
     return TermShown(
         name=given.name,
         due_on=date.fromisoformat(given.due_on),
@@ -203,7 +222,23 @@ def _criterion(given: CriterionOutcome) -> CriterionShown:
         inputs=given.inputs,
         reason=text(given.reason),
         citation=given.citation,
+        checked=_checked(given.checked) if given.checked else None,
     )
+
+
+def _checked(given: CriterionCheck) -> CriterionCheckedShown:
+    return CriterionCheckedShown(
+        verdict=given.verdict,
+        officer=given.officer,
+        rule_passed=given.rule_passed,
+        rule_reason=text(given.rule_reason),
+        reasons=text(given.reasons) if given.reasons else None,
+    )
+
+
+def document(named: DocumentRef) -> DocumentShown:
+    """As the API shows a document of a case."""
+    return DocumentShown(kind=named.kind, media_type=named.media_type, size=named.size, sha256=named.sha256)
 
 
 def judgement(given: RecordedJudgement) -> JudgementShown:
@@ -222,7 +257,6 @@ def judgement(given: RecordedJudgement) -> JudgementShown:
 def case(found: Case) -> CaseShown:
     """As the API shows a case."""
     opened, conclusion, decision = found.opened, found.conclusion, found.decision
-    told = conclusion or decision
     judged = conclusion.judgement if conclusion else None
     return CaseShown(
         case_id=str(found.id),
@@ -237,18 +271,15 @@ def case(found: Case) -> CaseShown:
         entry_id=opened.entry_id,
         appeal_id=opened.appeal_id,
         quarter=opened.quarter,
-        documents=[
-            DocumentShown(kind=named.kind, media_type=named.media_type, size=named.size, sha256=named.sha256)
-            for named in opened.documents
-        ],
+        documents=[document(named) for named in found.documents],
         result=found.result,
-        reasons=text(told.reasons) if told else None,
+        reasons=text(found.reasons) if found.reasons else None,
         judgement=judgement(judged) if judged else None,
         departs_from_judgement=conclusion.departs_from_judgement if conclusion else None,
-        annuls_from_start=decision.annuls_from_start if decision else None,
+        annuls_from_start=found.annuls_from_start if decision or found.ruling else None,
         notification_id=found.notification.notification_id if found.notification else None,
         remarks=text(found.rework.remarks) if found.rework else None,
-        term=_term(found.running_term) if found.running_term else None,
+        term=term(found.running_term) if found.running_term else None,
         closing_ground=found.closing_ground,
         version=found.version,
     )

@@ -15,6 +15,7 @@ from services.verification.api import (
     cases,
     documents,
     explanations,
+    officers_work,
     rounds,
     rule_sets,
     simulations,
@@ -29,11 +30,11 @@ LARGER_BODIES: Final = documents.LARGER_BODIES
 def routers(journal: Journal) -> Sequence[APIRouter]:
     """The routers of documents, of commands, of reads, and of the journal, which is for services."""
     reads = APIRouter(dependencies=[Depends(reflecting(journal))])
-    for room in (cases, explanations, rounds, rule_sets, simulations, trusted_software):
+    for room in (cases, explanations, officers_work, rounds, rule_sets, simulations, trusted_software):
         reads.include_router(room.reads)
     return [
         documents.router,
-        *(room.commands for room in (cases, rounds, simulations, trusted_software)),
+        *(room.commands for room in (cases, officers_work, rounds, simulations, trusted_software)),
         reads,
         journal_router(journal, "service", "auditor", "informatization_officer", vault=VAULT),
     ]

@@ -7,6 +7,7 @@ from typing import ClassVar, Final, Literal
 import msgspec
 
 from services.kernel.contract import (
+    CourtRuling,
     DocumentRef,
     FixedTerm,
     Language,
@@ -34,14 +35,34 @@ ClosingGround = Literal[
 ]
 
 
+CheckVerdict = Literal["confirmed", "overridden"]
+
+
+class CriterionCheck(Value, frozen=True, kw_only=True):
+    """What an officer made of a criterion, and what the rule had said of it.
+
+    `reasons` are those of a confirmation; of an override they are the reason of the outcome itself.
+    """
+
+    verdict: CheckVerdict
+    officer: str
+    rule_passed: bool
+    rule_reason: OfficialText
+    reasons: OfficialText | None = None
+
+
 class CriterionOutcome(Value, frozen=True, kw_only=True):
-    """One criterion as judged: its inputs as text, its result, its reason, the paragraph it rests on."""
+    """One criterion as judged: its inputs as text, its result, its reason, the paragraph it rests on.
+
+    `checked` stands where an officer confirmed or overrode it; `passed` and `reason` are then the officer's.
+    """
 
     criterion: str
     passed: bool
     inputs: dict[str, str]
     reason: OfficialText
     citation: str
+    checked: CriterionCheck | None = None
 
 
 class PaymentTotal(Value, frozen=True, kw_only=True):
@@ -136,7 +157,8 @@ class CaseConcluded(Event, frozen=True, kw_only=True):
     """The authority concluded a confirmation or monitoring case, by the rule set in force on its legal date.
 
     Without a judgement no rule set was in force on that date, and an officer decided for the reasons given.
-    `corrects` is the id of a notification that this conclusion corrects.
+    `corrects` is the id of a notification that this conclusion corrects. `proposed_by` is the officer whose
+    proposal a second one approved (four eyes).
     """
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-2(2), (3); order of 28.11.2025"
@@ -147,6 +169,7 @@ class CaseConcluded(Event, frozen=True, kw_only=True):
     judgement: RecordedJudgement | None = None
     departs_from_judgement: bool = False
     corrects: str | None = None
+    proposed_by: str | None = None
 
 
 @_published("case.closed.v1")
@@ -161,7 +184,12 @@ class CaseClosed(Event, frozen=True, kw_only=True):
 
 @_published("case.notification-issued.v1")
 class NotificationIssued(Event, frozen=True, kw_only=True):
-    """The legal act that tells the industry authority a result (order 327 Appendix 4 for inclusion)."""
+    """The legal act that tells the industry authority a result (order 327 Appendix 4 for inclusion).
+
+    Appendix 4 asks for the producer's name, the product, BIN or IIN, the notice of listing in the trusted
+    software register and, not of software, how long that document is valid. An individual's name and number
+    stay out of it. `court_ruling` is the ruling on which a result rests that undoes an earlier one.
+    """
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-2(3), (4); order-327 paras. 8, 29, 31, Appendix 4"
 
@@ -183,6 +211,8 @@ class NotificationIssued(Event, frozen=True, kw_only=True):
     trusted_register_reference: str | None = None
     localisation_share: Percentage | None = None
     corrects: str | None = None
+    trusted_register_listed_on: str | None = None
+    court_ruling: CourtRuling | None = None
 
 
 @_published("case.rework-begun.v1")
@@ -217,6 +247,7 @@ class NotificationResubmitted(Event, frozen=True, kw_only=True):
     entry_id: str | None = None
     trusted_register_reference: str | None = None
     localisation_share: Percentage | None = None
+    trusted_register_listed_on: str | None = None
 
 
 @_published("case.appeal-decided.v1")
@@ -235,6 +266,7 @@ class AppealDecided(Event, frozen=True, kw_only=True):
     annuls_from_start: bool = False
     late: bool = False
     term_ended_on: str | None = None
+    proposed_by: str | None = None
 
 
 @_published("round.opened.v1")
@@ -290,10 +322,14 @@ class TrustedSoftwareDelisted(Event, frozen=True, kw_only=True):
 
 @_published("term.missed.v1")
 class TermMissed(Event, frozen=True, kw_only=True):
-    """A term of the informatization authority ended unmet; what is done late is still done."""
+    """A term of the informatization authority, or of a producer it asked, ended unmet.
+
+    What is done late is still done. `producer_id` stands where the producer missed it.
+    """
 
     legal_basis: ClassVar[str] = "order-327 para. 9"
 
     term: FixedTerm
     subject_id: str
     missed_by: Literal["industry_authority", "informatization_authority", "producer"]
+    producer_id: str | None = None

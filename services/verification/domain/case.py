@@ -6,17 +6,14 @@ again; a case whose subject falls away is `closed`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
-from functools import singledispatchmethod
-from typing import Final, Literal
+from typing import Final
 from uuid import UUID
 
-from services.kernel.calendar import end_of, has_ended
-from services.kernel.contract import FixedTerm, OfficialText, Percentage
+from services.kernel.calendar import end_of, has_ended, legal_date
+from services.kernel.contract import CourtRuling, FixedTerm, OfficialText
 from services.kernel.errors import Conflict, Forbidden, Invalid
-from services.kernel.journal.aggregate import Act, Aggregate
-from services.kernel.journal.events import Event, Fact
+from services.kernel.journal.aggregate import Act
 from services.verification.contract.events import (
     AppealDecided,
     AppealDecision,
@@ -32,8 +29,9 @@ from services.verification.contract.events import (
     ReworkBegun,
     TermMissed,
 )
-
-Status = Literal["open", "concluded", "rework", "closed"]
+from services.verification.contract.officers_work import CourtRulingRecorded, RulingOutcome
+from services.verification.domain.case_file import ALLOWED, CaseFile
+from services.verification.domain.hand_off import HandOff
 
 RESULTS: Final[dict[CaseKind, tuple[NotificationResult, ...]]] = {
     "confirmation": ("confirmed", "refused"),
@@ -42,61 +40,9 @@ RESULTS: Final[dict[CaseKind, tuple[NotificationResult, ...]]] = {
 }
 """What a notification of each kind of case can say; the favourable result first."""
 
-_ALLOWED: Final[dict[Status, str]] = {
-    "open": "conclusion",
-    "rework": "resubmission",
-    "concluded": "none",
-    "closed": "none",
-}
 
-
-@dataclass(frozen=True, slots=True)
-class HandOff:
-    """What a notification takes from the evidence (order 327 Appendix 4): share, trusted-register notice."""
-
-    localisation_share: Percentage | None = None
-    trusted_register_reference: str | None = None
-
-
-class Case(Aggregate):
+class Case(CaseFile):
     """One confirmation, monitoring or appeal case on one product of one producer."""
-
-    born_of = (CaseOpened,)
-
-    def __init__(self, id: UUID) -> None:  # noqa: A002  # the library's protocol names it so
-        super().__init__(id)
-        self.status: Status = "open"
-        self.opened: CaseOpened
-        self.opened_by: Fact
-        self.conclusion: CaseConcluded | None = None
-        self.decision: AppealDecided | None = None
-        self.concluded_by: set[str] = set()
-        self.notification: NotificationIssued | NotificationResubmitted | None = None
-        self.told = False
-        self.rework: ReworkBegun | None = None
-        self.closing_ground: ClosingGround | None = None
-        self.missed: set[tuple[str, str]] = set()
-
-    @property
-    def kind(self) -> CaseKind:
-        """Confirmation, monitoring or appeal."""
-        return self.opened.kind
-
-    @property
-    def result(self) -> NotificationResult | None:
-        """What the case came to, in the words of its notification; None while undecided."""
-        if self.decision is not None:
-            return "dismissed" if self.decision.decision == "dismissed" else "upheld"
-        return self.conclusion.result if self.conclusion is not None else None
-
-    @property
-    def running_term(self) -> FixedTerm | None:
-        """The term the authority is under now, if any."""
-        if self.status == "rework" and self.rework is not None:
-            return self.rework.term
-        return self.opened.term if self.status == "open" else None
-
-    # --- decisions -----------------------------------------------------------------------------------
 
     def open(self, act: Act, opening: CaseOpened) -> None:
         """Art. 51-2(2), (3), (5): open the case."""
@@ -109,49 +55,55 @@ class Case(Aggregate):
         judgement: RecordedJudgement | None,
         reasons: OfficialText | None,
     ) -> None:
-        """Art. 51-2(2), (3): conclude by the judgement, or for stated reasons otherwise than it says.
+        """Art. 51-2(2), (3): conclude the case. Raises what `conclusion_of` raises."""
+        self.record(act, self.conclusion_of(result, judgement, reasons))
+
+    def conclusion_of(
+        self,
+        result: NotificationResult,
+        judgement: RecordedJudgement | None,
+        reasons: OfficialText | None,
+    ) -> CaseConcluded:
+        """A conclusion by the judgement, or for stated reasons otherwise than it says; nothing is recorded.
 
         Raises `Invalid` (`result_not_of_kind`, `reasons_required`) and `Conflict` (`case_not_open`).
         """
         if self.kind == "appeal" or result not in RESULTS[self.kind]:
             raise self._not_of_kind()
-        if self.status not in ("open", "rework"):
-            raise Conflict("case_not_open", state=self.status, allowed=_ALLOWED[self.status])
+        self.require_under_way()
         expected = expected_result(self.kind, judgement)
         if reasons is None and result != expected:
             raise Invalid("reasons_required", pointer="/reasons", judgement=expected or "none")
         given = reasons if reasons is not None or judgement is None else judgement.reason
         if given is None:
             raise Invalid("reasons_required", pointer="/reasons", judgement="none")
-        self.record(
-            act,
-            CaseConcluded(
-                case_id=str(self.id),
-                result=result,
-                reasons=given,
-                judgement=judgement,
-                departs_from_judgement=expected is not None and result != expected,
-            ),
+        return CaseConcluded(
+            case_id=str(self.id),
+            result=result,
+            reasons=given,
+            judgement=judgement,
+            departs_from_judgement=expected is not None and result != expected,
         )
 
     def correct(self, act: Act, judgement: RecordedJudgement | None, reasons: OfficialText) -> None:
+        """Correct a wrongly notified exclusion. Raises what `correction_of` raises."""
+        self.record(act, self.correction_of(judgement, reasons))
+
+    def correction_of(self, judgement: RecordedJudgement | None, reasons: OfficialText) -> CaseConcluded:
         """Find that an exclusion was notified wrongly: the product conforms; the first result is corrected.
 
         Raises `Conflict` (`case_not_correctable`) unless the case told the industry authority to exclude.
         """
         notification = self.notification
         if self.kind != "monitoring" or self.result != "exclude" or notification is None:
-            raise Conflict("case_not_correctable", state=self.status, allowed=_ALLOWED[self.status])
-        self.record(
-            act,
-            CaseConcluded(
-                case_id=str(self.id),
-                result="conforms",
-                reasons=reasons,
-                judgement=judgement,
-                departs_from_judgement=judgement is not None and not judgement.conforms,
-                corrects=notification.notification_id,
-            ),
+            raise Conflict("case_not_correctable", state=self.status, allowed=ALLOWED[self.status])
+        return CaseConcluded(
+            case_id=str(self.id),
+            result="conforms",
+            reasons=reasons,
+            judgement=judgement,
+            departs_from_judgement=judgement is not None and not judgement.conforms,
+            corrects=notification.notification_id,
         )
 
     def decide_appeal(
@@ -162,7 +114,18 @@ class Case(Aggregate):
         reasons: OfficialText | None,
         annuls_from_start: bool | None,
     ) -> None:
-        """Art. 51-2(5): decide the appeal, by another officer than the one who concluded the appealed case.
+        """Art. 51-2(5): decide the appeal. Raises what `appeal_decision` raises."""
+        self.record(act, self.appeal_decision(act, appealed, decision, reasons, annuls_from_start))
+
+    def appeal_decision(
+        self,
+        act: Act,
+        appealed: Case,
+        decision: AppealDecision,
+        reasons: OfficialText | None,
+        annuls_from_start: bool | None,
+    ) -> AppealDecided:
+        """A decision by another officer than those who concluded the appealed case; nothing is recorded.
 
         Raises `Forbidden` (`appeal_of_own_case`), `Conflict` (`case_not_open`) and `Invalid`
         (`reasons_required`; `annulment_unstated` when partly upheld without saying from when;
@@ -170,7 +133,7 @@ class Case(Aggregate):
         """
         self._require_appeal()
         if self.status != "open":
-            raise Conflict("case_not_open", state=self.status, allowed=_ALLOWED[self.status])
+            raise Conflict("case_not_open", state=self.status, allowed=ALLOWED[self.status])
         if act.provenance.actor in appealed.concluded_by:
             raise Forbidden("appeal_of_own_case")
         if reasons is None:
@@ -179,15 +142,12 @@ class Case(Aggregate):
             raise Invalid("annulment_unstated", pointer="/annuls_from_start")
         if decision == "dismissed" and annuls_from_start:
             raise Invalid("annulment_of_nothing", pointer="/annuls_from_start")
-        self.record(
-            act,
-            AppealDecided(
-                case_id=str(self.id),
-                appeal_id=self.opened.appeal_id or "",
-                decision=decision,
-                reasons=reasons,
-                annuls_from_start=bool(annuls_from_start),
-            ),
+        return AppealDecided(
+            case_id=str(self.id),
+            appeal_id=self.opened.appeal_id or "",
+            decision=decision,
+            reasons=reasons,
+            annuls_from_start=bool(annuls_from_start),
         )
 
     def dismiss_as_late(self, act: Act, *, term: FixedTerm, reasons: OfficialText) -> None:
@@ -218,9 +178,9 @@ class Case(Aggregate):
 
         Raises `Conflict` (`case_not_concluded`) unless there is a result it was not yet told.
         """
-        result, reasons = self.result, self._reasons()
+        result, reasons = self.result, self.reasons
         if self.status != "concluded" or self.told or result is None or reasons is None:
-            raise Conflict("case_not_concluded", state=self.status, allowed=_ALLOWED[self.status])
+            raise Conflict("case_not_concluded", state=self.status, allowed=ALLOWED[self.status])
         opened = self.opened
         self.record(
             act,
@@ -238,11 +198,13 @@ class Case(Aggregate):
                 entry_id=opened.entry_id,
                 appeal_id=opened.appeal_id,
                 quarter=opened.quarter,
-                annuls_from_start=self.decision is not None and self.decision.annuls_from_start,
-                dismissed_as_late=self.decision is not None and self.decision.late,
+                annuls_from_start=self.annuls_from_start,
+                dismissed_as_late=self.ruling is None and self.decision is not None and self.decision.late,
                 trusted_register_reference=hand_off.trusted_register_reference,
                 localisation_share=hand_off.localisation_share,
-                corrects=self.conclusion.corrects if self.conclusion is not None else None,
+                corrects=self.corrects,
+                trusted_register_listed_on=hand_off.trusted_register_listed_on,
+                court_ruling=self.ruling.ruling if self.ruling is not None else None,
             ),
         )
 
@@ -267,7 +229,7 @@ class Case(Aggregate):
 
         Follows a fresh `conclude`. Raises `Conflict` (`notification_not_returned`).
         """
-        notification, result, reasons = self.notification, self.result, self._reasons()
+        notification, result, reasons = self.notification, self.result, self.reasons
         if (
             self.rework is None
             or self.status != "concluded"
@@ -276,7 +238,7 @@ class Case(Aggregate):
             or result is None
             or reasons is None
         ):
-            raise Conflict("notification_not_returned", state=self.status, allowed=_ALLOWED[self.status])
+            raise Conflict("notification_not_returned", state=self.status, allowed=ALLOWED[self.status])
         opened = self.opened
         self.record(
             act,
@@ -295,91 +257,86 @@ class Case(Aggregate):
                 entry_id=opened.entry_id,
                 trusted_register_reference=hand_off.trusted_register_reference,
                 localisation_share=hand_off.localisation_share,
+                trusted_register_listed_on=hand_off.trusted_register_listed_on,
             ),
         )
 
     def require_rework(self) -> None:
         """Raise `Conflict` (`notification_not_returned`) unless a returned notification is in rework."""
         if self.status != "rework":
-            raise Conflict("notification_not_returned", state=self.status, allowed=_ALLOWED[self.status])
+            raise Conflict("notification_not_returned", state=self.status, allowed=ALLOWED[self.status])
 
     def close(self, act: Act, ground: ClosingGround) -> bool:
         """Close a case whose subject fell away; False when it is no longer under way."""
-        if self.status not in ("open", "rework"):
+        if not self.is_under_way:
             return False
         self.record(act, CaseClosed(case_id=str(self.id), ground=ground))
         return True
 
     def miss_term(self, act: Act) -> bool:
-        """Record once that the running term ended unmet; False while it runs or when it is recorded already.
+        """Record once that a running term ended unmet, the authority's or the producer's; False for none.
 
         It counts from the first instant after the term's last day, whenever the watcher sees it.
         """
-        term = self.running_term
-        if term is None or (term.name, term.due_on) in self.missed or not has_ended(term, act.at):
+        ended = next((run for run in self.terms.running if has_ended(run.term, act.at)), None)
+        if ended is None:
             return False
+        by_producer = ended.owed_by == "producer"
         self.record(
             act,
-            TermMissed(term=term, subject_id=str(self.id), missed_by="informatization_authority"),
-            basis=term.basis,
-            effective_at=end_of(date.fromisoformat(term.due_on)),
+            TermMissed(
+                term=ended.term,
+                subject_id=str(self.id),
+                missed_by=ended.owed_by,
+                producer_id=self.opened.producer.producer_id if by_producer else None,
+            ),
+            basis=ended.term.basis,
+            effective_at=end_of(date.fromisoformat(ended.term.due_on)),
         )
         return True
 
-    def _reasons(self) -> OfficialText | None:
-        if self.decision is not None:
-            return self.decision.reasons
-        return self.conclusion.reasons if self.conclusion is not None else None
+    def record_ruling(
+        self,
+        act: Act,
+        ruling: CourtRuling,
+        outcome: RulingOutcome,
+        reasons: OfficialText,
+        annuls_from_start: bool | None,
+    ) -> bool:
+        """Art. 51-5(7): record a court's ruling on this case; True when a new notification has to follow.
 
-    # --- facts ---------------------------------------------------------------------------------------
-
-    @singledispatchmethod
-    def when(self, event: Event, fact: Fact) -> None:
-        """Change state by one event."""
-        super().when(event, fact)
-
-    @when.register
-    def _(self, event: CaseOpened, fact: Fact) -> None:
-        self.opened = event
-        self.opened_by = fact
-
-    @when.register
-    def _(self, event: CaseConcluded, fact: Fact) -> None:
-        self.status = "concluded"
-        self.conclusion = event
-        self.concluded_by.add(fact.provenance.actor)
-        self.told = False
-
-    @when.register
-    def _(self, event: AppealDecided, fact: Fact) -> None:
-        self.status = "concluded"
-        self.decision = event
-        self.concluded_by.add(fact.provenance.actor)
-        self.told = False
-
-    @when.register
-    def _(self, event: NotificationIssued, _fact: Fact) -> None:
-        self.notification = event
-        self.told = True
-
-    @when.register
-    def _(self, event: NotificationResubmitted, _fact: Fact) -> None:
-        self.notification = event
-        self.told = True
-
-    @when.register
-    def _(self, event: ReworkBegun, _fact: Fact) -> None:
-        self.status = "rework"
-        self.rework = event
-
-    @when.register
-    def _(self, event: CaseClosed, _fact: Fact) -> None:
-        self.status = "closed"
-        self.closing_ground = event.ground
-
-    @when.register
-    def _(self, event: TermMissed, _fact: Fact) -> None:
-        self.missed.add((event.term.name, event.term.due_on))
+        Raises `Conflict` (`case_not_concluded`, `ruling_known`) and `Invalid` (`day_in_future`,
+        `ruling_before_decision`, `annulment_unstated`, `annulment_of_nothing`).
+        """
+        notification = self.notification
+        if self.status != "concluded" or notification is None:
+            raise Conflict("case_not_concluded", state=self.status, allowed=ALLOWED[self.status])
+        if any(known.ruling.number == ruling.number for known in self.rulings):
+            raise Conflict("ruling_known", state="recorded", number=ruling.number, allowed="none")
+        if ruling.ruled_on > legal_date(act.at).isoformat():
+            raise Invalid("day_in_future", pointer="/ruled_on", day=ruling.ruled_on)
+        if ruling.ruled_on < self.decided_on:
+            raise Invalid("ruling_before_decision", pointer="/ruled_on", decided_on=self.decided_on)
+        follows = outcome == "undone" and self.result in ("exclude", "dismissed")
+        if follows and annuls_from_start is None:
+            raise Invalid("annulment_unstated", pointer="/annuls_from_start")
+        if annuls_from_start and not follows:
+            raise Invalid("annulment_of_nothing", pointer="/annuls_from_start")
+        self.record(
+            act,
+            CourtRulingRecorded(
+                case_id=str(self.id),
+                producer=self.opened.producer,
+                product_id=self.opened.product_id,
+                entry_id=self.opened.entry_id,
+                notification_id=notification.notification_id,
+                ruling=ruling,
+                outcome=outcome,
+                reasons=reasons,
+                annuls_from_start=bool(annuls_from_start),
+            ),
+        )
+        return follows
 
 
 def expected_result(kind: CaseKind, judgement: RecordedJudgement | None) -> NotificationResult | None:

@@ -46,7 +46,7 @@ def judge(
         legal_date=legal_date.isoformat(),
         conforms=conforms,
         criteria=outcomes,
-        reason=_reason(outcomes, conforms=conforms),
+        reason=reason_of(outcomes, conforms=conforms),
         evidence=record_evidence(evidence, rules),
         authority=authority,
     )
@@ -65,7 +65,7 @@ def _outcome(evidence: Evidence, rule: CriterionRule) -> CriterionOutcome:
     )
 
 
-def _reason(outcomes: tuple[CriterionOutcome, ...], *, conforms: bool) -> OfficialText:
+def reason_of(outcomes: tuple[CriterionOutcome, ...], *, conforms: bool) -> OfficialText:
     """The reasons that carried the result: of the criteria not met, or of all when all were met."""
     telling = [outcome.reason for outcome in outcomes if conforms or not outcome.passed]
     return OfficialText(

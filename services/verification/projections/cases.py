@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.kernel.contract import FixedTerm
+from services.kernel.contract import DocumentRef, FixedTerm
 from services.kernel.journal.projection import RowFold
 from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
@@ -22,6 +22,15 @@ from services.verification.contract.events import (
     NotificationResubmitted,
     ReworkBegun,
     TermMissed,
+)
+from services.verification.contract.officers_work import (
+    CaseAssigned,
+    ConclusionProposed,
+    CourtRulingRecorded,
+    CriterionChecked,
+    DocumentsRequested,
+    DocumentsSupplied,
+    ProposalReturned,
 )
 from services.verification.domain.monitoring_round import Tally
 from services.verification.schema import METADATA
@@ -48,16 +57,24 @@ CASES: Final = sa.Table(
     sa.Column("notification_id", sa.Text, nullable=True, index=True),
     sa.Column("due_on", sa.Text, nullable=True),
     sa.Column("term_missed", sa.Boolean, nullable=False),
+    sa.Column("assigned_to", sa.Text, nullable=True),
+    sa.Column("proposed_by", sa.Text, nullable=True),
+    sa.Column("documents_due_on", sa.Text, nullable=True),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Index("cases_status", "status", "case_id"),
     sa.Index("cases_producer", "producer_id", "status"),
     sa.Index("cases_due", "due_on"),
+    sa.Index("cases_documents_due", "documents_due_on"),
+    sa.Index("cases_worklist", "status", "due_on", "case_id"),
+    sa.Index("cases_assigned", "assigned_to", "status", "due_on", "case_id"),
     sa.Index("cases_quarter", "quarter", "status"),
 )
-"""`origin` is the one fact that opened the case, so that nothing opens two. `due_on` is the running term's
-last day; none when no term runs."""
+"""`origin` is the one fact that opened the case, so that nothing opens two. `due_on` is the last day of the
+authority's running term, none when no term runs; `documents_due_on` that of the producer asked for documents,
+until it answers or misses it. `proposed_by` stands while a proposal waits for a second officer."""
 
 UNDER_WAY: Final = ("open", "rework")
+NOBODY: Final = "nobody"
 _KINDS: Final = (
     CaseOpened,
     CaseConcluded,
@@ -67,6 +84,13 @@ _KINDS: Final = (
     NotificationResubmitted,
     ReworkBegun,
     TermMissed,
+    CaseAssigned,
+    DocumentsRequested,
+    DocumentsSupplied,
+    CriterionChecked,
+    ConclusionProposed,
+    ProposalReturned,
+    CourtRulingRecorded,
 )
 
 
@@ -91,7 +115,7 @@ class Cases(RowFold):
             return {"case_id": key, **_opened(data), "version": recorded.fact.originator_version}
         if row is None:
             raise ValueError(f"{key} was never opened")
-        return {**row, **_changed(data), "version": recorded.fact.originator_version}
+        return {**row, **_changed(data, recorded), "version": recorded.fact.originator_version}
 
 
 def _opened(data: CaseOpened) -> Row:
@@ -109,30 +133,50 @@ def _opened(data: CaseOpened) -> Row:
         "entry_id": data.entry_id,
         "quarter": data.quarter,
         "reporting_year": data.reporting_year,
-        "report_sha256": _report_of(data),
+        "report_sha256": _report_in(data.documents),
         "result": None,
         "notification_id": None,
+        "assigned_to": None,
+        **_UNPROPOSED,
         **_running(data.term),
     }
 
 
-def _report_of(data: CaseOpened) -> str | None:
-    named = [document.sha256 for document in data.documents if document.kind == "localisation_report"]
+def _report_in(documents: tuple[DocumentRef, ...]) -> str | None:
+    """The digest of the localisation report named last."""
+    named = [document.sha256 for document in documents if document.kind == "localisation_report"]
     return named[-1] if named else None
 
 
-def _changed(data: object) -> Row:
+_UNPROPOSED: Final[Row] = {"proposed_by": None, "documents_due_on": None}
+
+
+def _changed(data: object, recorded: Recorded) -> Row:
     if isinstance(data, NotificationIssued):
-        return {"notification_id": data.notification_id}
+        return {"notification_id": data.notification_id, "result": data.result}
     if isinstance(data, TermMissed):
-        return {"term_missed": True}
+        return {"documents_due_on": None} if data.missed_by == "producer" else {"term_missed": True}
     if isinstance(data, ReworkBegun):
         return {"status": "rework", **_running(data.term)}
     if isinstance(data, CaseClosed):
-        return {"status": "closed", **_running(None)}
+        return {"status": "closed", **_UNPROPOSED, **_running(None)}
     if isinstance(data, CaseConcluded | AppealDecided):
-        return {"status": "concluded", "result": _result(data), **_running(None)}
-    return {}
+        return {"status": "concluded", "result": _result(data), **_UNPROPOSED, **_running(None)}
+    return _worked(data, recorded)
+
+
+def _worked(data: object, recorded: Recorded) -> Row:
+    """What officers' work changes before the case ends."""
+    if isinstance(data, CaseAssigned):
+        return {"assigned_to": data.officer}
+    if isinstance(data, DocumentsRequested):
+        return {"documents_due_on": data.term.due_on}
+    if isinstance(data, DocumentsSupplied):
+        report = _report_in(data.documents)
+        return {**_UNPROPOSED, **({"report_sha256": report} if report else {})}
+    if isinstance(data, ConclusionProposed):
+        return {"proposed_by": recorded.fact.provenance.actor}
+    return {"proposed_by": None} if isinstance(data, ProposalReturned | CourtRulingRecorded) else {}
 
 
 def _result(data: CaseConcluded | AppealDecided) -> str:
@@ -161,34 +205,88 @@ def origin_of(opening: CaseOpened) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CaseFilter:
-    """Which cases are wanted; None leaves a filter out. `due_before` is exclusive (ISO date)."""
+    """Which cases are wanted; None leaves a filter out. `due_before` is exclusive (ISO date).
+
+    `assigned_to` is an officer's opaque id, or `nobody`. `proposed` asks for those that wait for a second
+    officer, or do not.
+    """
 
     state: str | None = None
     kind: str | None = None
     producer_id: str | None = None
     due_before: str | None = None
     quarter: str | None = None
+    assigned_to: str | None = None
+    proposed: bool | None = None
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        """The conditions on the rows."""
+        columns = CASES.c
+        found: list[sa.ColumnElement[bool]] = [
+            columns[name] == value
+            for name, value in (
+                ("status", self.state),
+                ("kind", self.kind),
+                ("producer_id", self.producer_id),
+                ("quarter", self.quarter),
+            )
+            if value is not None
+        ]
+        if self.due_before is not None:
+            found.append(columns.due_on < self.due_before)
+        if self.assigned_to == NOBODY:
+            found.append(columns.assigned_to.is_(None))
+        elif self.assigned_to is not None:
+            found.append(columns.assigned_to == self.assigned_to)
+        if self.proposed is not None:
+            waits = columns.proposed_by.is_not(None)
+            found.append(waits if self.proposed else sa.not_(waits))
+        return found
+
+
+Order = Literal["opening", "due"]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page ended: the last case, and the day its term ends (ISO date) where one runs."""
+
+    case_id: UUID
+    due_on: str | None = None
 
 
 def list_cases(
-    connection: sa.Connection, wanted: CaseFilter, *, after: UUID | None, limit: int
+    connection: sa.Connection,
+    wanted: CaseFilter,
+    *,
+    after: Place | None,
+    limit: int,
+    order: Order = "opening",
 ) -> Sequence[Mapping[str, object]]:
-    """At most `limit` cases in the order of their opening, behind the case `after`."""
+    """At most `limit` cases behind the place `after`, in the order of opening or of the day they are due.
+
+    By due day: those due first come first, equal days by opening, and those without a running term last.
+    """
     columns = CASES.c
-    query = sa.select(CASES).order_by(columns.case_id).limit(limit)
-    if wanted.state is not None:
-        query = query.where(columns.status == wanted.state)
-    if wanted.kind is not None:
-        query = query.where(columns.kind == wanted.kind)
-    if wanted.producer_id is not None:
-        query = query.where(columns.producer_id == wanted.producer_id)
-    if wanted.due_before is not None:
-        query = query.where(columns.due_on < wanted.due_before)
-    if wanted.quarter is not None:
-        query = query.where(columns.quarter == wanted.quarter)
+    query = sa.select(CASES).where(*wanted.conditions()).limit(limit)
+    if order == "due":
+        query = query.order_by(columns.due_on.asc().nulls_last(), columns.case_id)
+    else:
+        query = query.order_by(columns.case_id)
     if after is not None:
-        query = query.where(columns.case_id > after)
+        query = query.where(_behind(after) if order == "due" else columns.case_id > after.case_id)
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def _behind(place: Place) -> sa.ColumnElement[bool]:
+    columns = CASES.c
+    if place.due_on is None:
+        return sa.and_(columns.due_on.is_(None), columns.case_id > place.case_id)
+    return sa.or_(
+        columns.due_on > place.due_on,
+        sa.and_(columns.due_on == place.due_on, columns.case_id > place.case_id),
+        columns.due_on.is_(None),
+    )
 
 
 def find_origin(connection: sa.Connection, origin: str) -> UUID | None:
@@ -256,10 +354,14 @@ def confirmed_reports(
 
 
 def overdue(connection: sa.Connection, today: str, limit: int) -> list[UUID]:
-    """Cases whose running term ended before `today` (ISO date, Asia/Almaty), not recorded as missed yet."""
+    """Cases with a running term, the authority's or a producer's, that ended before `today` unrecorded.
+
+    `today` is an ISO date (Asia/Almaty).
+    """
+    own = sa.and_(CASES.c.due_on < today, CASES.c.term_missed.is_(False))
     found = connection.execute(
         sa.select(CASES.c.case_id)
-        .where(CASES.c.due_on < today, CASES.c.term_missed.is_(False))
+        .where(sa.or_(own, CASES.c.documents_due_on < today))
         .order_by(CASES.c.due_on, CASES.c.case_id)
         .limit(limit)
     )

@@ -106,13 +106,23 @@ def end(entry_id: str, *, ended_by: str, until_on: str) -> Write:
 
 
 def annul_end(ended_by: str) -> Write:
-    """A unit's write that takes an exclusion back from the start: the period it ended goes on."""
+    """A unit's write that takes an exclusion back from the start: the period it ended goes on.
+
+    It goes on to the day from which the entry was included anew meanwhile, if it was.
+    """
 
     def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        later = INCLUDED_ENTRIES.alias()
+        columns = INCLUDED_ENTRIES.c
+        anew = (
+            sa.select(sa.func.min(later.c.from_on))
+            .where(later.c.entry_id == columns.entry_id, later.c.from_on >= columns.until_on)
+            .scalar_subquery()
+        )
         connection.execute(
             sa.update(INCLUDED_ENTRIES)
-            .where(INCLUDED_ENTRIES.c.ended_by == ended_by)
-            .values(until_on=None, ended_by=None)
+            .where(columns.ended_by == ended_by)
+            .values(until_on=anew, ended_by=None)
         )
 
     return write

@@ -10,7 +10,8 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
-from services.kernel.journal.projection import Row, RowFold
+from services.kernel.journal.projection import RowFold
+from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
 from services.verification.contract.events import CaseConcluded
 from services.verification.domain.simulation import JudgedCase, judged_case

@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from services.kernel.database import BigInt
-from services.kernel.journal.projection import BulkUpsert
+from services.kernel.journal.rows import BulkUpsert
 from services.verification.domain.simulation import Change, Looser, SimulationTally
 from services.verification.projections.judged_cases import DecidedCase, Mark, Period
 from services.verification.schema import METADATA

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
@@ -11,8 +12,9 @@ from services.kernel.calendar import legal_date as legal_day
 from services.kernel.contract import DocumentRef
 from services.kernel.database import Database
 from services.verification.contract.events import CaseOpened, RecordedJudgement
-from services.verification.domain.case import HandOff
+from services.verification.domain.checking import Check, as_checked
 from services.verification.domain.criteria import Evidence, Listing
+from services.verification.domain.hand_off import HandOff
 from services.verification.domain.judgement import judge
 from services.verification.domain.localisation import Examined, Finding, examine
 from services.verification.domain.rule_sets import DatedRuleSet
@@ -27,11 +29,15 @@ REPORT = "localisation_report"
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """A case as it would be judged now, and why it must wait for an officer, if it must."""
+    """A case as it would be judged now, and why it must wait for an officer, if it must.
+
+    `judgement` counts the officers' checks of criteria; `by_rules` is what the rules say without them.
+    """
 
     judgement: RecordedJudgement | None
     hand_off: HandOff
     obstacle: Obstacle | None
+    by_rules: RecordedJudgement | None = None
     rule_set: DatedRuleSet | None = None
 
 
@@ -44,7 +50,11 @@ class Foreknown:
 
 
 def assess_case(
-    database: Database, practice: Practice, opened: CaseOpened, foreknown: Foreknown | None = None
+    database: Database,
+    practice: Practice,
+    opened: CaseOpened,
+    foreknown: Foreknown | None = None,
+    checks: Mapping[str, Check] | None = None,
 ) -> Assessment:
     """Judge by the documents of the application and the trusted-register listing on the legal date.
 
@@ -65,9 +75,10 @@ def assess_case(
     report = _report(database, practice, opened, at_hand, rule_set.rules.formula)
     evidence = Evidence(documents=_by_kind(opened.documents, at_hand), report=report, listing=listing)
     today = legal_day(practice.clock.now())
-    judgement = judge(evidence, rule_set, legal_date, practice.names.on(today))
+    by_rules = judge(evidence, rule_set, legal_date, practice.names.on(today))
+    judgement = as_checked(by_rules, checks or {}, any_of=rule_set.rules.any_of)
     obstacle: Obstacle | None = None if holders else "producer_unidentified"
-    return Assessment(judgement, _hand_off(report, listing), obstacle, rule_set)
+    return Assessment(judgement, _hand_off(report, listing), obstacle, by_rules, rule_set)
 
 
 def _by_kind(documents: tuple[DocumentRef, ...], at_hand: frozenset[str]) -> dict[str, bool]:
@@ -107,4 +118,5 @@ def _hand_off(report: Examined | None, listing: Listing | None) -> HandOff:
     return HandOff(
         localisation_share=shares.local_of_development if shares is not None else None,
         trusted_register_reference=listing.reference if listing is not None else None,
+        trusted_register_listed_on=listing.listed_on if listing is not None else None,
     )

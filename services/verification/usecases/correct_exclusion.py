@@ -15,12 +15,17 @@ from services.verification.usecases.practice import Practice
 def correct_exclusion(work: Work, practice: Practice, act: Act, case: Case, reasons: OfficialText) -> Case:
     """Conclude anew that the product conforms and notify so, naming the notification that this corrects.
 
-    Raises `Conflict` (`case_not_correctable`).
+    Where four eyes are set for monitoring, it is proposed instead. Raises `Conflict` (`case_not_correctable`,
+    `proposal_pending`).
     """
-    assessment = assess_case(work.database, practice, case.opened)
+    assessment = assess_case(work.database, practice, case.considered, checks=case.checks)
     keep_rule_set(work, assessment)
-    case.correct(act, assessment.judgement, reasons)
-    case.issue_notification(act, new_stream_id(), assessment.hand_off)
+    found = case.correction_of(assessment.judgement, reasons)
+    if practice.needs_four_eyes(case.kind):
+        case.propose(act, found, assessment.hand_off)
+    else:
+        case.record(act, found)
+        case.issue_notification(act, new_stream_id(), assessment.hand_off)
     work.save(case)
     work.answer_with(case)
     return case

@@ -63,7 +63,7 @@ def _filing(work: Work, application_id: str) -> Filing:
         case_id: UUID | None = find_origin(connection, f"application:{application_id}")
     if case_id is None:
         raise NotFound("application_unknown", id=application_id)
-    opened = work.load(Case, case_id).opened
+    opened = work.load(Case, case_id).considered
     return Filing(
         application_id=application_id,
         filed_on=opened.filed_on or opened.legal_date,

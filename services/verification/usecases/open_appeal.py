@@ -11,7 +11,8 @@ from services.kernel.journal.events import new_stream_id
 from services.kernel.journal.journal import Work
 from services.kernel.vault import Sealed
 from services.verification.contract.events import CaseOpened
-from services.verification.domain.case import Case, HandOff
+from services.verification.domain.case import Case
+from services.verification.domain.hand_off import HandOff
 from services.verification.domain.wording import late_appeal
 from services.verification.projections.cases import find_notification, find_origin, origin_of
 from services.verification.schema import VAULT

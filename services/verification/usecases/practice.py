@@ -23,13 +23,19 @@ Step = Literal["confirmation", "monitoring", "resubmission"]
 
 @dataclass(frozen=True)
 class Practice:
-    """What the use cases know beside the facts. `clock` is the legal clock."""
+    """What the use cases know beside the facts. `clock` is the legal clock.
+
+    `four_eyes` are the kinds of cases that an officer ends only with a second one's approval.
+    `document_request_days` are the working days a producer has to supply documents.
+    """
 
     clock: Clock
     documents: DocumentStore
     rule_book: RuleBook
     automatic: frozenset[Step] = frozenset()
     terms: Mapping[CaseKind, Term] = field(default_factory=dict)
+    four_eyes: frozenset[CaseKind] = frozenset()
+    document_request_days: int = 10
     names: AuthorityNames = field(default_factory=authority_names)
 
     def is_automatic(self, step: str) -> bool:
@@ -40,6 +46,15 @@ class Practice:
         """The term set for a case of this kind; the texts fix none, so it is never statutory."""
         term = self.terms.get(kind)
         return None if term is None else term.fixed(act.at)
+
+    def needs_four_eyes(self, kind: CaseKind) -> bool:
+        """True when a second officer approves how a case of this kind ends."""
+        return kind in self.four_eyes
+
+    def documents_term(self, act: Act) -> FixedTerm:
+        """The term of a document request; the texts fix none, so it is never statutory."""
+        days = self.document_request_days
+        return Term("documents", days, "working_days", "setting", statutory=False).fixed(act.at)
 
     def own_act(self) -> Act:
         """The legal act of the service itself, now."""

@@ -29,15 +29,21 @@ def resubmit_notification(
 ) -> Case:
     """Order 327 para. 9: judge anew, conclude, and send the notification again with the next revision.
 
-    `case` is loaded by the caller, which has checked the version the officer saw. Raises `Conflict`
-    (`notification_not_returned`) and what `Case.conclude` raises.
+    Where four eyes are set for confirmation, it is proposed instead. `case` is loaded by the caller, which
+    has checked the version the officer saw. Raises `Conflict` (`notification_not_returned`) and what
+    `Case.conclusion_of` and `Case.require_hands` raise.
     """
     case.require_rework()
-    assessment = assess_case(work.database, practice, case.opened)
+    case.require_hands(act)
+    assessment = assess_case(work.database, practice, case.considered, checks=case.checks)
     keep_rule_set(work, assessment)
     result = resubmission.result or expected_result(case.kind, assessment.judgement) or _as_before(case)
-    case.conclude(act, result, assessment.judgement, resubmission.reasons)
-    case.resubmit(act, resubmission.answer_to_remarks, assessment.hand_off)
+    found = case.conclusion_of(result, assessment.judgement, resubmission.reasons)
+    if practice.needs_four_eyes(case.kind):
+        case.propose(act, found, assessment.hand_off, resubmission.answer_to_remarks)
+    else:
+        case.record(act, found)
+        case.resubmit(act, resubmission.answer_to_remarks, assessment.hand_off)
     work.save(case)
     work.answer_with(case)
     return case
@@ -49,7 +55,7 @@ def _as_before(case: Case) -> Literal["confirmed", "refused"]:
 
 def resubmit_by_judgement(work: Work, practice: Practice, act: Act, case: Case) -> bool:
     """Resubmit as the judgement says now; False when the case has to wait for an officer."""
-    assessment = assess_case(work.database, practice, case.opened)
+    assessment = assess_case(work.database, practice, case.considered, checks=case.checks)
     result = expected_result(case.kind, assessment.judgement)
     if assessment.obstacle is not None or result is None:
         return False

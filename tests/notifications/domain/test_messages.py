@@ -58,6 +58,11 @@ STEPS: Final = {
     "appeal_dismissed_late",
     "reinstated",
     "reinstated_from_start",
+    "reinstated_by_court",
+    "documents_requested",
+    "documents_not_supplied",
+    "documents_supplied",
+    "court_ruling_recorded",
 }
 
 

@@ -9,14 +9,16 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from services.kernel.contract import OfficialText, Percentage
+from services.kernel.contract import CourtRuling, OfficialText, Percentage
 from services.kernel.errors import NotFound, Unavailable
 from services.kernel.feed.following import Upstream
 from services.kernel.journal.events import Event, Fact, Header, Provenance, new_event_id, new_stream_id
 from services.kernel.journal.units import CursorStep
 from services.kernel.vault import PersonalValue
 from services.register.contract.events import NotificationReceived
+from services.register.contract.rulings import CourtRulingRecorded as EntryRuling
 from services.register.domain.application import Application
+from services.register.domain.entry import Entry
 from services.register.domain.notification import Notification
 from services.register.inbox.verification import in_per_cent, verification_sink
 from services.register.projections.trusted_listings import TRUSTED_LISTINGS
@@ -29,6 +31,7 @@ from services.verification.contract.events import (
     TrustedSoftwareDelisted,
     TrustedSoftwareListed,
 )
+from services.verification.contract.officers_work import CourtRulingRecorded
 from tests.register.desk import Desk
 from tests.register.given import BIN, IIN, NOON, REASONS
 
@@ -80,6 +83,7 @@ def issued(application: Application, **changes: Any) -> NotificationIssued:
         "reasons": REASONS,
         "application_id": str(application.id),
         "trusted_register_reference": "TS-1",
+        "trusted_register_listed_on": "2025-11-10",
         "localisation_share": Percentage(part="73000000.00", whole="78000000.00"),
     }
     return NotificationIssued(**{**values, **changes})
@@ -104,6 +108,8 @@ def test_an_issued_notification_is_received_with_where_it_came_from(desk: Desk) 
     assert isinstance(received.data, NotificationReceived)
     assert received.data.issued_event_id == event.header.id
     assert received.data.localisation_share == "93.59"
+    assert received.data.product_name == NAME
+    assert received.data.trusted_register_listed_on == "2025-11-10"
     assert received.provenance.causation_id == event.header.id
     assert received.provenance.correlation_id == "r7"
     assert received.provenance.decided_by == "automatic"
@@ -118,6 +124,27 @@ def test_effect_and_position_are_one_and_happen_once(desk: Desk) -> None:
         neighbour.sink.apply(event, CursorStep("verification", event.position - 1, event.position))
     assert desk.journal.head() == before
     assert neighbour.sink.position("verification") == event.position
+
+
+def test_a_courts_ruling_is_named_in_the_entrys_history_once(desk: Desk) -> None:
+    """Law 86-VII art. 51-5(7): recorded by the informatization authority, whatever follows from it."""
+    neighbour = Neighbour(desk)
+    entry = desk.include()
+    ruled = CourtRulingRecorded(
+        case_id=str(new_stream_id()),
+        producer=entry.state.producer,
+        product_id=str(entry.id),
+        entry_id=str(entry.id),
+        notification_id=str(new_stream_id()),
+        ruling=CourtRuling(court=NAME, number="7119-26", ruled_on="2026-03-02"),
+        outcome="upheld",
+        reasons=REASONS,
+    )
+    for _ in range(2):
+        neighbour.publish(ruled, new_stream_id())
+    (fact,) = [one.fact for one in desk.journal.facts_of(entry.id) if isinstance(one.fact.data, EntryRuling)]
+    assert fact.legal_basis == "law-86-VII art. 51-5(7)"
+    assert desk.journal.load(Entry, entry.id).is_included
 
 
 def test_everything_automatic_includes_with_the_position(automatic: Desk) -> None:

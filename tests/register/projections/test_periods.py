@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.kernel.contract import CourtRuling, OfficialText
 from services.kernel.journal.events import microseconds
 from services.kernel.journal.units import Recorded
 from services.register.domain.application import Application
@@ -24,6 +25,11 @@ from services.register.projections.periods import PERIODS, covers, had_begun
 from services.register.usecases.file_appeal import FileAppeal, file_appeal
 from tests.register.desk import RECTIFIED, Desk, open_desk
 from tests.register.given import AUTOMATIC, BIN, NOON
+
+COURT = 12
+RULING = CourtRuling(
+    court=OfficialText(kk="Астана қаласының соты", ru="Суд города Астаны"), number="1", ruled_on="2026-03-02"
+)
 
 
 def status_by_replay(facts: Sequence[Recorded], valid_at: int, known_at: int) -> str | None:
@@ -66,6 +72,8 @@ def step(desk: Desk, entry: Entry, choice: int) -> None:
     """One thing that can happen to an entry in the state it is in."""
     entry = desk.journal.load(Entry, entry.id)
     state = entry.state
+    if choice >= COURT:
+        return ruled(desk, entry, choice)
     pending = next((a for a in state.appeals if a.outcome == "pending"), None)
     if pending is not None and choice % 4:
         result, from_start = [("upheld", False), ("upheld", True), ("dismissed", False)][choice % 4 - 1]
@@ -81,6 +89,21 @@ def step(desk: Desk, entry: Entry, choice: int) -> None:
     else:
         wrong = state.exclusion.notification_id if state.exclusion else None
         desk.notify("monitoring", "conforms", entry, corrects=wrong)
+    return None
+
+
+def ruled(desk: Desk, entry: Entry, choice: int) -> None:
+    """A court undoes one of the exclusions that still count, the present or an earlier one."""
+    standing = [x.notification_id for x in entry.state.exclusions if not x.undone]
+    if standing:
+        desk.notify(
+            "monitoring",
+            "conforms",
+            entry,
+            corrects=standing[choice % len(standing)],
+            court_ruling=RULING,
+            annuls_from_start=choice % 3 != 0,
+        )
 
 
 def confirmed(desk: Desk, entry: Entry) -> None:
@@ -90,7 +113,7 @@ def confirmed(desk: Desk, entry: Entry) -> None:
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(plan=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 40)), min_size=1, max_size=9))
+@given(plan=st.lists(st.tuples(st.integers(0, 17), st.integers(0, 40)), min_size=1, max_size=9))
 def test_the_periods_say_what_replay_says_at_any_two_times(plan: list[tuple[int, int]]) -> None:
     with TemporaryDirectory() as folder, open_desk(f"sqlite:///{folder}/register.db", AUTOMATIC) as desk:
         entry = desk.include()

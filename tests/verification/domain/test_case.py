@@ -20,7 +20,8 @@ from services.verification.contract.events import (
     ReworkBegun,
     TermMissed,
 )
-from services.verification.domain.case import Case, HandOff
+from services.verification.domain.case import Case
+from services.verification.domain.hand_off import HandOff
 from tests.verification.acting import (
     NOON,
     REASONS,
