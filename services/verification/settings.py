@@ -42,6 +42,8 @@ class VerificationSettings(ServiceSettings):
     """Whether a quarter's monitoring opens at the quarter's turn, or only when an officer opens it."""
     rounds_seconds: float = Field(default=0.5, gt=0)
     """How often the worker looks for rounds to open or carry on."""
+    rounds_batch: int = Field(default=500, ge=1, le=5_000)
+    """How many cases of a round one unit of work opens at most; how many it does follows from its pace."""
     lag_bound: int = Field(default=1_000, ge=0)
     """How many upstream events may wait before the service counts as not ready."""
 

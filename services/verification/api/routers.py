@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends
 from services.kernel.feed.reflecting import reflecting
 from services.kernel.feed.serving import journal_router
 from services.kernel.journal.journal import Journal
-from services.verification.api import cases, documents, rounds, rule_sets, trusted_software
+from services.verification.api import cases, documents, rounds, rule_sets, signals, trusted_software
 from services.verification.schema import VAULT
 
 PROBLEMS: Final = Path(__file__).with_name("problems.json")
@@ -25,7 +25,7 @@ def routers(journal: Journal) -> Sequence[APIRouter]:
         reads.include_router(room.reads)
     return [
         documents.router,
-        *(room.commands for room in (cases, rounds, trusted_software)),
+        *(room.commands for room in (cases, rounds, signals, trusted_software)),
         reads,
         journal_router(journal, "service", "auditor", "informatization_officer", vault=VAULT),
     ]

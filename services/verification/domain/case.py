@@ -25,6 +25,7 @@ from services.verification.contract.events import (
     CaseKind,
     CaseOpened,
     ClosingGround,
+    MonitoringSignalReceived,
     NotificationIssued,
     NotificationResubmitted,
     NotificationResult,
@@ -76,6 +77,7 @@ class Case(Aggregate):
         self.rework: ReworkBegun | None = None
         self.closing_ground: ClosingGround | None = None
         self.missed: set[tuple[str, str]] = set()
+        self.signals: list[MonitoringSignalReceived] = []
 
     @property
     def kind(self) -> CaseKind:
@@ -307,8 +309,12 @@ class Case(Aggregate):
         """Close a case whose subject fell away; False when it is no longer under way."""
         if self.status not in ("open", "rework"):
             return False
-        self.record(act, CaseClosed(case_id=str(self.id), ground=ground))
+        self.record(act, CaseClosed(case_id=str(self.id), ground=ground, quarter=self.opened.quarter))
         return True
+
+    def receive_signal(self, act: Act, signal: MonitoringSignalReceived) -> None:
+        """Art. 51-2(3): take in what calls for monitoring between quarters; decided with the case."""
+        self.record(act, signal)
 
     def miss_term(self, act: Act) -> bool:
         """Record once that the running term ended unmet; False while it runs or when it is recorded already.
@@ -376,6 +382,10 @@ class Case(Aggregate):
     def _(self, event: CaseClosed, _fact: Fact) -> None:
         self.status = "closed"
         self.closing_ground = event.ground
+
+    @when.register
+    def _(self, event: MonitoringSignalReceived, _fact: Fact) -> None:
+        self.signals.append(event)
 
     @when.register
     def _(self, event: TermMissed, _fact: Fact) -> None:
