@@ -1,4 +1,4 @@
-"""Measure what docs/performance.md tells: `python -m bench [journal] [commands] [life]`, ROUNDS=5."""
+"""Measure what docs/performance.md tells: all of it or named parts, `python -m bench journal`; ROUNDS=5."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import commands, journal, life
+from bench import commands, journal, life, rounds
 from bench.report import Report, machine
 
 PARTS: Final[dict[str, Callable[[Report, int], None]]] = {
     "journal": journal.measure,
     "commands": commands.measure,
     "life": life.measure,
+    "rounds": rounds.measure,
 }
 
 
@@ -24,12 +25,12 @@ def main() -> int:
     if unknown:
         print(f"no such part: {', '.join(sorted(unknown))}; known: {', '.join(PARTS)}", file=sys.stderr)
         return 2
-    rounds = int(os.environ.get("ROUNDS", "5"))
+    times = int(os.environ.get("ROUNDS", "5"))
     report = Report()
     for part in wanted:
         print(f"{part}:", file=sys.stderr, flush=True)
-        PARTS[part](report, rounds)
-    print(f"{machine()}; {rounds} rounds\n\n{report.table()}")
+        PARTS[part](report, times)
+    print(f"{machine()}; {times} rounds\n\n{report.table()}")
     return 0
 
 

@@ -39,8 +39,8 @@ class Paces:
     """How much a unit takes on when it opens cases, and when it judges them; neither exceeds `most`."""
 
     def __init__(self, most: int = BATCH) -> None:
-        self.opening = Pace(most=most)
-        self.judging = Pace(most=most)
+        self.opening = Pace(least=100, most=most)
+        self.judging = Pace(least=10, most=most)
 
 
 @dataclass(frozen=True, slots=True)
