@@ -22,39 +22,22 @@ from uuid import uuid4
 from bench.load import answer_of, request_bytes
 from bench.report import Report
 from services.kernel.clock import FixedClock
-from services.kernel.contract import DocumentRef, OfficialText, ProducerRef
 from services.kernel.database import Database
-from services.kernel.journal.aggregate import Act
-from services.kernel.journal.events import Provenance, new_event_id, new_stream_id
-from services.kernel.journal.journal import Journal, Work
 from services.kernel.migrating import upgrade
 from services.verification.adapters.documents import DocumentStore
-from services.verification.contract.events import CaseOpened
 from services.verification.domain.judgement import rule_book
 from services.verification.journal import open_journal
-from services.verification.projections import included_entries
-from services.verification.projections.included_entries import Filing, IncludedEntry, Inclusion
-from services.verification.usecases.open_case import begin_case
 from services.verification.usecases.practice import Practice
 from tests.journeys.world import Person, World
 from tests.postgres import running_postgres
-from tests.reliability.fleet import bin_of, fleet_of
+from tests.reliability.fleet import fleet_of
+from tests.verification.crowd import included_crowd
 
 ENTRIES: Final = int(os.environ.get("ROUND_ENTRIES", "100000"))
 MARCH: Final = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 APRIL: Final = datetime(2026, 4, 1, 7, 0, tzinfo=UTC)
 IDLE_SECONDS: Final = 15.0
 PAUSE_SECONDS: Final = 0.02
-SEEDED_A_UNIT: Final = 500
-KINDS: Final = (
-    "localisation_report",
-    "contracts",
-    "development_order",
-    "terms_of_reference",
-    "commissioning_order",
-    "copyright_certificate",
-    "developers_list",
-)
 OFFICERS_ONLY: Final = {"TIZILIM_VERIFICATION_ROUNDS_OPEN_THEMSELVES": "false"}
 
 
@@ -63,7 +46,7 @@ def measure(report: Report, _rounds: int) -> None:
     with running_postgres() as server, tempfile.TemporaryDirectory() as folder:
         url = server.create_database()
         started = time.perf_counter()
-        known = seeded(url, Path(folder), ENTRIES)
+        known = seeded(url, Path(folder))
         report.rate("entries seeded", ENTRIES / (time.perf_counter() - started))
         with fleet_of(
             Path(folder), {"verification": url}, OFFICERS_ONLY, services=("verification",)
@@ -197,77 +180,13 @@ def _told(report: Report, when: str, latencies: Latencies) -> None:
         report.rate(f"{what}, {when}, p95", taken[len(taken) * 95 // 100], " ms")
 
 
-# --- entries -----------------------------------------------------------------------------------------
-
-
-def seeded(url: str, folder: Path, count: int) -> list[str]:
-    """Entries as the inbox leaves them: a case opened for each application, a period of inclusion begun.
-
-    Through the service's own units of work, hundreds to a unit; returns the ids of the cases.
-    """
+def seeded(url: str, folder: Path) -> list[str]:
+    """The entries of the round; returns the ids of the cases their applications opened."""
     database = Database(url)
     upgrade("verification", database)
     clock = FixedClock(MARCH)
     journal = open_journal(database, clock)
     practice = Practice(clock, DocumentStore(folder / "documents", database), rule_book())
-    cases: list[str] = []
-    for first in range(0, count, SEEDED_A_UNIT):
-        cases += _seed(journal, practice, range(first, min(count, first + SEEDED_A_UNIT)))
+    crowd = included_crowd(journal, practice, ENTRIES)
     journal.close()
-    return cases
-
-
-def _seed(journal: Journal, practice: Practice, numbers: range) -> list[str]:
-    def decide(work: Work) -> list[str]:
-        act = Act(MARCH, Provenance(actor="system:seed", decided_by="automatic", correlation_id=uuid4().hex))
-        opened = []
-        for number in numbers:
-            case = begin_case(practice, act, _application(number))
-            work.save(case)
-            work.write(included_entries.begin(_entry(case.opened), Inclusion(new_event_id(), "2026-03-02")))
-            opened.append(str(case.id))
-        return opened
-
-    return journal.transact(decide).result or []
-
-
-def _application(number: int) -> CaseOpened:
-    producer = ProducerRef(
-        producer_id=str(new_stream_id()),
-        kind="legal_entity",
-        bin=bin_of(number % 100_000),
-        name=OfficialText(kk=f"«Дала {number}» ЖШС", ru=f"ТОО «Дала {number}»"),
-    )
-    documents = tuple(
-        DocumentRef(kind=kind, media_type="application/pdf", size=4_096, sha256=uuid4().hex * 2)
-        for kind in KINDS
-    )
-    return CaseOpened(
-        case_id="",
-        kind="confirmation",
-        producer=producer,
-        product_id=str(new_stream_id()),
-        product_name=OfficialText(kk=f"Өнім {number}", ru=f"Продукт {number}"),
-        legal_date="2026-03-02",
-        language="kk",
-        application_id=str(new_stream_id()),
-        reporting_year=2025,
-        filed_on="2026-03-02",
-        documents=documents,
-    )
-
-
-def _entry(opened: CaseOpened) -> IncludedEntry:
-    filing = Filing(
-        application_id=opened.application_id or "",
-        filed_on="2026-03-02",
-        reporting_year=2025,
-        language="kk",
-        documents=opened.documents,
-    )
-    return IncludedEntry(
-        entry_id=opened.product_id,
-        producer=opened.producer,
-        product_name=opened.product_name,
-        filing=filing,
-    )
+    return [member.case_id for member in crowd]
