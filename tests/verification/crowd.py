@@ -58,7 +58,7 @@ def included_crowd(
     count: int,
     documents: Callable[[int], Sequence[DocumentRef]] = unuploaded,
 ) -> list[Member]:
-    """`count` producers, each with one product included on 2 March 2026 after a confirmation case."""
+    """`count` products, each included on 2 March 2026 after a confirmation case."""
     crowd: list[Member] = []
     for first in range(0, count, A_UNIT):
         numbers = range(first, min(count, first + A_UNIT))
@@ -87,7 +87,7 @@ def _application(number: int, documents: Sequence[DocumentRef]) -> CaseOpened:
     producer = ProducerRef(
         producer_id=str(new_stream_id()),
         kind="legal_entity",
-        bin=bin_of(number % 100_000),
+        bin=bin_of(number % 50_000),
         name=OfficialText(kk=f"«Дала {number}» ЖШС", ru=f"ТОО «Дала {number}»"),
     )
     return CaseOpened(

@@ -270,14 +270,8 @@ class Case(Aggregate):
         Follows a fresh `conclude`. Raises `Conflict` (`notification_not_returned`).
         """
         notification, result, reasons = self.notification, self.result, self._reasons()
-        if (
-            self.rework is None
-            or self.status != "concluded"
-            or self.told
-            or notification is None
-            or result is None
-            or reasons is None
-        ):
+        returned = self.rework is not None and self.status == "concluded" and not self.told
+        if not returned or notification is None or result is None or reasons is None:
             raise Conflict("notification_not_returned", state=self.status, allowed=_ALLOWED[self.status])
         opened = self.opened
         self.record(
