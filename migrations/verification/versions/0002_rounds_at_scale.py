@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -54,7 +56,7 @@ def _number_periods() -> None:
 
 def _count_rounds() -> None:
     """Give the rounds there are their counts, from their cases, and their instants, from their events."""
-    added = [
+    added: list[sa.Column[Any]] = [
         sa.Column("last_day", sa.Text(), nullable=True),
         *(sa.Column(name, sa.Integer(), nullable=True) for name in _COUNTS),
         sa.Column("known_to", BigInt, nullable=True),
