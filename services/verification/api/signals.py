@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends
 from fastapi.responses import Response
@@ -18,6 +18,11 @@ from services.verification.usecases.receive_signal import receive_signal
 
 commands: Final = APIRouter(tags=["monitoring"])
 LOCATION: Final = "/v1/cases/{id}"
+UNKNOWN_ENTRY: Final[dict[str, Any]] = {
+    "description": "No entry of this id is known here.",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+"""The entry stands in the body, where no one would look for a 404."""
 
 
 @commands.post(
@@ -25,7 +30,7 @@ LOCATION: Final = "/v1/cases/{id}"
     operation_id="signal_monitoring",
     summary="Signal a changed owner or expired rights",
     status_code=201,
-    responses={201: {"model": SignalShown}},
+    responses={201: {"model": SignalShown}, 404: UNKNOWN_ENTRY},
 )
 def signal(
     desk: AtDesk,
