@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import commands, journal, life, simulation
+from bench import commands, journal, life, rounds, simulation
 from bench.report import Report, machine
 
 PARTS: Final[dict[str, Callable[[Report, int], None]]] = {
     "journal": journal.measure,
     "commands": commands.measure,
     "life": life.measure,
+    "rounds": rounds.measure,
     "simulation": simulation.measure,
 }
 
@@ -25,12 +26,12 @@ def main() -> int:
     if unknown:
         print(f"no such part: {', '.join(sorted(unknown))}; known: {', '.join(PARTS)}", file=sys.stderr)
         return 2
-    rounds = int(os.environ.get("ROUNDS", "5"))
+    times = int(os.environ.get("ROUNDS", "5"))
     report = Report()
     for part in wanted:
         print(f"{part}:", file=sys.stderr, flush=True)
-        PARTS[part](report, rounds)
-    print(f"{machine()}; {rounds} rounds\n\n{report.table()}")
+        PARTS[part](report, times)
+    print(f"{machine()}; {times} rounds\n\n{report.table()}")
     return 0
 
 

@@ -29,6 +29,13 @@ def sent(port: int, requests: Sequence[bytes], *, clients: int, status: int) -> 
     return asyncio.run(_sent(port, requests, clients, status))
 
 
+async def answer_of(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Head and body of the next answer on a connection."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    found = _LENGTH.search(head)
+    return head, await reader.readexactly(int(found[1]) if found else 0)
+
+
 async def _sent(port: int, requests: Sequence[bytes], clients: int, status: int) -> float:
     wanted = f"HTTP/1.1 {status} ".encode()
     streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(clients)]
@@ -37,9 +44,7 @@ async def _sent(port: int, requests: Sequence[bytes], clients: int, status: int)
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         for request in left:
             writer.write(request)
-            head = await reader.readuntil(b"\r\n\r\n")
-            found = _LENGTH.search(head)
-            body = await reader.readexactly(int(found[1]) if found else 0)
+            head, body = await answer_of(reader)
             if not head.startswith(wanted):
                 raise RuntimeError(f"unexpected answer: {head[:200]!r} {body[:500]!r}")
         writer.close()

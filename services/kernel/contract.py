@@ -39,13 +39,15 @@ class ProducerRef(Value, frozen=True, kw_only=True):
 class DocumentRef(Value, frozen=True, kw_only=True):
     """A document by digest; the document itself is with the informatization authority.
 
-    `size` in bytes; `sha256` is 64 lower-case hexadecimal digits.
+    `size` in bytes; `sha256` is 64 lower-case hexadecimal digits. `valid_until` is the last day on which the
+    right it shows holds (ISO date, Asia/Almaty); None where it has no end.
     """
 
     kind: str
     media_type: str
     size: int
     sha256: str
+    valid_until: str | None = None
 
 
 class FixedTerm(Value, frozen=True, kw_only=True):

@@ -18,10 +18,11 @@ from services.verification.inbox.register import REGISTRY, UPSTREAM, RegisterInb
 from services.verification.projections.rounds import open_rounds
 from services.verification.schema import FOLLOWING
 from services.verification.settings import VerificationSettings
-from services.verification.usecases.monitor_round import carry_on
+from services.verification.usecases.monitor_round import Paces, carry_on
 from services.verification.usecases.open_rounds_due import open_rounds_due
 from services.verification.usecases.practice import Practice
 from services.verification.usecases.record_missed_terms import record_missed_terms
+from services.verification.usecases.signal_expired_rights import signal_expired_rights
 from services.verification.usecases.simulate import carry_on_simulation
 
 
@@ -55,6 +56,7 @@ class Background:
         address = FeedAddress(UPSTREAM, settings.register_url, token)
         self.follower = Follower("verification", address, sink, elected=self._election.won)
         self._journal, self._practice, self._settings = journal, practice, settings
+        self._paces = Paces(settings.rounds_batch)
         self._recurring = [
             Recurring(
                 "missed-terms",
@@ -94,7 +96,7 @@ class Background:
         return f"{lag} facts of the industry authority wait"
 
     def _carry_on_rounds(self) -> float:
-        """Open the rounds that are due and do one step of each open one; at once again while there is work.
+        """Open the rounds that are due and do one step of each open one; soon again while there is work.
 
         It runs where the follower does, so that a round closes only when the register's facts are all known.
         """
@@ -103,8 +105,11 @@ class Background:
         with self._journal.database.read() as connection:
             quarters = [Quarter.parse(quarter) for quarter in open_rounds(connection)]
         settled = self.follower.caught_up
-        more = [carry_on(self._journal, self._practice, quarter, settled=settled) for quarter in quarters]
-        return 0.0 if any(more) else self._settings.rounds_seconds
+        rests = [
+            carry_on(self._journal, self._practice, quarter, self._paces, settled=settled)
+            for quarter in quarters
+        ]
+        return max((rest for rest in rests if rest is not None), default=self._settings.rounds_seconds)
 
 
 def _simulate(journal: Journal, seconds: float) -> float:
@@ -113,5 +118,6 @@ def _simulate(journal: Journal, seconds: float) -> float:
 
 
 def _watch(journal: Journal, practice: Practice, seconds: float) -> float:
-    """Record missed terms; at once again while there are more."""
-    return 0.0 if record_missed_terms(journal, practice) else seconds
+    """Record missed terms and signal rights that ended; at once again while there are more."""
+    seen = record_missed_terms(journal, practice) + signal_expired_rights(journal, practice)
+    return 0.0 if seen else seconds

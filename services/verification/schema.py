@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from services.kernel.journal.tables import following_tables, journal_tables
 from services.kernel.vault import Vault, vault_table
 
+REGISTER: Final = "register"
+"""The name under which the industry authority's journal is followed."""
 METADATA: Final = sa.MetaData()
 JOURNAL: Final = journal_tables(METADATA)
 FOLLOWING: Final = following_tables(METADATA)

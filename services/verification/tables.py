@@ -3,9 +3,11 @@
 from services.verification.adapters import documents
 from services.verification.projections import (
     cases,
+    expiring_rights,
     included_entries,
     judged_cases,
     listings,
+    round_progress,
     rounds,
     simulations,
     used_rule_sets,
@@ -16,9 +18,11 @@ __all__ = [
     "METADATA",
     "cases",
     "documents",
+    "expiring_rights",
     "included_entries",
     "judged_cases",
     "listings",
+    "round_progress",
     "rounds",
     "simulations",
     "used_rule_sets",

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.journeys.conftest import world_of
 from tests.journeys.life import REASONS, Life, stories
-from tests.journeys.test_cycle import world_of
 from tests.journeys.world import Person, World
 
 SETTINGS = {

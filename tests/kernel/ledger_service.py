@@ -27,6 +27,7 @@ from services.kernel.feed.serving import journal_router
 from services.kernel.http.answering import answered
 from services.kernel.http.application import ServiceHttp, create_application
 from services.kernel.http.forms import Form, OfficialTextForm, ShortText
+from services.kernel.http.rates import Rate
 from services.kernel.http.requests import Caller, Commanding, CommandRequest, Deciding, Edge, Reading
 from services.kernel.http.responses import CursorParameter, Cursors, Limit, Page, Representation, page, read
 from services.kernel.identity.tokens import TokenIssuer, TokenVerifier
@@ -263,6 +264,7 @@ def ledger_service(
         TokenVerifier({issuer.issuer: issuer.public_keys()}, audience="tizilim"),
         clock or FixedClock(NOON),
         body_key,
+        Rate(0, 1),
     )
     with ledger_journal(url, clock) as journal:
         app = ledger_app(journal, edge, watched=watched)

@@ -230,14 +230,14 @@ class Authority:
         )
         return entry_id
 
-    def exclude(self, entry_id: str, notification_id: str | None = None) -> str:
-        """The register excludes an entry; the event's id."""
+    def exclude(self, entry_id: str, notification_id: str | None = None, *, on: str | None = None) -> str:
+        """The register excludes an entry, today or from another day (ISO date); the event's id."""
         upstream = self.follow(
             Excluded(
                 entry_id=entry_id,
                 producer=PRODUCER,
                 ground="software_monitoring",
-                excluded_on=legal_date(self.clock.now()).isoformat(),
+                excluded_on=on or legal_date(self.clock.now()).isoformat(),
                 reasons=REASONS,
                 notification_id=notification_id,
                 appeal_term=APPEAL.fixed(self.clock.now()),

@@ -195,7 +195,11 @@ def _term(term: FixedTerm | None) -> shown.TermShown | None:
 
 def _document(document: DocumentRef) -> shown.DocumentShown:
     return shown.DocumentShown(
-        kind=document.kind, media_type=document.media_type, size=document.size, sha256=document.sha256
+        kind=document.kind,
+        media_type=document.media_type,
+        size=document.size,
+        sha256=document.sha256,
+        valid_until=document.valid_until,
     )
 
 

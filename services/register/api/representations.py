@@ -72,6 +72,7 @@ class DocumentShown(Representation):
     media_type: str
     size: int
     sha256: str
+    valid_until: str | None = None
 
 
 class ApplicationShown(Representation):

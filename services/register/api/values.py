@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from services.kernel import identifiers
 from services.kernel.contract import DocumentRef
-from services.kernel.http.forms import DIGITS, Form
+from services.kernel.http.forms import DIGITS, Form, LegalDay
 from services.register.contract.events import DocumentKind
 
 MAX_DOCUMENT_BYTES: Final = 50 * 1024 * 1024
@@ -63,7 +63,16 @@ class DocumentForm(Form):
         int, Field(ge=1, le=MAX_DOCUMENT_BYTES, strict=True, description="In bytes.", examples=[48_213])
     ]
     sha256: Sha256
+    valid_until: LegalDay | None = Field(
+        default=None, description="The last day of the right that the document shows, if it has an end."
+    )
 
     def ref(self) -> DocumentRef:
         """As events hold it."""
-        return DocumentRef(kind=self.kind, media_type=self.media_type, size=self.size, sha256=self.sha256)
+        return DocumentRef(
+            kind=self.kind,
+            media_type=self.media_type,
+            size=self.size,
+            sha256=self.sha256,
+            valid_until=self.valid_until.isoformat() if self.valid_until else None,
+        )

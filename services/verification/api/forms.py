@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
+from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from services.kernel.http.forms import BinOrIin, Form, LegalDay, NameForm, OfficialTextForm, ShortText
-from services.verification.contract.events import AppealDecision
+from services.verification.contract.events import AppealDecision, SignalKind
 from services.verification.usecases.conclude_case import OfficersConclusion, OfficersDecision
 from services.verification.usecases.list_software import NewListing
+from services.verification.usecases.receive_signal import Signal
 from services.verification.usecases.resubmit_notification import Resubmission
 
 _TEXT: JsonDict = {"kk": "Құжаттар талапқа сай.", "ru": "Документы отвечают требованиям."}
@@ -74,6 +76,39 @@ class RoundForm(Form):
     """The quarter to monitor."""
 
     quarter: Annotated[str, Field(pattern=r"^20[0-9]{2}-Q[1-4]$", examples=["2026-Q1"])]
+
+
+class SignalForm(Form):
+    """What happened to an entry that its application's documents do not tell."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "kind": "changed_owner",
+                    "entry_id": "0192f0c4-0000-7000-8000-000000000001",
+                    "day": "2026-03-02",
+                    "source": "ГБД-ЮЛ-2026-0042",
+                    "reasons": {
+                        "kk": "Айрықша құқық басқа тұлғаға берілді.",
+                        "ru": "Исключительное право передано другому лицу.",
+                    },
+                }
+            ]
+        },
+    )
+
+    kind: SignalKind
+    entry_id: UUID
+    day: Annotated[LegalDay, Field(description="When it happened; not in the future.")]
+    source: Annotated[ShortText, Field(description="Where it is known from: a register, a document.")]
+    reasons: OfficialTextForm
+
+    def signal(self) -> Signal:
+        """As the use case takes it."""
+        return Signal(self.kind, str(self.entry_id), self.day, self.source, self.reasons.text())
 
 
 class ListingForm(Form):

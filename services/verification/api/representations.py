@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Literal
 
 import msgspec
@@ -10,17 +10,21 @@ from pydantic import Field
 
 from services.kernel.contract import DocumentRef, FixedTerm, OfficialText
 from services.kernel.http.responses import Page, Representation
+from services.kernel.journal.events import from_microseconds
 from services.verification.contract.events import (
     CaseKind,
     CheckVerdict,
     CriterionCheck,
     CriterionOutcome,
+    MonitoringSignalReceived,
     NotificationResult,
     RecordedJudgement,
+    SignalKind,
 )
 from services.verification.domain.case import Case
 from services.verification.domain.listing import Listing
 from services.verification.domain.rule_sets import DatedRuleSet
+from services.verification.projections.rounds import RoundRow
 
 
 class TextShown(Representation):
@@ -48,6 +52,20 @@ class DocumentShown(Representation):
     media_type: str
     size: int
     sha256: str
+    valid_until: date | None = Field(default=None, description="The last day of the right it shows.")
+
+
+class SignalShown(Representation):
+    """What called for monitoring between quarters, and the case it is decided in."""
+
+    signal_id: str
+    case_id: str
+    entry_id: str
+    kind: SignalKind
+    day: date
+    source: str
+    reasons: TextShown
+    document_sha256: str | None = None
 
 
 class CriterionCheckedShown(Representation):
@@ -99,6 +117,9 @@ class CaseShown(Representation):
     appeal_id: str | None = None
     quarter: str | None = None
     documents: list[DocumentShown]
+    signals: list[SignalShown] = Field(
+        default_factory=list, description="What called for monitoring between quarters."
+    )
     result: NotificationResult | None = None
     reasons: TextShown | None = None
     judgement: JudgementShown | None = None
@@ -143,11 +164,20 @@ class RoundShown(Representation):
 
     quarter: str
     status: Literal["open", "closed"]
+    last_day: date = Field(description="The day at whose end an entry had to be included.")
     entries: int = Field(description="Included at the quarter's end, as known when the round opened.")
+    known_to: int | None = Field(
+        default=None, description="The position of the register's journal that `entries` was known by."
+    )
+    opened: int = Field(description="Cases, those of entries that became known later too.")
+    concluded: int = Field(description="Conforming and excluded together.")
     conforming: int
     excluded: int
-    closed: int
+    closed: int = Field(description="Cases whose entry was excluded otherwise.")
     under_way: int
+    percent: int = Field(ge=0, le=100, description="Concluded or closed, of all entries and cases known.")
+    started_at: datetime
+    finished_at: datetime | None = None
 
 
 class ListingShown(Representation):
@@ -238,7 +268,13 @@ def _checked(given: CriterionCheck) -> CriterionCheckedShown:
 
 def document(named: DocumentRef) -> DocumentShown:
     """As the API shows a document of a case."""
-    return DocumentShown(kind=named.kind, media_type=named.media_type, size=named.size, sha256=named.sha256)
+    return DocumentShown(
+        kind=named.kind,
+        media_type=named.media_type,
+        size=named.size,
+        sha256=named.sha256,
+        valid_until=date.fromisoformat(named.valid_until) if named.valid_until else None,
+    )
 
 
 def judgement(given: RecordedJudgement) -> JudgementShown:
@@ -272,6 +308,7 @@ def case(found: Case) -> CaseShown:
         appeal_id=opened.appeal_id,
         quarter=opened.quarter,
         documents=[document(named) for named in found.documents],
+        signals=[signal(received) for received in found.signals],
         result=found.result,
         reasons=text(found.reasons) if found.reasons else None,
         judgement=judgement(judged) if judged else None,
@@ -282,6 +319,44 @@ def case(found: Case) -> CaseShown:
         term=term(found.running_term) if found.running_term else None,
         closing_ground=found.closing_ground,
         version=found.version,
+    )
+
+
+def signal(received: MonitoringSignalReceived) -> SignalShown:
+    """As the API shows a signal."""
+    return SignalShown(
+        signal_id=received.signal_id,
+        case_id=received.case_id,
+        entry_id=received.entry_id,
+        kind=received.kind,
+        day=date.fromisoformat(received.day),
+        source=received.source,
+        reasons=text(received.reasons),
+        document_sha256=received.document_sha256,
+    )
+
+
+def monitoring_round(found: RoundRow) -> RoundShown:
+    """As the API shows a round."""
+    tally = found.tally
+    concluded = tally.conforming + tally.excluded
+    whole = max(found.entries, found.opened)
+    percent = 100 * (concluded + tally.closed) // whole if whole else 0
+    return RoundShown(
+        quarter=found.quarter,
+        status=found.status,
+        last_day=date.fromisoformat(found.last_day),
+        entries=found.entries,
+        known_to=found.known_to,
+        opened=found.opened,
+        concluded=concluded,
+        conforming=tally.conforming,
+        excluded=tally.excluded,
+        closed=tally.closed,
+        under_way=tally.under_way,
+        percent=100 if found.status == "closed" else percent,
+        started_at=from_microseconds(found.started_at),
+        finished_at=from_microseconds(found.finished_at) if found.finished_at else None,
     )
 
 

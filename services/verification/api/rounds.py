@@ -12,10 +12,10 @@ from services.kernel.errors import NotFound
 from services.kernel.http.requests import Caller, Reading, provenance_of
 from services.kernel.http.responses import JSON, read, rendered
 from services.kernel.journal.aggregate import Act
+from services.verification.api import representations
 from services.verification.api.desk import AtDesk, Desk
 from services.verification.api.forms import RoundForm
 from services.verification.api.representations import RoundShown
-from services.verification.projections.cases import tally_of
 from services.verification.projections.rounds import find_round
 from services.verification.usecases.open_round import open_round
 
@@ -68,19 +68,8 @@ def read_round(
 
 
 def _shown(desk: Desk, quarter: str) -> RoundShown:
-    with desk.journal.database.snapshot() as connection:
+    with desk.journal.database.read() as connection:
         found = find_round(connection, quarter)
-        tally = tally_of(connection, quarter)
     if found is None:
         raise NotFound("round_unknown", quarter=quarter)
-    return RoundShown.model_validate(
-        {
-            "quarter": quarter,
-            "status": found.status,
-            "entries": found.entries,
-            "conforming": tally.conforming,
-            "excluded": tally.excluded,
-            "closed": tally.closed,
-            "under_way": tally.under_way,
-        }
-    )
+    return representations.monitoring_round(found)

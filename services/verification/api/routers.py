@@ -18,6 +18,7 @@ from services.verification.api import (
     officers_work,
     rounds,
     rule_sets,
+    signals,
     simulations,
     trusted_software,
 )
@@ -34,7 +35,7 @@ def routers(journal: Journal) -> Sequence[APIRouter]:
         reads.include_router(room.reads)
     return [
         documents.router,
-        *(room.commands for room in (cases, officers_work, rounds, simulations, trusted_software)),
+        *(room.commands for room in (cases, officers_work, rounds, signals, simulations, trusted_software)),
         reads,
         journal_router(journal, "service", "auditor", "informatization_officer", vault=VAULT),
     ]

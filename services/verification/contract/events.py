@@ -24,6 +24,7 @@ _published = VERIFICATION_EVENTS.published
 CaseKind = Literal["confirmation", "monitoring", "appeal"]
 NotificationResult = Literal["confirmed", "refused", "conforms", "exclude", "upheld", "dismissed"]
 AppealDecision = Literal["upheld", "partly_upheld", "dismissed"]
+SignalKind = Literal["changed_owner", "expired_rights"]
 ClosingGround = Literal[
     "withdrawn",
     "liquidation",
@@ -128,7 +129,7 @@ class CaseOpened(Event, frozen=True, kw_only=True):
 
     `documents`, `reporting_year` and `filed_on` are those of the application behind it, so that the journal
     alone says what the case was judged on; an appeal's documents are its own. A monitoring case belongs to a
-    round's `quarter`, or to the delisted `listing_id` that called for it.
+    round's `quarter`, or to the delisted `listing_id` or the `signal_id` that called for it.
     """
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-2(2), (3), (5)"
@@ -147,6 +148,7 @@ class CaseOpened(Event, frozen=True, kw_only=True):
     quarter: str | None = None
     appealed_case_id: str | None = None
     listing_id: str | None = None
+    signal_id: str | None = None
     reporting_year: int | None = None
     filed_on: str | None = None
     documents: tuple[DocumentRef, ...] = ()
@@ -174,12 +176,33 @@ class CaseConcluded(Event, frozen=True, kw_only=True):
 
 @_published("case.closed.v1")
 class CaseClosed(Event, frozen=True, kw_only=True):
-    """A case ended without a conclusion because its subject fell away."""
+    """A case ended without a conclusion because its subject fell away; a round's names its `quarter`."""
 
     legal_basis: ClassVar[str] = "law-86-VII arts. 51-2, 51-6"
 
     case_id: str
     ground: ClosingGround
+    quarter: str | None = None
+
+
+@_published("case.signal-received.v1")
+class MonitoringSignalReceived(Event, frozen=True, kw_only=True):
+    """Something between quarters called for monitoring; it excludes nothing, and an officer decides on it.
+
+    `day` is when it happened (ISO date, Asia/Almaty), `source` where it is known from. `document_sha256` is
+    the application's document whose right ended, where the authority's own watch reports it.
+    """
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(3); order-327 para. 29; order of 28.11.2025"
+
+    signal_id: str
+    case_id: str
+    entry_id: str
+    kind: SignalKind
+    day: str
+    source: str
+    reasons: OfficialText
+    document_sha256: str | None = None
 
 
 @_published("case.notification-issued.v1")
@@ -271,17 +294,22 @@ class AppealDecided(Event, frozen=True, kw_only=True):
 
 @_published("round.opened.v1")
 class MonitoringRoundOpened(Event, frozen=True, kw_only=True):
-    """The monitoring of a quarter began over every entry included at its end."""
+    """The monitoring of a quarter began over every entry included at the end of its `last_day` (ISO date).
+
+    `entries` counts them as known then: by the industry authority's journal up to position `known_to`.
+    """
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-2(3); order-327 para. 29"
 
     quarter: str
     entries: int
+    last_day: str | None = None
+    known_to: int | None = None
 
 
 @_published("round.closed.v1")
 class MonitoringRoundClosed(Event, frozen=True, kw_only=True):
-    """Every case of the round was concluded or closed."""
+    """Every case of the round was concluded or closed; `known_to` as in the opening, at this moment."""
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-2(3); order-327 para. 29"
 
@@ -289,6 +317,21 @@ class MonitoringRoundClosed(Event, frozen=True, kw_only=True):
     conforming: int
     excluded: int
     closed: int
+    known_to: int | None = None
+
+
+@_published("round.reopened.v1")
+class MonitoringRoundReopened(Event, frozen=True, kw_only=True):
+    """An entry became known after the round closed that was included at the quarter's end all the same.
+
+    `known_by` is the industry authority's event from which it is known.
+    """
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(3); order-327 para. 29"
+
+    quarter: str
+    entry_id: str
+    known_by: str
 
 
 @_published("trusted-software.listed.v1")

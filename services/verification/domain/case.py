@@ -22,6 +22,7 @@ from services.verification.contract.events import (
     CaseKind,
     CaseOpened,
     ClosingGround,
+    MonitoringSignalReceived,
     NotificationIssued,
     NotificationResubmitted,
     NotificationResult,
@@ -230,14 +231,8 @@ class Case(CaseFile):
         Follows a fresh `conclude`. Raises `Conflict` (`notification_not_returned`).
         """
         notification, result, reasons = self.notification, self.result, self.reasons
-        if (
-            self.rework is None
-            or self.status != "concluded"
-            or self.told
-            or notification is None
-            or result is None
-            or reasons is None
-        ):
+        returned = self.rework is not None and self.status == "concluded" and not self.told
+        if not returned or notification is None or result is None or reasons is None:
             raise Conflict("notification_not_returned", state=self.status, allowed=ALLOWED[self.status])
         opened = self.opened
         self.record(
@@ -270,8 +265,12 @@ class Case(CaseFile):
         """Close a case whose subject fell away; False when it is no longer under way."""
         if not self.is_under_way:
             return False
-        self.record(act, CaseClosed(case_id=str(self.id), ground=ground))
+        self.record(act, CaseClosed(case_id=str(self.id), ground=ground, quarter=self.opened.quarter))
         return True
+
+    def receive_signal(self, act: Act, signal: MonitoringSignalReceived) -> None:
+        """Art. 51-2(3): take in what calls for monitoring between quarters; decided with the case."""
+        self.record(act, signal)
 
     def miss_term(self, act: Act) -> bool:
         """Record once that a running term ended unmet, the authority's or the producer's; False for none.

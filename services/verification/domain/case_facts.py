@@ -20,6 +20,7 @@ from services.verification.contract.events import (
     CaseKind,
     CaseOpened,
     ClosingGround,
+    MonitoringSignalReceived,
     NotificationIssued,
     NotificationResubmitted,
     NotificationResult,
@@ -77,6 +78,7 @@ class CaseFacts(Aggregate):
         self.told = False
         self.rework: ReworkBegun | None = None
         self.closing_ground: ClosingGround | None = None
+        self.signals: list[MonitoringSignalReceived] = []
 
     @property
     def kind(self) -> CaseKind:
@@ -152,6 +154,10 @@ class CaseFacts(Aggregate):
         self.opened = event
         self.opened_by = fact
         self.terms.begin(event.term, "informatization_authority")
+
+    @when.register
+    def _(self, event: MonitoringSignalReceived, _fact: Fact) -> None:
+        self.signals.append(event)
 
     @when.register
     def _(self, event: CaseAssigned, _fact: Fact) -> None:

@@ -1,9 +1,13 @@
-"""A monitoring round: one quarter's monitoring of every entry that was included at the quarter's end."""
+"""A monitoring round: one quarter's monitoring of every entry that was included at the quarter's end.
+
+`open`, then `closed`; an entry that becomes known later, and was included at the quarter's end all the same,
+opens it again.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import singledispatchmethod
+from functools import lru_cache, singledispatchmethod
 from typing import Final, Literal
 from uuid import UUID, uuid5
 
@@ -11,7 +15,11 @@ from services.kernel.calendar import Quarter, legal_date
 from services.kernel.errors import Conflict, Invalid
 from services.kernel.journal.aggregate import Act, Aggregate
 from services.kernel.journal.events import Event, Fact
-from services.verification.contract.events import MonitoringRoundClosed, MonitoringRoundOpened
+from services.verification.contract.events import (
+    MonitoringRoundClosed,
+    MonitoringRoundOpened,
+    MonitoringRoundReopened,
+)
 
 Status = Literal["open", "closed"]
 _ROUNDS: Final = UUID("0192f0c4-5d1e-7c3a-9a41-7d2b6c0e51a2")
@@ -38,8 +46,11 @@ class MonitoringRound(Aggregate):
         self.quarter: Quarter
         self.entries = 0
 
-    def open(self, act: Act, quarter: Quarter, *, entries: int) -> None:
-        """Order 327 para. 29: begin the quarter's monitoring; raises `Invalid` while the quarter runs."""
+    def open(self, act: Act, quarter: Quarter, *, entries: int, known_to: int | None = None) -> None:
+        """Order 327 para. 29: begin the quarter's monitoring; raises `Invalid` while the quarter runs.
+
+        `known_to` is the position of the industry authority's journal up to which entries are known.
+        """
         if quarter.last_day >= legal_date(act.at):
             raise Invalid(
                 "quarter_not_over",
@@ -47,9 +58,26 @@ class MonitoringRound(Aggregate):
                 quarter=str(quarter),
                 last_day=quarter.last_day.isoformat(),
             )
-        self.record(act, MonitoringRoundOpened(quarter=str(quarter), entries=entries))
+        self.record(
+            act,
+            MonitoringRoundOpened(
+                quarter=str(quarter),
+                entries=entries,
+                last_day=quarter.last_day.isoformat(),
+                known_to=known_to,
+            ),
+        )
 
-    def close(self, act: Act, tally: Tally) -> None:
+    def reopen(self, act: Act, *, entry_id: str, known_by: str) -> bool:
+        """Order 327 para. 29: go on for an entry that became known late; False while the round is open."""
+        if self.status == "open":
+            return False
+        self.record(
+            act, MonitoringRoundReopened(quarter=str(self.quarter), entry_id=entry_id, known_by=known_by)
+        )
+        return True
+
+    def close(self, act: Act, tally: Tally, *, known_to: int | None = None) -> None:
         """End the round once every case of it is concluded or closed."""
         if self.status != "open":
             raise Conflict("round_closed", state=self.status, quarter=str(self.quarter))
@@ -62,6 +90,7 @@ class MonitoringRound(Aggregate):
                 conforming=tally.conforming,
                 excluded=tally.excluded,
                 closed=tally.closed,
+                known_to=known_to,
             ),
         )
 
@@ -79,7 +108,12 @@ class MonitoringRound(Aggregate):
     def _(self, _event: MonitoringRoundClosed, _fact: Fact) -> None:
         self.status = "closed"
 
+    @when.register
+    def _(self, _event: MonitoringRoundReopened, _fact: Fact) -> None:
+        self.status = "open"
 
+
+@lru_cache(maxsize=256)
 def round_id(quarter: Quarter) -> UUID:
     """The stream of a quarter's round."""
     return uuid5(_ROUNDS, str(quarter))

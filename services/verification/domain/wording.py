@@ -16,6 +16,36 @@ EXAMINED_AGAIN: Final = OfficialText(
 """The answer to remarks when resubmission is automatic."""
 
 
+SOURCE_OF_EXPIRY: Final = "application"
+"""Where the authority's own watch knows the last day of a right from."""
+
+_RIGHTS: Final = {
+    "copyright_certificate": OfficialText(
+        kk="авторлық құқық туралы куәлік", ru="авторское свидетельство", en="copyright certificate"
+    ),
+    "employment_agreement": OfficialText(
+        kk="еңбек шарты немесе жұмыс берушінің тапсырмасы",
+        ru="трудовой договор или задание работодателя",
+        en="employment agreement or employer's assignment",
+    ),
+    "rights_alienation_agreement": OfficialText(
+        kk="құқықтарды иеліктен шығару туралы шарт",
+        ru="договор об отчуждении прав",
+        en="agreement on the alienation of rights",
+    ),
+}
+
+
+def expired_right(kind: str, valid_until: str) -> OfficialText:
+    """Why an entry is monitored when the right shown by a document of its application ended (ISO date)."""
+    right = _RIGHTS[kind]
+    return OfficialText(
+        kk=f"Өтінімдегі құжат бойынша айрықша құқықтың мерзімі {valid_until} аяқталды: {right.kk}.",
+        ru=f"Срок исключительного права по документу заявки истёк {valid_until}: {right.ru}.",
+        en=f"The exclusive right shown in the application ended on {valid_until}: {right.en}.",
+    )
+
+
 def late_appeal(*, filed_on: str, term_ended_on: str) -> OfficialText:
     """Why a late appeal is dismissed, naming the day the term ended (ISO dates, Asia/Almaty)."""
     return OfficialText(

@@ -31,6 +31,7 @@ from services.register.contract.events import (
 )
 from services.verification.contract.events import CaseOpened
 from services.verification.projections.included_entries import Inclusion
+from services.verification.schema import REGISTER
 from services.verification.usecases.begin_rework import begin_rework
 from services.verification.usecases.close_cases import close_application_case, close_producer_cases
 from services.verification.usecases.follow_entry import (
@@ -44,7 +45,7 @@ from services.verification.usecases.open_appeal import FiledAppeal, open_appeal
 from services.verification.usecases.open_confirmation import open_confirmation
 from services.verification.usecases.practice import ACTOR, Practice
 
-UPSTREAM: Final = "register"
+UPSTREAM: Final = REGISTER
 REGISTRY: Final = REGISTER_EVENTS
 EventT = TypeVar("EventT", bound=Event)
 
@@ -176,7 +177,11 @@ class RegisterInbox:
         """The entry's exclusion never counted."""
         event = _as(EntryCorrected, foreign)
         follow_correction(
-            work, self._act(foreign), entry_id=event.entry_id, corrected_event_id=event.corrected_event_id
+            work,
+            self._act(foreign),
+            entry_id=event.entry_id,
+            corrected_event_id=event.corrected_event_id,
+            event_id=foreign.fact.id,
         )
 
     def producer_liquidated(self, work: Work, foreign: Foreign) -> None:

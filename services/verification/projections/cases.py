@@ -32,7 +32,6 @@ from services.verification.contract.officers_work import (
     DocumentsSupplied,
     ProposalReturned,
 )
-from services.verification.domain.monitoring_round import Tally
 from services.verification.schema import METADATA
 
 CASES: Final = sa.Table(
@@ -190,13 +189,15 @@ def _running(term: FixedTerm | None) -> Row:
 
 
 def origin_of(opening: CaseOpened) -> str:
-    """What called for a case: its application, its appeal, the entry's round, or a delisting."""
+    """What called for a case: its application, its appeal, the entry's round, a delisting or a signal."""
     if opening.kind == "confirmation":
         return f"application:{opening.application_id}"
     if opening.kind == "appeal":
         return f"appeal:{opening.appeal_id}"
     if opening.quarter is not None:
         return f"round:{opening.quarter}:{opening.entry_id}"
+    if opening.signal_id is not None:
+        return f"signal:{opening.signal_id}"
     return f"delisting:{opening.listing_id}:{opening.entry_id}"
 
 
@@ -320,6 +321,36 @@ def under_way_of_entry(connection: sa.Connection, entry_id: str, kind: str) -> l
     return _under_way(connection, sa.and_(CASES.c.entry_id == entry_id, CASES.c.kind == kind))
 
 
+def unscheduled_under_way(connection: sa.Connection, entry_id: str) -> UUID | None:
+    """The oldest open monitoring case of an entry that belongs to no round."""
+    columns = CASES.c
+    found: UUID | None = connection.execute(
+        sa.select(columns.case_id)
+        .where(
+            columns.entry_id == entry_id,
+            columns.kind == "monitoring",
+            columns.quarter.is_(None),
+            columns.status == "open",
+        )
+        .order_by(columns.case_id)
+        .limit(1)
+    ).scalar_one_or_none()
+    return found
+
+
+def cases_of_round(
+    connection: sa.Connection, quarter: str, entry_ids: Sequence[str]
+) -> dict[str, tuple[UUID, str]]:
+    """Of these entries, those that have a case of the quarter's round: its id and status."""
+    columns = CASES.c
+    rows = connection.execute(
+        sa.select(columns.entry_id, columns.case_id, columns.status).where(
+            columns.origin.in_([f"round:{quarter}:{entry_id}" for entry_id in entry_ids])
+        )
+    )
+    return {row.entry_id: (row.case_id, row.status) for row in rows}
+
+
 def _under_way(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[UUID]:
     found = connection.execute(
         sa.select(CASES.c.case_id).where(condition, CASES.c.status.in_(UNDER_WAY)).order_by(CASES.c.case_id)
@@ -366,18 +397,3 @@ def overdue(connection: sa.Connection, today: str, limit: int) -> list[UUID]:
         .limit(limit)
     )
     return list(found.scalars())
-
-
-def tally_of(connection: sa.Connection, quarter: str) -> Tally:
-    """What the cases of a round have come to so far."""
-    counts: dict[str, int] = {}
-    rows = connection.execute(
-        sa.select(CASES.c.status, CASES.c.result, sa.func.count())
-        .where(CASES.c.quarter == quarter)
-        .group_by(CASES.c.status, CASES.c.result)
-    )
-    for status, result, count in rows:
-        name = {"conforms": "conforming", "exclude": "excluded"}.get(result, "under_way")
-        name = status if status == "closed" else name
-        counts[name] = counts.get(name, 0) + count
-    return Tally(**counts)

@@ -2,6 +2,9 @@
 
 One row a period of inclusion. It is folded from another authority's facts and so is kept by the inbox, in the
 transaction that advances the follower; this service's own journal cannot rebuild it.
+
+Every change gives its row the next number, `noted`, under the ordering lock. So a walk in that order meets
+each period once, and meets again, behind all others, whatever became known late or in retrospect.
 """
 
 from __future__ import annotations
@@ -15,10 +18,10 @@ import msgspec
 import sqlalchemy as sa
 
 from services.kernel.contract import DocumentRef, Language, OfficialText, ProducerRef, Value
+from services.kernel.database import BigInt
 from services.kernel.journal.units import Recorded, Write
 from services.kernel.names import normalised_name
-from services.verification.projections.cases import CASES
-from services.verification.schema import IDENTIFIERS, METADATA
+from services.verification.schema import FOLLOWING, IDENTIFIERS, METADATA, REGISTER
 
 INCLUDED_ENTRIES: Final = sa.Table(
     "included_entries",
@@ -31,8 +34,10 @@ INCLUDED_ENTRIES: Final = sa.Table(
     sa.Column("from_on", sa.Text, nullable=False, index=True),
     sa.Column("until_on", sa.Text, nullable=True),
     sa.Column("ended_by", sa.Text, nullable=True, index=True),
+    sa.Column("noted", BigInt, nullable=False),
     sa.Column("entry", sa.LargeBinary, nullable=False),
     sa.Index("included_entries_entry", "entry_id", "from_on"),
+    sa.Index("included_entries_noted", "noted", unique=True),
 )
 """`begun_by` and `ended_by` are the register's event ids; the days are ISO dates (Asia/Almaty), `until_on`
 the day of exclusion itself."""
@@ -65,8 +70,19 @@ class Inclusion:
     from_on: str
 
 
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A period that a walk meets: its number, its entry, and whether it still runs."""
+
+    noted: int
+    entry_id: str
+    runs: bool
+
+
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(IncludedEntry)
+_NOTED: Final = INCLUDED_ENTRIES.alias("noted_before")
+_NEXT: Final = sa.select(sa.func.coalesce(sa.func.max(_NOTED.c.noted), 0) + 1).scalar_subquery()
 
 
 # --- what the inbox keeps ----------------------------------------------------------------------------
@@ -84,6 +100,7 @@ def begin(entry: IncludedEntry, inclusion: Inclusion) -> Write:
                 matched_kk=normalised_name(entry.product_name.kk),
                 matched_ru=normalised_name(entry.product_name.ru),
                 from_on=inclusion.from_on,
+                noted=_NEXT,
                 entry=_ENCODER.encode(entry),
             )
         )
@@ -96,11 +113,8 @@ def end(entry_id: str, *, ended_by: str, until_on: str) -> Write:
 
     def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
         columns = INCLUDED_ENTRIES.c
-        connection.execute(
-            sa.update(INCLUDED_ENTRIES)
-            .where(columns.entry_id == entry_id, columns.until_on.is_(None))
-            .values(until_on=until_on, ended_by=ended_by)
-        )
+        running = sa.and_(columns.entry_id == entry_id, columns.until_on.is_(None))
+        _change(connection, running, until_on=until_on, ended_by=ended_by)
 
     return write
 
@@ -119,13 +133,18 @@ def annul_end(ended_by: str) -> Write:
             .where(later.c.entry_id == columns.entry_id, later.c.from_on >= columns.until_on)
             .scalar_subquery()
         )
-        connection.execute(
-            sa.update(INCLUDED_ENTRIES)
-            .where(columns.ended_by == ended_by)
-            .values(until_on=anew, ended_by=None)
-        )
+        _change(connection, columns.ended_by == ended_by, until_on=anew, ended_by=None)
 
     return write
+
+
+def _change(connection: sa.Connection, which: sa.ColumnElement[bool], **values: object) -> None:
+    """Change periods, each with a number of its own."""
+    begun_by = INCLUDED_ENTRIES.c.begun_by
+    for period in connection.execute(sa.select(begun_by).where(which).order_by(begun_by)).scalars().all():
+        connection.execute(
+            sa.update(INCLUDED_ENTRIES).where(begun_by == period).values(noted=_NEXT, **values)
+        )
 
 
 def rename_producer(producer: ProducerRef) -> Write:
@@ -180,21 +199,41 @@ def count_at_end_of(connection: sa.Connection, day: str) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def without_case(connection: sa.Connection, quarter: str, day: str, limit: int) -> list[IncludedEntry]:
-    """Entries included at the end of a quarter's last day that have no case of its round yet."""
+def any_at_end_of(connection: sa.Connection, day: str) -> bool:
+    """True when some entry was included at the end of a day (ISO date)."""
+    query = sa.select(INCLUDED_ENTRIES.c.begun_by).where(_included_at_end_of(day)).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def known_to(connection: sa.Connection) -> int:
+    """The position of the register's journal up to which its facts are known here."""
+    cursors = FOLLOWING.cursors.c
+    found = connection.execute(sa.select(cursors.position).where(cursors.upstream == REGISTER))
+    return int(found.scalar_one_or_none() or 0)
+
+
+def last_noted(connection: sa.Connection) -> int:
+    """The number of the latest change; 0 before the first."""
+    return int(connection.execute(sa.select(sa.func.max(INCLUDED_ENTRIES.c.noted))).scalar_one() or 0)
+
+
+def passed(connection: sa.Connection, day: str, *, after: int, upto: int, limit: int) -> list[Passed]:
+    """At most `limit` periods noted behind `after`, of entries included at the end of a day (ISO date)."""
     columns = INCLUDED_ENTRIES.c
-    has_case = (
-        sa.select(CASES.c.case_id)
-        .where(CASES.c.quarter == quarter, CASES.c.entry_id == columns.entry_id)
-        .exists()
-    )
     rows = connection.execute(
-        sa.select(columns.entry)
-        .where(_included_at_end_of(day), ~has_case)
-        .order_by(columns.entry_id)
+        sa.select(columns.noted, columns.entry_id, columns.until_on)
+        .where(columns.noted > after, columns.noted <= upto, _included_at_end_of(day))
+        .order_by(columns.noted)
         .limit(limit)
     )
-    return [_DECODER.decode(bytes(entry)) for entry in rows.scalars()]
+    return [Passed(row.noted, row.entry_id, row.until_on is None) for row in rows]
+
+
+def entries_noted(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, IncludedEntry]:
+    """The entries of periods, by the number of each."""
+    columns = INCLUDED_ENTRIES.c
+    rows = connection.execute(sa.select(columns.noted, columns.entry).where(columns.noted.in_(numbers)))
+    return {row.noted: _DECODER.decode(bytes(row.entry)) for row in rows}
 
 
 def included_now(
@@ -222,3 +261,12 @@ def first_included_on(connection: sa.Connection) -> date | None:
     """The earliest legal day on which any entry was included."""
     found = connection.execute(sa.select(sa.func.min(INCLUDED_ENTRIES.c.from_on))).scalar_one_or_none()
     return None if found is None else date.fromisoformat(found)
+
+
+def ended_on(connection: sa.Connection, ended_by: str) -> str | None:
+    """The day (ISO date) on which an exclusion, the register's event, ended a period."""
+    columns = INCLUDED_ENTRIES.c
+    found: str | None = connection.execute(
+        sa.select(sa.func.min(columns.until_on)).where(columns.ended_by == ended_by)
+    ).scalar_one_or_none()
+    return found

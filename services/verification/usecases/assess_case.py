@@ -73,12 +73,21 @@ def assess_case(
     if rule_set is None:
         return Assessment(None, _hand_off(None, listing), "no_rule_set_in_force")
     report = _report(database, practice, opened, at_hand, rule_set.rules.formula)
-    evidence = Evidence(documents=_by_kind(opened.documents, at_hand), report=report, listing=listing)
+    evidence = Evidence(documents=_by_kind(_valid(opened), at_hand), report=report, listing=listing)
     today = legal_day(practice.clock.now())
     by_rules = judge(evidence, rule_set, legal_date, practice.names.on(today))
     judgement = as_checked(by_rules, checks or {}, any_of=rule_set.rules.any_of)
     obstacle: Obstacle | None = None if holders else "producer_unidentified"
     return Assessment(judgement, _hand_off(report, listing), obstacle, by_rules, rule_set)
+
+
+def _valid(opened: CaseOpened) -> tuple[DocumentRef, ...]:
+    """The documents that show anything on the legal date: those of rights that ended before no longer do."""
+    return tuple(
+        document
+        for document in opened.documents
+        if document.valid_until is None or document.valid_until >= opened.legal_date
+    )
 
 
 def _by_kind(documents: tuple[DocumentRef, ...], at_hand: frozenset[str]) -> dict[str, bool]:

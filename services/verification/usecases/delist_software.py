@@ -14,7 +14,7 @@ from services.verification.domain.listing import Listing
 from services.verification.projections.included_entries import IncludedEntry, included_now
 from services.verification.projections.listings import individual_holders
 from services.verification.usecases.assess_case import Foreknown
-from services.verification.usecases.monitor_round import monitoring
+from services.verification.usecases.monitoring import monitoring
 from services.verification.usecases.open_case import open_case
 from services.verification.usecases.practice import Practice
 

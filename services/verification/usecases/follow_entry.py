@@ -14,13 +14,15 @@ from services.kernel.journal.journal import Work
 from services.verification.domain.case import Case
 from services.verification.projections import included_entries
 from services.verification.projections.cases import find_origin
+from services.verification.projections.expiring_rights import keep_rights
 from services.verification.projections.identifiers import identifiers_of, keep_identifier
 from services.verification.projections.included_entries import Filing, IncludedEntry, Inclusion
 from services.verification.projections.listings import delisted_by, listing_in_force
 from services.verification.usecases.close_cases import close_appeal_cases, close_monitoring_cases
-from services.verification.usecases.monitor_round import monitoring
+from services.verification.usecases.monitoring import monitoring
 from services.verification.usecases.open_case import open_case
 from services.verification.usecases.practice import Practice
+from services.verification.usecases.reopen_rounds import reopen_rounds
 
 
 def follow_inclusion(
@@ -55,7 +57,21 @@ def follow_inclusion(
     delisted = work.rely_on(delisting)
     if delisted is not None:
         open_case(work, practice, act, monitoring(entry, listing_id=str(delisted), legal_date=today))
+    _begin(work, act, entry, inclusion)
+
+
+def _begin(work: Work, act: Act, entry: IncludedEntry, inclusion: Inclusion) -> None:
+    reopen_rounds(work, act, entry_id=entry.entry_id, since=inclusion.from_on, known_by=inclusion.begun_by)
     work.write(included_entries.begin(entry, inclusion))
+    work.write(keep_rights(entry))
+
+
+def _annul_end(work: Work, act: Act, entry_id: str, *, exclusion: str, known_by: str) -> None:
+    with work.database.read() as connection:
+        since = included_entries.ended_on(connection, exclusion)
+    if since is not None:
+        reopen_rounds(work, act, entry_id=entry_id, since=since, known_by=known_by)
+    work.write(included_entries.annul_end(exclusion))
 
 
 def _filing(work: Work, application_id: str) -> Filing:
@@ -88,19 +104,19 @@ def follow_reinstatement(
     """
     close_appeal_cases(work, act, entry_id, "reinstated")
     if from_start:
-        work.write(included_entries.annul_end(exclusion_event_id))
+        _annul_end(work, act, entry_id, exclusion=exclusion_event_id, known_by=inclusion.begun_by)
         return
     with work.database.read() as connection:
         entry = included_entries.latest(connection, entry_id)
     if entry is None:
         raise NotFound("entry_unknown", id=entry_id)
-    work.write(included_entries.begin(entry, inclusion))
+    _begin(work, act, entry, inclusion)
 
 
-def follow_correction(work: Work, act: Act, *, entry_id: str, corrected_event_id: str) -> None:
+def follow_correction(work: Work, act: Act, *, entry_id: str, corrected_event_id: str, event_id: str) -> None:
     """An exclusion was left out from the start: the entry was included all the time."""
     close_appeal_cases(work, act, entry_id, "exclusion_corrected")
-    work.write(included_entries.annul_end(corrected_event_id))
+    _annul_end(work, act, entry_id, exclusion=corrected_event_id, known_by=event_id)
 
 
 def follow_transformation(work: Work, producer: ProducerRef) -> None:

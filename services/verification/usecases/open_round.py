@@ -6,20 +6,23 @@ from services.kernel.calendar import Quarter
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.journal import Work
 from services.verification.domain.monitoring_round import MonitoringRound, round_id
-from services.verification.projections.included_entries import count_at_end_of
+from services.verification.projections.included_entries import count_at_end_of, known_to
 
 
 def open_round(work: Work, act: Act, quarter: Quarter) -> tuple[MonitoringRound, bool]:
     """Order 327 para. 29: the quarter's round and whether it was opened now; asked again, the same round.
 
-    Raises `Invalid` (`quarter_not_over`).
+    It records how many entries were included at the quarter's end and up to which position of the register's
+    journal that is known; what becomes known behind that position gets its case all the same. Raises
+    `Invalid` (`quarter_not_over`).
     """
     found = work.find(MonitoringRound, round_id(quarter))
     if found is not None:
         return found, False
-    last_day = quarter.last_day.isoformat()
-    entries = work.rely_on(lambda connection: count_at_end_of(connection, last_day))
+    with work.database.snapshot() as connection:
+        entries = count_at_end_of(connection, quarter.last_day.isoformat())
+        known = known_to(connection)
     opened = MonitoringRound(round_id(quarter))
-    opened.open(act, quarter, entries=entries)
+    opened.open(act, quarter, entries=entries, known_to=known)
     work.save(opened)
     return opened, True

@@ -87,6 +87,7 @@ def test_a_body_that_is_no_object_is_wrong(api: Api, content: bytes) -> None:
         ("/documents/0/size", "48213"),
         ("/documents/0/sha256", "A" * 64),
         ("/documents/0/sha256", "a" * 63),
+        ("/documents/0/valid_until", "31.12.2026"),
         ("/documents/0/media_type", "not a type"),
         ("/producer/bin", "181240006528"),
         ("/producer/bin", "18124000652"),

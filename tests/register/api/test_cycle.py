@@ -55,6 +55,16 @@ def test_filing_answers_with_location_version_and_position(both: Api) -> None:
     assert answer.headers["Journal-Position"] == "2"
 
 
+def test_a_document_may_say_until_when_its_right_holds(both: Api) -> None:
+    """Order of 28.11.2025: exclusive rights; the informatization authority watches their last day."""
+    named = body()["documents"]
+    given = [*named, {**named[-1], "kind": "copyright_certificate", "valid_until": "2027-03-31"}]
+    filed = both.filed(documents=given)
+    assert [one["valid_until"] for one in filed["documents"] if one.get("valid_until")] == ["2027-03-31"]
+    application = both.desk.journal.load(Application, UUID(filed["application_id"]))
+    assert application.filed.documents[-1].valid_until == "2027-03-31"
+
+
 def test_an_application_leads_into_the_public_register(both: Api) -> None:
     entry = included(both)
     assert (entry["status"], entry["number"], entry["included_on"]) == (

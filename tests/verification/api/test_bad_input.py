@@ -103,6 +103,50 @@ def test_a_round_needs_a_quarter(authority: Authority, head: int, quarter: objec
     assert problem["errors"][0]["pointer"] == "/quarter"
 
 
+def test_a_round_for_a_future_quarter_is_refused(authority: Authority, head: int) -> None:
+    """Order 327 para. 29: monitoring is of a quarter that is over."""
+    answer = authority.post("/v1/monitoring-rounds", {"quarter": "2099-Q4"})
+    problem = authority.refused(answer, 422, "quarter_not_over")
+    assert problem["errors"][0]["pointer"] == "/quarter"
+
+
+SIGNAL = {
+    "kind": "changed_owner",
+    "entry_id": UNKNOWN,
+    "day": "2026-03-02",
+    "source": "ГБД-ЮЛ-2026-0042",
+    "reasons": {"kk": "Құқық берілді.", "ru": "Право передано."},
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer"),
+    [
+        ({"kind": "rumour"}, "/kind"),
+        ({"entry_id": "1"}, "/entry_id"),
+        ({"day": "02.03.2026"}, "/day"),
+        ({"source": ""}, "/source"),
+        ({"reasons": {"ru": "Право передано."}}, "/reasons/kk"),
+        ({"note": "?"}, "/note"),
+    ],
+)
+def test_a_wrong_field_of_a_signal_is_named(
+    authority: Authority, head: int, change: dict[str, Any], pointer: str
+) -> None:
+    answer = authority.post("/v1/monitoring-signals", {**SIGNAL, **change})
+    problem = authority.refused(answer, 422, "request_invalid")
+    assert pointer in {error.get("pointer") for error in problem["errors"]}
+
+
+def test_a_signal_names_a_known_entry_and_comes_from_an_authority(authority: Authority, head: int) -> None:
+    for role in ("informatization_officer", "service"):
+        authority.refused(authority.post("/v1/monitoring-signals", SIGNAL, role), 404, "entry_unknown")
+    for role in ("producer", "industry_officer", "integrator", "auditor"):
+        authority.refused(authority.post("/v1/monitoring-signals", SIGNAL, role), 403, "role_insufficient")
+    future = {**SIGNAL, "day": "2099-01-01"}
+    authority.refused(authority.post("/v1/monitoring-signals", future), 422, "day_in_future")
+
+
 def test_an_unknown_case_listing_or_round_is_not_found(authority: Authority, head: int) -> None:
     officer = headers_of(authority.var, "informatization_officer")
     for path, code in (

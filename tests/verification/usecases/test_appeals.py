@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.verification.usecases.monitor_round import carry_on
+from services.verification.usecases.monitor_round import Paces, carry_on
 from services.verification.usecases.open_rounds_due import open_rounds_due
 from tests.verification.authority import Q1, authority
 
@@ -19,7 +19,7 @@ def test_with_everything_automatic_an_appeal_in_time_waits_for_an_officer(
         entry_id = here.include(here.file())
         here.clock.set(datetime(2026, 4, 1, 7, 0, tzinfo=UTC))
         open_rounds_due(here.journal, here.practice)
-        carry_on(here.journal, here.practice, Q1)
+        carry_on(here.journal, here.practice, Q1, Paces(500))
         excluding = here.notifications()[-1]
         assert (excluding.kind, excluding.result) == ("monitoring", "exclude")
         here.exclude(entry_id, excluding.notification_id)

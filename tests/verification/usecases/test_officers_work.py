@@ -21,7 +21,7 @@ from services.verification.projections.included_entries import latest
 from services.verification.projections.officers import keep_officer, list_officers
 from services.verification.usecases.assign_case import assign_case
 from services.verification.usecases.check_criterion import check_criterion
-from services.verification.usecases.monitor_round import carry_on
+from services.verification.usecases.monitor_round import Paces, carry_on
 from services.verification.usecases.open_rounds_due import open_rounds_due
 from services.verification.usecases.record_missed_terms import record_missed_terms
 from services.verification.usecases.supply_documents import Named
@@ -202,7 +202,7 @@ def test_what_an_officer_confirmed_against_the_rules_is_not_excluded_by_the_mach
         here.include(str(case.opened.application_id))
         here.clock.set(datetime(2026, 4, 2, 7, 0, tzinfo=UTC))
         open_rounds_due(here.journal, here.practice)
-        while carry_on(here.journal, here.practice, Q1):
+        while carry_on(here.journal, here.practice, Q1, Paces(500)) is not None:
             pass
         (waiting,) = here.cases(kind="monitoring")
         assert waiting.status == "open"

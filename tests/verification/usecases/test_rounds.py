@@ -1,173 +1,377 @@
-"""Monitoring rounds at the quarter's turn (law-86-VII art. 51-2(3); order 327 para. 29)."""
+"""Quarterly monitoring (law-86-VII art. 51-2(3); order 327 para. 29).
+
+Every entry included at the quarter's end, exactly once, whatever is interrupted and whatever becomes known
+late.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
-from typing import Any
+from uuid import UUID
 
 import pytest
 
+from services.commands.rebuild import refill
 from services.kernel.calendar import Quarter
-from services.verification.background import Background
-from services.verification.contract.events import CaseOpened, MonitoringRoundOpened
-from services.verification.settings import VerificationSettings
-from services.verification.usecases import monitor_round
-from services.verification.usecases.monitor_round import carry_on
+from services.kernel.contract import OfficialText
+from services.kernel.journal.events import new_stream_id
+from services.register.contract.events import EntryCorrected, Reinstated
+from services.verification.contract.events import (
+    CaseOpened,
+    MonitoringRoundClosed,
+    MonitoringRoundOpened,
+    MonitoringRoundReopened,
+)
+from services.verification.domain.case import Case
+from services.verification.projections.rounds import RoundRow, find_round
+from services.verification.usecases.conclude_case import OfficersConclusion, conclude_case
+from services.verification.usecases.monitor_round import Paces, carry_on
 from services.verification.usecases.open_round import open_round
 from services.verification.usecases.open_rounds_due import open_rounds_due
-from tests.verification.acting import officer
+from tests.verification.acting import PRODUCER, REASONS, automatic, officer
 from tests.verification.authority import Q1, Authority, authority
 
-LAST_OF_MARCH = datetime(2026, 3, 31, 18, 59, 59, tzinfo=UTC)
-FIRST_OF_APRIL = datetime(2026, 3, 31, 19, 0, tzinfo=UTC)
-JULY = datetime(2026, 7, 1, 7, 0, tzinfo=UTC)
-NOBODY = "http://127.0.0.1:9"
-PATIENCE_SECONDS = 20.0
+APRIL = datetime(2026, 4, 1, 5, 0, tzinfo=UTC)
+JULY = datetime(2026, 7, 1, 5, 0, tzinfo=UTC)
 
 
-def rounds(here: Authority) -> list[tuple[str, int]]:
-    """The quarters whose rounds were opened, and how many entries each found."""
-    return [
-        (recorded.fact.data.quarter, recorded.fact.data.entries)
-        for page in here.journal.replay()
-        for recorded in page
-        if isinstance(recorded.fact.data, MonitoringRoundOpened)
-    ]
+def name(number: int) -> OfficialText:
+    return OfficialText(kk=f"Өнім {number}", ru=f"Продукт {number}")
 
 
-def monitored(here: Authority) -> list[tuple[str | None, str | None]]:
-    """Quarter and entry of every monitoring case opened."""
-    return [
-        (recorded.fact.data.quarter, recorded.fact.data.entry_id)
-        for page in here.journal.replay()
-        for recorded in page
-        if isinstance(recorded.fact.data, CaseOpened) and recorded.fact.data.kind == "monitoring"
-    ]
+def included(here: Authority, count: int, *, on: str | None = None, listed: bool = False) -> list[str]:
+    """Entries of one producer, included today or on another day; their ids."""
+    package = here.package()
+    entries = []
+    for number in range(count):
+        product = name(number)
+        if listed:
+            here.list_product(name=product)
+        entries.append(here.include(here.file(package, name=product), on))
+    return entries
 
 
-def background(here: Authority, folder: Path, **settings: Any) -> Background:
-    """The worker over this authority's journal; its neighbour does not answer."""
-    made = VerificationSettings(
-        var=folder, register_url=NOBODY, rounds_seconds=0.01, _env_file=None, **settings
+def opened(here: Authority, quarter: Quarter = Q1) -> None:
+    here.journal.transact(lambda work: open_round(work, here.practice.own_act(), quarter))
+
+
+def carried_on(
+    here: Authority, quarter: Quarter = Q1, *, most: int = 500, settled: bool = True, steps: int = 1_000
+) -> int:
+    """Carry a round on until nothing is left, or for some steps; returns how many it took."""
+    paces = Paces(most)
+    for step in range(steps):
+        if carry_on(here.journal, here.practice, quarter, paces, settled=settled) is None:
+            return step
+    return steps
+
+
+def row(here: Authority, quarter: Quarter = Q1) -> RoundRow:
+    with here.database.read() as connection:
+        found = find_round(connection, str(quarter))
+    assert found is not None
+    return found
+
+
+def opened_for(here: Authority, quarter: Quarter = Q1) -> Counter[str | None]:
+    """How many cases of the quarter's round each entry has, by the journal."""
+    facts = [recorded.fact.data for page in here.journal.replay() for recorded in page]
+    return Counter(
+        fact.entry_id for fact in facts if isinstance(fact, CaseOpened) and fact.quarter == str(quarter)
     )
-    return Background(here.journal, here.practice, made)
 
 
-def until_monitored(here: Authority, cases: int) -> None:
-    """Wait until that many monitoring cases are open; each commit wakes it."""
-    while len(monitored(here)) < cases:
-        head = here.journal.head()
-        if len(monitored(here)) < cases:
-            assert here.journal.signal.wait(head, timeout=PATIENCE_SECONDS) > head, "nothing more came"
+def facts_of(here: Authority, kind: type) -> list[object]:
+    return [r.fact.data for page in here.journal.replay() for r in page if isinstance(r.fact.data, kind)]
 
 
-def test_a_round_opens_with_the_quarters_turn_in_almaty_and_not_before(
-    database_url: str, tmp_path: Path
-) -> None:
-    with authority(database_url, tmp_path) as here:
-        here.include(here.file())
-        here.clock.set(LAST_OF_MARCH)
-        assert open_rounds_due(here.journal, here.practice) == 0
-        here.clock.set(FIRST_OF_APRIL)
-        assert open_rounds_due(here.journal, here.practice) == 1
-        assert open_rounds_due(here.journal, here.practice) == 0
-        assert rounds(here) == [("2026-Q1", 1)]
+def concluded(here: Authority, case: Case, result: str = "conforms") -> None:
+    """An officer concludes a case."""
+    given = OfficersConclusion(result=result, reasons=REASONS)  # type: ignore[arg-type]  # a test's text
+    here.journal.transact(
+        lambda work: conclude_case(
+            work, here.practice, officer(at=here.clock.now()), work.load(Case, case.id), given
+        )
+    )
 
 
-def test_every_past_quarter_that_had_entries_gets_its_round_when_the_worker_was_away(
+def reinstated(here: Authority, entry_id: str, exclusion: str) -> None:
+    """An upheld appeal annuls the exclusion from the start."""
+    here.follow(
+        Reinstated(
+            entry_id=entry_id,
+            appeal_id=str(new_stream_id()),
+            producer=PRODUCER,
+            notification_id=str(new_stream_id()),
+            annuls_from_start=True,
+            exclusion_event_id=exclusion,
+            reinstated_on="2026-04-01",
+            reasons=REASONS,
+        )
+    )
+
+
+def corrected(here: Authority, entry_id: str, exclusion: str) -> None:
+    """A "conforms" notification corrects the one behind the exclusion."""
+    here.follow(
+        EntryCorrected(
+            entry_id=entry_id,
+            producer=PRODUCER,
+            corrected_event_id=exclusion,
+            notification_id=str(new_stream_id()),
+            reasons=REASONS,
+        )
+    )
+
+
+@contextmanager
+def in_april(url: str, folder: Path, count: int, *steps: str) -> Iterator[tuple[Authority, list[str]]]:
+    """The quarter is over, and its round open over `count` entries."""
+    with authority(url, folder, *steps) as here:
+        entries = included(here, count, listed=bool(steps))
+        here.clock.set(APRIL)
+        opened(here)
+        yield here, entries
+
+
+def test_every_entry_gets_one_case_and_no_unit_exceeds_its_bound(database_url: str, tmp_path: Path) -> None:
+    with in_april(database_url, tmp_path, 7) as (here, entries):
+        assert carried_on(here, most=3) == 3
+        assert opened_for(here) == Counter(entries)
+        cases = here.cases(quarter="2026-Q1")
+        assert {case.opened.legal_date for case in cases} == {"2026-03-31"}
+        found = row(here)
+        assert (found.status, found.entries, found.opened) == ("open", 7, 7)
+        assert found.tally.under_way == 7
+
+
+def test_what_included_at_the_quarters_end_meant_is_recorded(sqlite_url: str, tmp_path: Path) -> None:
+    """By the register's journal up to a position: anyone can count again."""
+    with in_april(sqlite_url, tmp_path, 2) as (here, _entries):
+        (fact,) = facts_of(here, MonitoringRoundOpened)
+        assert fact == MonitoringRoundOpened(
+            quarter="2026-Q1", entries=2, last_day="2026-03-31", known_to=here.position
+        )
+
+
+def test_only_those_included_at_the_end_of_the_last_day_are_monitored(
     sqlite_url: str, tmp_path: Path
 ) -> None:
     with authority(sqlite_url, tmp_path) as here:
-        here.include(here.file(), on="2026-03-31")
+        inside, before, on_the_day = included(here, 3)
+        here.exclude(before, on="2026-03-30")
+        here.exclude(on_the_day, on="2026-03-31")
+        here.clock.set(APRIL)
+        after = here.include(here.file(here.package(), name=name(9)), "2026-04-01")
+        opened(here)
+        carried_on(here)
+        assert opened_for(here) == Counter([inside])
+        assert after not in opened_for(here)
+
+
+def test_an_entry_excluded_since_gets_its_case_and_it_closes_at_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    with in_april(database_url, tmp_path, 2) as (here, (gone, stays)):
+        here.exclude(gone)
+        carried_on(here)
+        closed = {case.opened.entry_id: case.closing_ground for case in here.cases(quarter="2026-Q1")}
+        assert closed == {gone: "excluded", stays: None}
+        here.exclude(stays)
+        carried_on(here)
+        assert facts_of(here, MonitoringRoundClosed) == [
+            MonitoringRoundClosed(
+                quarter="2026-Q1", conforming=0, excluded=0, closed=2, known_to=here.position
+            )
+        ]
+
+
+def test_another_process_goes_on_where_one_stopped(database_url: str, tmp_path: Path) -> None:
+    with in_april(database_url, tmp_path, 9) as (here, entries):
+        carried_on(here, most=2, steps=2)
+        assert sum(opened_for(here).values()) == 4
+        with authority(database_url, tmp_path) as other:
+            other.clock.set(APRIL)
+            carried_on(other, most=2)
+            assert opened_for(other) == Counter(entries)
+
+
+def test_two_processes_at_once_open_each_case_once(fresh_postgres: str, tmp_path: Path) -> None:
+    with (
+        in_april(fresh_postgres, tmp_path, 24) as (here, entries),
+        authority(fresh_postgres, tmp_path) as other,
+    ):
+        other.clock.set(APRIL)
+        threads = [
+            threading.Thread(target=carried_on, args=(each,), kwargs={"most": 2}) for each in (here, other)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        carried_on(here)
+        assert opened_for(here) == Counter(entries)
+        assert row(here).opened == 24
+
+
+def test_an_inclusion_known_after_the_opening_gets_its_case(database_url: str, tmp_path: Path) -> None:
+    with in_april(database_url, tmp_path, 2) as (here, entries):
+        carried_on(here)
+        late = here.include(here.file(here.package(), name=name(7)), "2026-03-30")
+        assert row(here).tally.under_way == 2
+        carried_on(here)
+        assert opened_for(here) == Counter([*entries, late])
+        assert row(here).entries == 2
+
+
+def test_a_round_closes_only_when_every_case_is_concluded(database_url: str, tmp_path: Path) -> None:
+    with in_april(database_url, tmp_path, 3) as (here, _entries):
+        carried_on(here)
+        first, second, third = here.cases(quarter="2026-Q1")
+        concluded(here, first)
+        concluded(here, second, "exclude")
+        carried_on(here)
+        assert row(here).status == "open"
+        concluded(here, third)
+        carried_on(here, settled=False)
+        assert row(here).status == "open"
+        carried_on(here)
+        found = row(here)
+        assert (found.status, found.conforming, found.excluded, found.closed) == ("closed", 2, 1, 0)
+        assert found.finished_at is not None
+
+
+def test_an_inclusion_known_after_the_close_opens_the_round_again(database_url: str, tmp_path: Path) -> None:
+    with in_april(database_url, tmp_path, 1) as (here, _entries):
+        carried_on(here)
+        concluded(here, here.cases(quarter="2026-Q1")[0])
+        carried_on(here)
+        assert row(here).status == "closed"
+        late = here.include(here.file(here.package(), name=name(7)), "2026-03-31")
+        (again,) = facts_of(here, MonitoringRoundReopened)
+        assert isinstance(again, MonitoringRoundReopened)
+        assert (again.quarter, again.entry_id) == ("2026-Q1", late)
+        carried_on(here)
+        assert row(here).status == "open"
+        concluded(here, here.cases(quarter="2026-Q1")[1])
+        carried_on(here)
+        assert (row(here).status, row(here).conforming) == ("closed", 2)
+
+
+def test_a_later_inclusion_leaves_closed_rounds_closed(sqlite_url: str, tmp_path: Path) -> None:
+    with in_april(sqlite_url, tmp_path, 1) as (here, _entries):
+        carried_on(here)
+        concluded(here, here.cases(quarter="2026-Q1")[0])
+        carried_on(here)
+        here.include(here.file(here.package(), name=name(7)))
+        assert row(here).status == "closed"
+
+
+@pytest.mark.parametrize("way", ["reinstated from the start", "exclusion corrected"])
+def test_who_turns_out_to_have_been_included_all_along_is_monitored(
+    sqlite_url: str, tmp_path: Path, way: str
+) -> None:
+    with authority(sqlite_url, tmp_path) as here:
+        excluded, stays = included(here, 2)
+        exclusion = here.exclude(excluded, on="2026-03-20")
+        here.clock.set(APRIL)
+        opened(here)
+        carried_on(here)
+        concluded(here, here.cases(quarter="2026-Q1")[0])
+        carried_on(here)
+        assert (row(here).status, opened_for(here)) == ("closed", Counter([stays]))
+        if way == "exclusion corrected":
+            corrected(here, excluded, exclusion)
+        else:
+            reinstated(here, excluded, exclusion)
+        carried_on(here)
+        assert opened_for(here) == Counter([stays, excluded])
+        assert row(here).status == "open"
+
+
+def test_a_reinstated_entry_that_has_its_case_gets_no_second(sqlite_url: str, tmp_path: Path) -> None:
+    with in_april(sqlite_url, tmp_path, 1) as (here, (entry,)):
+        carried_on(here)
+        concluded(here, here.cases(quarter="2026-Q1")[0], "exclude")
+        exclusion = here.exclude(entry)
+        carried_on(here)
+        reinstated(here, entry, exclusion)
+        carried_on(here)
+        assert opened_for(here) == Counter([entry])
+        assert row(here).status == "closed"
+
+
+def test_cases_are_judged_by_themselves_only_where_the_step_is_automatic(
+    database_url: str, tmp_path: Path
+) -> None:
+    with in_april(database_url, tmp_path, 5, "monitoring") as (here, entries):
+        here.exclude(entries[0])
+        carried_on(here, most=2)
+        found = row(here)
+        assert (found.status, found.conforming, found.closed) == ("closed", 4, 1)
+        assert Counter(n.entry_id for n in here.notifications()) == Counter(entries[1:])
+
+
+def test_a_case_with_an_obstacle_waits_for_an_officer_and_is_not_tried_again(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """Before the order of 28.11.2025 no rule set was in force."""
+    with authority(sqlite_url, tmp_path, "monitoring") as here:
+        (entry,) = included(here, 1, on="2025-12-01")
+        here.clock.set(APRIL)
+        opened(here, Quarter.parse("2025-Q4"))
+        carried_on(here, Quarter.parse("2025-Q4"))
+        (case,) = here.cases(quarter="2025-Q4")
+        assert (case.status, case.opened.entry_id) == ("open", entry)
+        assert carried_on(here, Quarter.parse("2025-Q4")) == 0
+
+
+def test_the_counts_are_those_of_the_cases_corrections_included(database_url: str, tmp_path: Path) -> None:
+    from services.verification.usecases.correct_exclusion import correct_exclusion
+
+    with in_april(database_url, tmp_path, 4) as (here, entries):
+        carried_on(here)
+        first, second, third, _fourth = here.cases(quarter="2026-Q1")
+        concluded(here, first)
+        concluded(here, second, "exclude")
+        concluded(here, third, "exclude")
+        here.journal.transact(
+            lambda work: correct_exclusion(
+                work, here.practice, officer(), work.load(Case, second.id), REASONS
+            )
+        )
+        here.exclude(entries[3])
+        live = row(here)
+        assert (live.conforming, live.excluded, live.closed) == (2, 1, 1)
+        assert live.tally.under_way == 0
+        refill(here.journal)
+        assert row(here) == live
+
+
+def test_rounds_open_by_themselves_for_each_past_quarter_with_entries(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Art. 51-2(3): once a quarter, also for quarters during which nothing ran."""
+    with authority(database_url, tmp_path) as here:
+        assert open_rounds_due(here.journal, here.practice) == 0
+        (entry,) = included(here, 1)
+        assert open_rounds_due(here.journal, here.practice) == 0
         here.clock.set(JULY)
         assert open_rounds_due(here.journal, here.practice) == 2
-        assert [quarter for quarter, _ in rounds(here)] == ["2026-Q1", "2026-Q2"]
-
-
-def test_a_quarter_without_entries_gets_no_round_by_itself(sqlite_url: str, tmp_path: Path) -> None:
-    with authority(sqlite_url, tmp_path) as here:
-        here.file()
-        here.clock.set(JULY)
         assert open_rounds_due(here.journal, here.practice) == 0
-        assert rounds(here) == []
+        here.exclude(entry)
+        here.clock.set(datetime(2026, 10, 1, 5, 0, tzinfo=UTC))
+        assert open_rounds_due(here.journal, here.practice) == 0
 
 
-def test_the_worker_opens_rounds_by_itself_unless_set_otherwise(database_url: str, tmp_path: Path) -> None:
-    with authority(database_url, tmp_path / "a") as here:
-        here.include(here.file())
-        here.clock.set(FIRST_OF_APRIL)
-        worker = background(here, tmp_path)
-        worker.start()
-        try:
-            until_monitored(here, 1)
-        finally:
-            worker.stop()
-        assert rounds(here) == [("2026-Q1", 1)]
-
-
-def test_set_otherwise_the_worker_only_carries_on_what_an_officer_opened(
-    database_url: str, tmp_path: Path
-) -> None:
-    with authority(database_url, tmp_path / "a") as here:
-        entry_id = here.include(here.file())
-        here.clock.set(JULY)
-        second = Quarter.parse("2026-Q2")
-        act = officer(at=here.clock.now())
-        here.journal.transact(partial(open_round, act=act, quarter=second))
-        worker = background(here, tmp_path, rounds_open_themselves=False)
-        worker.start()
-        try:
-            until_monitored(here, 1)
-        finally:
-            worker.stop()
-        assert rounds(here) == [("2026-Q2", 1)]
-        assert monitored(here) == [("2026-Q2", entry_id)]
-
-
-def test_a_worker_killed_between_steps_leaves_a_round_that_the_next_one_finishes(
-    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each step is one unit of work: after a kill every entry still gets one case, and the round its end."""
-    monkeypatch.setattr(monitor_round, "BATCH", 2)
-    with authority(database_url, tmp_path, "monitoring") as first:
-        entries = {first.include(first.file()) for _ in range(3)}
-        first.clock.set(FIRST_OF_APRIL)
-        assert open_rounds_due(first.journal, first.practice) == 1
-        assert carry_on(first.journal, first.practice, Q1) is True
-        assert len(monitored(first)) == 2
-    with authority(database_url, tmp_path, "monitoring") as second:
-        second.clock.set(FIRST_OF_APRIL)
-        assert open_rounds_due(second.journal, second.practice) == 0
-        assert carry_on(second.journal, second.practice, Q1) is True
-        assert carry_on(second.journal, second.practice, Q1) is False
-        assert sorted(monitored(second)) == sorted(("2026-Q1", entry_id) for entry_id in entries)
-        assert rounds(second) == [("2026-Q1", 3)]
-        assert second.types().count("MonitoringRoundClosed") == 1
-
-
-def test_a_worker_killed_right_after_opening_leaves_one_round_to_carry_on(
-    sqlite_url: str, tmp_path: Path
-) -> None:
-    with authority(sqlite_url, tmp_path) as first:
-        first.include(first.file())
-        first.clock.set(FIRST_OF_APRIL)
-        open_rounds_due(first.journal, first.practice)
-    with authority(sqlite_url, tmp_path) as second:
-        second.clock.set(FIRST_OF_APRIL)
-        assert open_rounds_due(second.journal, second.practice) == 0
-        assert carry_on(second.journal, second.practice, Q1) is True
-        assert len(monitored(second)) == 1
-
-
-def test_two_workers_at_once_open_one_round(database_url: str, tmp_path: Path) -> None:
-    with authority(database_url, tmp_path) as one, authority(database_url, tmp_path) as other:
-        one.include(one.file())
-        for here in (one, other):
-            here.clock.set(FIRST_OF_APRIL)
-        act = officer(at=FIRST_OF_APRIL)
-        for here in (one, other):
-            here.journal.transact(partial(open_round, act=act, quarter=Q1))
-        assert open_rounds_due(other.journal, other.practice) == 0
-        assert rounds(one) == [("2026-Q1", 1)]
+def test_asked_again_the_same_round_answers(sqlite_url: str, tmp_path: Path) -> None:
+    with in_april(sqlite_url, tmp_path, 1) as (here, _entries):
+        outcome = here.journal.transact(lambda work: open_round(work, automatic(APRIL), Q1)).result
+        assert outcome is not None
+        assert outcome[1] is False
+        assert UUID(str(outcome[0].id)) == row(here).round_id

@@ -15,7 +15,7 @@ from services.verification.contract.events import CaseKind, TermMissed
 from services.verification.domain.case import Case
 from services.verification.settings import VerificationSettings
 from services.verification.usecases.conclude_case import OfficersConclusion, conclude_case
-from services.verification.usecases.monitor_round import carry_on
+from services.verification.usecases.monitor_round import Paces, carry_on
 from services.verification.usecases.open_rounds_due import open_rounds_due
 from services.verification.usecases.record_missed_terms import record_missed_terms
 from tests.verification.acting import NOON, officer
@@ -41,7 +41,7 @@ def opened(here: Authority, kind: CaseKind) -> Case:
     entry_id = here.include(application_id)
     here.clock.set(APRIL)
     open_rounds_due(here.journal, here.practice)
-    carry_on(here.journal, here.practice, Q1, settled=False)
+    carry_on(here.journal, here.practice, Q1, Paces(500), settled=False)
     (monitoring,) = here.cases(kind="monitoring")
     if kind == "monitoring":
         return monitoring
