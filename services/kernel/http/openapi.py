@@ -151,7 +151,7 @@ def _is_default(response: dict[str, Any] | None) -> bool:
 
 def _statuses(operation: dict[str, Any], reading: Reading | None) -> set[int]:
     parameters = operation.get("parameters", [])
-    statuses = {400, 414, 429}
+    statuses = {400, 414} if operation["operationId"] == "is_alive" else {400, 414, 429}
     if any(parameter["in"] == "path" for parameter in parameters):
         statuses |= {404, 422}
     if parameters:

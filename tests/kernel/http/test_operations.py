@@ -81,14 +81,14 @@ def test_every_operation_tells_how_it_is_let_in(document: dict[str, Any]) -> Non
 
 def test_every_operation_tells_every_status_it_can_end_in(document: dict[str, Any]) -> None:
     statuses = {name: set(operation["responses"]) for name, operation in operations(document).items()}
-    command = {"201", "400", "401", "403", "409", "413", "414", "415", "422", "503"}
+    command = {"201", "400", "401", "403", "409", "413", "414", "415", "422", "429", "503"}
     assert statuses["open_ledger"] == command
     assert statuses["write_line"] == command | {"404", "412", "428"}
-    assert statuses["read_ledger"] == {"200", "304", "400", "401", "404", "412", "414", "422", "503"}
-    assert statuses["list_ledgers"] == {"200", "304", "400", "401", "403", "414", "422", "503"}
-    assert statuses["read_journal"] == {"200", "400", "401", "403", "414", "422", "503"}
+    assert statuses["read_ledger"] == {"200", "304", "400", "401", "404", "412", "414", "422", "429", "503"}
+    assert statuses["list_ledgers"] == {"200", "304", "400", "401", "403", "414", "422", "429", "503"}
+    assert statuses["read_journal"] == {"200", "400", "401", "403", "414", "422", "429", "503"}
     assert statuses["is_alive"] == {"200", "400", "414"}
-    assert statuses["is_ready"] == {"200", "400", "414", "503"}
+    assert statuses["is_ready"] == {"200", "400", "414", "429", "503"}
 
 
 def test_every_refusal_is_a_problem_document(document: dict[str, Any]) -> None:

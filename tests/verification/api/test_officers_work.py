@@ -240,7 +240,7 @@ def test_the_assessment_shows_what_a_case_would_come_to_and_records_nothing(offi
 
 
 def test_where_four_eyes_are_set_a_conclusion_waits_for_the_second_officer(office: Office) -> None:
-    case = office.open("monitoring")
+    case = office.open("monitoring", quarter=None, listing_id=str(uuid4()))
     proposed = office.done(f"{case}/conclusion", {"result": "exclude"})
     assert (proposed["status"], proposed["proposal"]["result"]) == ("open", "exclude")
     (waiting,) = office.get("/v1/cases", proposed=True)["items"]
