@@ -5,8 +5,7 @@ from __future__ import annotations
 from services.kernel.database import Database
 from services.kernel.runtime import legal_clock, run_until_stopped
 from services.kernel.telemetry import configure_logging
-from services.verification.adapters.documents import DocumentStore
-from services.verification.background import Background, practice_of
+from services.verification.background import Background, documents_of, practice_of
 from services.verification.journal import open_journal
 from services.verification.settings import VerificationSettings
 
@@ -20,7 +19,7 @@ def main() -> None:
         raise SystemExit("on SQLite the workers run inside the serving process")
     clock = legal_clock(settings)
     journal = open_journal(database, clock)
-    documents = DocumentStore(settings.documents_folder, database)
+    documents = documents_of(settings, database)
     background = Background(journal, practice_of(settings, clock, documents), settings)
     run_until_stopped([documents.prepare, journal.start, background.start], [background.stop, journal.close])
 

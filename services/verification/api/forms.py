@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal, Self
+from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
@@ -68,6 +69,13 @@ class ResubmissionForm(Form):
         """As the use case takes it."""
         reasons = self.reasons.text() if self.reasons else None
         return Resubmission(self.answer_to_remarks.text(), self.result, reasons)
+
+
+class SupersessionForm(Form):
+    """Which document takes the place of another, and in which application."""
+
+    application_id: UUID
+    superseded_by: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", examples=["60303ae22b998861" * 4])]
 
 
 class RoundForm(Form):

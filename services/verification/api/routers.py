@@ -11,21 +11,34 @@ from fastapi import APIRouter, Depends
 from services.kernel.feed.reflecting import reflecting
 from services.kernel.feed.serving import journal_router
 from services.kernel.journal.journal import Journal
-from services.verification.api import cases, documents, rounds, rule_sets, trusted_software
+from services.verification.api import (
+    cases,
+    documents,
+    listing_imports,
+    localisation_reports,
+    rounds,
+    rule_sets,
+    trusted_software,
+)
 from services.verification.schema import VAULT
 
 PROBLEMS: Final = Path(__file__).with_name("problems.json")
-LARGER_BODIES: Final = documents.LARGER_BODIES
+LARGER_BODIES: Final = {
+    **documents.LARGER_BODIES,
+    **localisation_reports.LARGER_BODIES,
+    **listing_imports.LARGER_BODIES,
+}
 
 
 def routers(journal: Journal) -> Sequence[APIRouter]:
     """The routers of documents, of commands, of reads, and of the journal, which is for services."""
     reads = APIRouter(dependencies=[Depends(reflecting(journal))])
-    for room in (cases, rounds, rule_sets, trusted_software):
+    for room in (cases, localisation_reports, rounds, rule_sets, trusted_software):
         reads.include_router(room.reads)
     return [
         documents.router,
-        *(room.commands for room in (cases, rounds, trusted_software)),
+        listing_imports.commands,
+        *(room.commands for room in (cases, localisation_reports, rounds, trusted_software)),
         reads,
         journal_router(journal, "service", "auditor", "informatization_officer", vault=VAULT),
     ]
