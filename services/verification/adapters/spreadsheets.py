@@ -35,6 +35,7 @@ MAX_PARTS: Final = 500
 MAX_UNPACKED_BYTES: Final = 64 * 1024 * 1024
 MAX_CELLS: Final = 400_000
 MAX_COLUMNS: Final = 64
+MAX_ROW_NUMBER: Final = 50_000
 MAX_CELL_CHARACTERS: Final = 10_000
 TABLE_TYPES: Final = (CSV, XLSX)
 _PIECE: Final = 64 * 1024
@@ -206,6 +207,7 @@ class _PartWatch:
         self.parser.StartDoctypeDeclHandler = self._doctype
         self.parser.StartElementHandler = self._element
         self._cells = 0
+        self._rows = 0
 
     def _doctype(self, *_told: object) -> None:
         raise TableRefused("workbook_unreadable")
@@ -214,10 +216,19 @@ class _PartWatch:
         plain = name.rpartition(" ")[2]
         if plain == "mergeCell":
             raise TableRefused("cells_merged", cells=attributes.get("ref", "")[:40])
+        if plain == "row":
+            self._count_row(attributes.get("r", ""))
         if plain in ("c", "si"):
             self._cells += 1
             if self._cells > MAX_CELLS:
                 raise TableRefused("table_cells_too_many", limit=str(MAX_CELLS))
+
+    def _count_row(self, number: str) -> None:
+        """The library makes every row up to the number that one states, so that is bounded too."""
+        self._rows += 1
+        stated = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
+        if len(number) > 9 or max(self._rows, stated) > MAX_ROW_NUMBER:
+            raise TableRefused("table_rows_too_many", limit=str(MAX_ROW_NUMBER))
 
 
 def _sheet(content: bytes, shape: TableShape, findings: Findings) -> Iterator[_Cells]:

@@ -31,6 +31,8 @@ _LONGEST_TEXT: Final = 500
 
 def report_of(table: Table) -> LocalisationReport | tuple[Finding, ...]:
     """The report in a table, or everything that is wrong with it, row by row."""
+    if any(not finding.pointer for finding in table.findings):
+        return tuple(table.findings)  # the table as a whole could not be read
     findings = Findings(list(table.findings))
     figures: dict[str, str] = {}
     lines: list[PaymentLine] = []
