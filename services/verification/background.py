@@ -6,11 +6,14 @@ from functools import partial
 
 from services.kernel.calendar import Quarter
 from services.kernel.clock import Clock, SystemClock
+from services.kernel.database import Database
 from services.kernel.feed.following import FeedAddress, Follower
 from services.kernel.feed.sinks import JournalSink, Shelf
 from services.kernel.journal.journal import Journal
 from services.kernel.runtime import Election, Recurring, own_issuer
+from services.verification.adapters.document_bucket import Bucket, DocumentBucket
 from services.verification.adapters.documents import DocumentStore
+from services.verification.adapters.malware import Clamd
 from services.verification.domain.criteria import KNOWN
 from services.verification.domain.judgement import rule_book
 from services.verification.domain.rule_sets import read_rule_book
@@ -38,6 +41,24 @@ def practice_of(settings: VerificationSettings, clock: Clock, documents: Documen
         four_eyes=settings.four_eyes,
         document_request_days=settings.document_request_days,
     )
+
+
+def documents_of(settings: VerificationSettings, database: Database) -> DocumentStore:
+    """Where documents are kept and who scans them under these settings."""
+    backend = None
+    if settings.documents_s3_bucket is not None:
+        backend = DocumentBucket(
+            Bucket(
+                settings.documents_s3_bucket,
+                settings.documents_s3_endpoint,
+                settings.documents_s3_region,
+                settings.documents_s3_prefix,
+            )
+        )
+    scanner = None
+    if settings.documents_scanner is not None:
+        scanner = Clamd(settings.documents_scanner, seconds=settings.documents_scanner_seconds)
+    return DocumentStore(settings.documents_folder, database, backend=backend, scanner=scanner)
 
 
 class Background:

@@ -16,10 +16,9 @@ from services.kernel.journal.journal import Journal
 from services.kernel.readiness import StoreAnswers, TablesCurrent
 from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
 from services.kernel.telemetry import configure_logging
-from services.verification.adapters.documents import DocumentStore
 from services.verification.api.desk import Desk
 from services.verification.api.routers import LARGER_BODIES, PROBLEMS, routers
-from services.verification.background import Background, practice_of
+from services.verification.background import Background, documents_of, practice_of
 from services.verification.domain.authority_names import NamesRefused
 from services.verification.domain.rule_sets import RuleSetRefused
 from services.verification.journal import open_journal
@@ -38,7 +37,7 @@ def create_app(settings: VerificationSettings) -> FastAPI:
     clock = legal_clock(settings)
     database = Database(settings.database("verification"), schema=settings.database_schema)
     journal = open_journal(database, clock)
-    documents = DocumentStore(settings.documents_folder, database)
+    documents = documents_of(settings, database)
     practice = practice_of(settings, clock, documents)
     edge = edge_of(settings, clock)
     lock = ServingLock(database)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.kernel.calendar import Term
 from services.kernel.settings import ServiceSettings
+from services.verification.adapters.malware import parse_address
 from services.verification.contract.events import CaseKind
 from services.verification.usecases.practice import Step
 
@@ -28,6 +29,19 @@ class VerificationSettings(ServiceSettings):
     """The folder of documents; `documents` in the data folder by default."""
     rule_sets: Path | None = None
     """The folder of rule files; by default those that ship with this version."""
+    documents_s3_bucket: str | None = None
+    """The bucket of documents in an S3-compatible store; without it they are in the folder, where a bucket
+    is used only what is coming in. Credentials come from the environment or the file that
+    `AWS_SHARED_CREDENTIALS_FILE` names, as the client library finds them."""
+    documents_s3_endpoint: str | None = None
+    """URL of the store; Amazon's own by default."""
+    documents_s3_region: str | None = None
+    documents_s3_prefix: str = Field(default="", max_length=200)
+    """What the names of the bucket's objects begin with."""
+    documents_scanner: str | None = None
+    """ClamAV's daemon, `tcp://host:port` or `unix:/path`; without it nothing is scanned."""
+    documents_scanner_seconds: float = Field(default=60.0, gt=0, le=600)
+    """How long one document's scan may take."""
     automatic: frozenset[Step] = frozenset()
     """Steps that wait for no officer, as JSON: `["confirmation", "monitoring", "resubmission"]`."""
     confirmation_days: int | None = Field(default=None, ge=1, le=365)
@@ -72,6 +86,25 @@ class VerificationSettings(ServiceSettings):
             for kind, length in days.items()
             if length is not None
         }
+
+    @field_validator("documents_scanner")
+    @classmethod
+    def _scanner_has_an_address(cls, given: str | None) -> str | None:
+        if given is not None:
+            parse_address(given)
+        return given
+
+    @model_validator(mode="after")
+    def _store_is_reached_safely(self) -> Self:
+        endpoint = self.documents_s3_endpoint
+        if endpoint is None:
+            return self
+        if self.documents_s3_bucket is None:
+            raise ValueError("documents_s3_endpoint needs documents_s3_bucket")
+        allowed = ("https://",) if self.production else ("https://", "http://")
+        if not endpoint.startswith(allowed):
+            raise ValueError(f"documents_s3_endpoint begins with {' or '.join(allowed)}")
+        return self
 
     @model_validator(mode="after")
     def _sqlite_has_one_process(self) -> Self:

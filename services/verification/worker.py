@@ -7,8 +7,7 @@ from functools import partial
 from services.kernel.database import Database
 from services.kernel.runtime import legal_clock, run_until_stopped
 from services.kernel.telemetry import configure_logging
-from services.verification.adapters.documents import DocumentStore
-from services.verification.background import Background, practice_of
+from services.verification.background import Background, documents_of, practice_of
 from services.verification.journal import open_journal
 from services.verification.settings import VerificationSettings
 from services.verification.usecases.keep_rule_set import check_rule_sets
@@ -23,7 +22,7 @@ def main() -> None:
         raise SystemExit("on SQLite the workers run inside the serving process")
     clock = legal_clock(settings)
     journal = open_journal(database, clock)
-    documents = DocumentStore(settings.documents_folder, database)
+    documents = documents_of(settings, database)
     practice = practice_of(settings, clock, documents)
     background = Background(journal, practice, settings)
     rules_unchanged = partial(check_rule_sets, database, practice.rule_book)

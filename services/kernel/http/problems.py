@@ -111,9 +111,17 @@ class Occurrence:
 class Problem(Exception):
     """Raised at the HTTP edge to answer with a problem that is not the domain's."""
 
-    def __init__(self, code: str, /, *, headers: Mapping[str, str] | None = None, **params: str) -> None:
+    def __init__(
+        self,
+        code: str,
+        /,
+        *,
+        headers: Mapping[str, str] | None = None,
+        errors: Sequence[FieldError] = (),
+        **params: str,
+    ) -> None:
         super().__init__(code)
-        self.occurrence = Occurrence(code, params, headers=headers or {})
+        self.occurrence = Occurrence(code, params, errors, headers=headers or {})
 
 
 def _as_dict(error: FieldError) -> dict[str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -62,6 +63,33 @@ SQLITE_GUARDS = (
     """,
 )
 """The third guard is for `INSERT OR REPLACE`, which deletes without firing the second."""
+
+
+def append_only_guards(table: str, key: Sequence[str], *, postgresql: bool) -> Sequence[str]:
+    """Statements that let a table beside the journal only grow, whoever asks; `key` is its primary key."""
+    refusal = f"{table} is append-only"
+    if postgresql:
+        return (
+            f"""
+            CREATE FUNCTION {table}_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                RAISE EXCEPTION '{refusal}' USING ERRCODE = 'restrict_violation';
+            END $$
+            """,
+            f"""
+            CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}
+            FOR EACH STATEMENT EXECUTE FUNCTION {table}_is_append_only()
+            """,
+        )
+    same = " AND ".join(f"{column} = NEW.{column}" for column in key)
+    doubled = f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same})"  # noqa: S608  # the names are ours
+    ignored = "BEGIN SELECT RAISE(IGNORE); END"
+    refused = f"BEGIN SELECT RAISE(ABORT, '{refusal}'); END"
+    return (
+        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} {refused}",
+        f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {refused}",
+        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} {doubled} {ignored}",
+    )
 
 
 @dataclass(frozen=True)

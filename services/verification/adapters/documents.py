@@ -1,20 +1,20 @@
-"""Documents by digest: files in a local folder named for their SHA-256, and one row each in the database.
+"""Documents by digest: their bytes in a backend, and one row each in the database.
 
-A document is written to a draft, flushed to the disk, and renamed to its digest; so a file under a digest is
-always whole, whatever was killed when. The row follows the file; the same content again finds both there.
+A document is written to a draft on the local disk, looked at and flushed, and only then kept under its
+digest. The row follows the bytes; the same content again finds both there.
 """
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final
+from threading import Lock
+from typing import ClassVar, Final, Literal
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -26,11 +26,20 @@ from services.kernel.database import BigInt, Database
 from services.kernel.errors import DomainError, Invalid, Unavailable
 from services.kernel.journal.events import microseconds
 from services.kernel.telemetry import logger
+from services.verification.adapters.document_backends import DocumentBackend, DocumentFolder, store_trouble
+from services.verification.adapters.document_content import (
+    HEAD_BYTES,
+    MEDIA_TYPES,
+    Seen,
+    TextWatch,
+    is_as_named,
+)
+from services.verification.adapters.malware import Scanner
 from services.verification.schema import METADATA
 
 MAX_DOCUMENT_BYTES: Final = 50 * 1024 * 1024
 STALE_DRAFT_SECONDS: Final = 24 * 3600
-_HEAD_BYTES: Final = 4_096
+_REMEMBERED: Final = 100_000
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 DOCUMENTS: Final = sa.Table(
@@ -42,6 +51,8 @@ DOCUMENTS: Final = sa.Table(
     sa.Column("kept_at", BigInt, nullable=False),
 )
 """`kept_at` in microseconds since 1970 (UTC)."""
+
+Fault = Literal["missing", "altered"]
 
 
 class DocumentTooLarge(DomainError):
@@ -65,38 +76,6 @@ class KeptDocument:
     size: int
 
 
-def _begins_with(*signatures: bytes) -> Callable[[bytes], bool]:
-    return lambda head: head.startswith(signatures)
-
-
-def _is_text(head: bytes) -> bool:
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(head)
-    except UnicodeDecodeError:
-        return False
-    return b"\x00" not in head
-
-
-def _is_json(head: bytes) -> bool:
-    return _is_text(head) and head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] in (b"{", b"[")
-
-
-_ZIP: Final = _begins_with(b"PK\x03\x04")
-_OFFICE: Final = "application/vnd.openxmlformats-officedocument"
-MEDIA_TYPES: Final[dict[str, Callable[[bytes], bool]]] = {
-    "application/pdf": _begins_with(b"%PDF-"),
-    "application/json": _is_json,
-    "application/zip": _ZIP,
-    f"{_OFFICE}.wordprocessingml.document": _ZIP,
-    f"{_OFFICE}.spreadsheetml.sheet": _ZIP,
-    "image/jpeg": _begins_with(b"\xff\xd8\xff"),
-    "image/png": _begins_with(b"\x89PNG\r\n\x1a\n"),
-    "text/csv": _is_text,
-    "text/plain": _is_text,
-}
-"""What is taken, and how its first bytes look."""
-
-
 class Draft:
     """A document on its way in: takes its bytes as they come, and knows when they are too many."""
 
@@ -105,6 +84,7 @@ class Draft:
         self.media_type = media_type
         self.size = 0
         self.head = b""
+        self._text = TextWatch()
         self._digest = hashlib.sha256()
         self._file = path.open("xb")
 
@@ -113,22 +93,24 @@ class Draft:
         self.size += len(chunk)
         if self.size > MAX_DOCUMENT_BYTES:
             raise DocumentTooLarge("body_too_large", limit=str(MAX_DOCUMENT_BYTES))
-        if len(self.head) < _HEAD_BYTES:
-            self.head += chunk[: _HEAD_BYTES - len(self.head)]
+        if len(self.head) < HEAD_BYTES:
+            self.head += chunk[: HEAD_BYTES - len(self.head)]
+        self._text.see(chunk)
         self._digest.update(chunk)
-        with _store_trouble():
+        with store_trouble():
             self._file.write(chunk)
 
     def flush(self) -> KeptDocument:
         """Bring it to the disk. Raises `Invalid` when it is empty or not what its media type says."""
         if not self.size:
             raise Invalid("document_empty")
-        if not MEDIA_TYPES[self.media_type](self.head):
-            raise Invalid("document_content_mismatch", media_type=self.media_type)
-        with _store_trouble():
+        with store_trouble():
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
+        self._text.see(b"", last=True)
+        if not is_as_named(self.media_type, Seen(self.head, self._text.is_text), self.path):
+            raise Invalid("document_content_mismatch", media_type=self.media_type)
         return KeptDocument(self._digest.hexdigest(), self.media_type, self.size)
 
     def discard(self) -> None:
@@ -138,17 +120,28 @@ class Draft:
 
 
 class DocumentStore:
-    """The documents of the authority, in a local folder and one table."""
+    """The documents of the authority: one backend for bytes, one table, one folder for what comes in."""
 
-    def __init__(self, folder: Path, database: Database, *, clock: Clock | None = None) -> None:
-        self._folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        database: Database,
+        *,
+        backend: DocumentBackend | None = None,
+        scanner: Scanner | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self._incoming = folder / "incoming"
+        self._backend = backend or DocumentFolder(folder)
+        self._scanner = scanner
         self._database = database
         self._clock = clock or SystemClock()
+        self._verified = _Remembered()
 
     def prepare(self) -> None:
         """Make the folder and clear away drafts that a killed process left more than a day ago."""
         self._incoming.mkdir(parents=True, exist_ok=True)
+        self._backend.prepare()
         oldest = self._clock.now().timestamp() - STALE_DRAFT_SECONDS
         for draft in self._incoming.iterdir():
             if draft.stat().st_mtime < oldest:
@@ -159,20 +152,24 @@ class DocumentStore:
         plain = media_type.partition(";")[0].strip().lower()
         if plain not in MEDIA_TYPES:
             raise MediaTypeRefused("document_media_type_unsupported", allowed=", ".join(sorted(MEDIA_TYPES)))
-        with _store_trouble():
+        with store_trouble():
             self._incoming.mkdir(parents=True, exist_ok=True)
             return Draft(self._incoming / uuid4().hex, plain)
 
     def keep(self, draft: Draft) -> KeptDocument:
-        """Keep a whole draft under its digest; content already here answers as it did the first time."""
+        """Keep a whole, clean draft under its digest; content already here answers as it did the first time.
+
+        Raises `Invalid` (`document_infected`), and `Unavailable` when the scanner or the store does not
+        answer.
+        """
         document = draft.flush()
-        target = self._path(document.sha256)
-        with _store_trouble():
-            if not target.exists() or target.stat().st_size != document.size:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                draft.path.replace(target)
-                _sync_folder(target.parent)
-                _sync_folder(target.parent.parent)
+        found = self._scanner.scan(draft.path) if self._scanner is not None else None
+        if found is not None:
+            logger.warning("infected document refused", extra={"sha256": document.sha256, "malware": found})
+            raise Invalid("document_infected", malware=found[:100])
+        if self._fault_of(document) is not None:
+            there = self._backend.standing(document.sha256) is not None
+            self._backend.put(draft.path, document.sha256, replace=there)
         dialect = postgresql if self._database.is_postgresql else sqlite
         row = {
             "sha256": document.sha256,
@@ -194,58 +191,85 @@ class DocumentStore:
         )
         return {row.sha256: KeptDocument(row.sha256, row.media_type, row.size) for row in rows}
 
-    def at_hand(self, connection: sa.Connection, named: Iterable[DocumentRef]) -> frozenset[str]:
-        """The digests of the named documents that are here, whole and of the size stated."""
+    def faults(self, connection: sa.Connection, named: Iterable[DocumentRef]) -> dict[str, Fault]:
+        """Which of the named documents are missing or altered, by digest; sound ones are left out."""
         references = list(named)
         found = self.find(connection, [reference.sha256 for reference in references])
-        return frozenset(
-            reference.sha256
-            for reference in references
-            if (kept := found.get(reference.sha256)) is not None
-            and kept.size == reference.size
-            and self._is_whole(kept)
-        )
-
-    def path_of(self, sha256: str) -> Path:
-        """The file of a document that was found. Raises `Unavailable` when the folder has lost it."""
-        path = self._path(sha256)
-        if not path.is_file():
-            logger.error("document file missing", extra={"sha256": sha256})
-            raise Unavailable("document_store_unavailable")
-        return path
+        faults: dict[str, Fault] = {}
+        for reference in references:
+            kept = found.get(reference.sha256)
+            fault = "missing" if kept is None or kept.size != reference.size else self._fault_of(kept)
+            if fault is not None:
+                faults[reference.sha256] = fault
+        return faults
 
     def read(self, sha256: str) -> bytes | None:
-        """The bytes of a document; None when the folder has lost or altered it."""
-        path = self._path(sha256)
-        with _store_trouble():
-            content = path.read_bytes() if path.is_file() else None
-        if content is None or hashlib.sha256(content).hexdigest() != sha256:
-            logger.error("document file missing or altered", extra={"sha256": sha256})
+        """The bytes of a document; None when the store has lost or altered it."""
+        standing = self._backend.standing(sha256)
+        if standing is None or standing.size > MAX_DOCUMENT_BYTES:
+            content = b""
+        else:
+            content = b"".join(self._backend.stream(sha256))
+        if hashlib.sha256(content).hexdigest() != sha256:
+            logger.error("document missing or altered", extra={"sha256": sha256})
             return None
         return content
 
-    def _is_whole(self, document: KeptDocument) -> bool:
-        path = self._path(document.sha256)
-        with _store_trouble():
-            return path.is_file() and path.stat().st_size == document.size
+    def require_whole(self, document: KeptDocument) -> None:
+        """Raise `Unavailable` (`document_damaged`) when the store has lost or altered a document."""
+        if self._fault_of(document) is not None:
+            logger.error("document missing or altered", extra={"sha256": document.sha256})
+            raise Unavailable("document_damaged", sha256=document.sha256)
 
-    def _path(self, sha256: str) -> Path:
-        return self._folder / sha256[:2] / sha256[2:4] / sha256
+    def stream(self, document: KeptDocument) -> Iterator[bytes]:
+        """The bytes of a document in pieces; the last is only given when all of them have the digest.
+
+        Raises `Unavailable` (`document_damaged`) otherwise, so that the answer breaks off.
+        """
+        digest = hashlib.sha256()
+        held = b""
+        for chunk in self._backend.stream(document.sha256):
+            digest.update(chunk)
+            if held:
+                yield held
+            held = chunk
+        if digest.hexdigest() != document.sha256:
+            logger.error("document altered while it was read", extra={"sha256": document.sha256})
+            raise Unavailable("document_damaged", sha256=document.sha256)
+        yield held
+
+    def _fault_of(self, document: KeptDocument) -> Fault | None:
+        """Whether the backend's bytes have the digest; read once for each state the backend shows."""
+        standing = self._backend.standing(document.sha256)
+        if standing is None:
+            return "missing"
+        if standing.size != document.size:
+            return "altered"
+        if self._verified.has(document.sha256, standing.mark):
+            return None
+        digest = hashlib.sha256()
+        for chunk in self._backend.stream(document.sha256):
+            digest.update(chunk)
+        if digest.hexdigest() != document.sha256:
+            return "altered"
+        self._verified.add(document.sha256, standing.mark)
+        return None
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make a rename in a folder last through a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+class _Remembered:
+    """The latest documents found whole, each with the mark it had then."""
 
+    def __init__(self) -> None:
+        self._marks: OrderedDict[str, str] = OrderedDict()
+        self._lock = Lock()
 
-@contextmanager
-def _store_trouble() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        logger.error("document store failed", extra={"error": error.strerror or type(error).__name__})
-        raise Unavailable("document_store_unavailable") from error
+    def has(self, sha256: str, mark: str) -> bool:
+        with self._lock:
+            return self._marks.get(sha256) == mark
+
+    def add(self, sha256: str, mark: str) -> None:
+        with self._lock:
+            self._marks[sha256] = mark
+            self._marks.move_to_end(sha256)
+            if len(self._marks) > _REMEMBERED:
+                self._marks.popitem(last=False)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Final
+from uuid import UUID
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Path, Request
-from fastapi.responses import FileResponse, Response
+from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi.responses import Response, StreamingResponse
 
-from services.kernel.errors import NotFound
-from services.kernel.http.requests import Caller, Reading
-from services.kernel.http.responses import JSON, rendered
-from services.verification.adapters.documents import MAX_DOCUMENT_BYTES, MEDIA_TYPES
+from services.kernel.http.requests import Caller, Reading, provenance_of
+from services.kernel.http.responses import JSON, CursorParameter, Limit, page, rendered
+from services.kernel.journal.aggregate import Act
+from services.verification.adapters.document_content import MEDIA_TYPES
+from services.verification.adapters.document_looks import RecordedLook, list_looks
+from services.verification.adapters.documents import MAX_DOCUMENT_BYTES
 from services.verification.api.desk import AtDesk
-from services.verification.api.representations import DocumentKept
+from services.verification.api.evidence import DocumentKept, LookPage, LookShown, SupersessionShown
+from services.verification.api.forms import SupersessionForm
+from services.verification.usecases.look_at_document import Wanted, look_at_document
+from services.verification.usecases.supersede_document import Replacement, supersede_document
 
 router: Final = APIRouter(tags=["documents"])
 PATH: Final = "/v1/documents"
+Digest = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", examples=["9f86d081884c7d65" * 4])]
 _CONTENT: Final = {
     name: {"schema": {"type": "string", "contentMediaType": name}} for name in sorted(MEDIA_TYPES)
 }
@@ -52,22 +60,95 @@ async def upload(
 @router.get(
     PATH + "/{sha256}",
     operation_id="read_document",
-    summary="Read a document",
+    summary="Read a document of a case",
     responses={200: {"content": {"application/octet-stream": {"schema": {"type": "string"}}}}},
 )
 def read_document(
+    request: Request,
     desk: AtDesk,
-    _caller: Annotated[Caller, Depends(Reading("informatization_officer", "auditor"))],
-    sha256: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", examples=["9f86d081884c7d65" * 4])],
+    sha256: Digest,
+    case: Annotated[UUID, Query(description="The case that names it, and on which it is looked at.")],
+    caller: Annotated[Caller, Depends(Reading("informatization_officer"))],
 ) -> Response:
-    """As it was uploaded; the digest says whether it is."""
-    store = desk.practice.documents
+    """The look is recorded before the first byte; an answer that breaks off is of an altered document."""
+    act = Act(desk.practice.clock.now(), provenance_of(request, caller))
+    found = look_at_document(desk.journal, desk.practice, act, Wanted(case, sha256))
+    headers = {
+        "Content-Disposition": "attachment",
+        "Cache-Control": "private, no-store",
+        "Content-Length": str(found.size),
+    }
+    content = desk.practice.documents.stream(found)
+    return StreamingResponse(content, media_type="application/octet-stream", headers=headers)
+
+
+@router.post(
+    PATH + "/{sha256}/supersession",
+    operation_id="supersede_document",
+    summary="Say that a later document replaces this one in an application",
+    status_code=201,
+    responses={
+        201: {"model": SupersessionShown},
+        409: {"description": "Another document replaced it, or the replacement was replaced itself."},
+    },
+)
+def supersede(
+    request: Request,
+    desk: AtDesk,
+    sha256: Digest,
+    body: SupersessionForm,
+    caller: Annotated[Caller, Depends(Reading("producer", "informatization_officer"))],
+) -> Response:
+    """The same replacement again gets the same answer, so no key is needed."""
+    act = Act(desk.practice.clock.now(), provenance_of(request, caller))
+    producer = None if caller.is_any("informatization_officer") else caller.principal.producer or ""
+    new = Replacement(body.application_id, sha256, body.superseded_by, producer)
+    kept = supersede_document(desk.journal, desk.practice, act, new)
+    shown = SupersessionShown(
+        application_id=kept.application_id,
+        sha256=kept.sha256,
+        superseded_by=kept.superseded_by,
+        marked_at=_instant(kept.marked_at),
+    )
+    return Response(rendered(shown), 201, {"Cache-Control": "no-store"}, JSON)
+
+
+@router.get(
+    PATH + "/{sha256}/looks",
+    operation_id="list_document_looks",
+    summary="Who looked at a document, when and on which case",
+    responses={200: {"model": LookPage}},
+)
+def read_looks(
+    request: Request,
+    desk: AtDesk,
+    sha256: Digest,
+    _caller: Annotated[Caller, Depends(Reading("auditor"))],
+    limit: Limit = 50,
+    cursor: CursorParameter = None,
+) -> Response:
+    """Oldest first; nothing is ever taken out."""
+    filters = {"sha256": sha256}
+    after = UUID(str(desk.cursors.read(cursor, filters)[0])) if cursor else None
     with desk.journal.database.read() as connection:
-        found = store.find(connection, [sha256]).get(sha256)
-    if found is None or not store.path_of(sha256).is_file():
-        raise NotFound("document_unknown", sha256=sha256)
-    headers = {"Content-Disposition": "attachment", "Cache-Control": "private, no-store"}
-    return FileResponse(store.path_of(sha256), media_type="application/octet-stream", headers=headers)
+        looks = list_looks(connection, sha256, after=after, limit=limit + 1)
+    following = desk.cursors.write([str(looks[limit - 1].look_id)], filters) if len(looks) > limit else None
+    return page(request, [_look(look) for look in looks[:limit]], LookPage, next_cursor=following)
+
+
+def _look(look: RecordedLook) -> LookShown:
+    return LookShown(
+        look_id=str(look.look_id),
+        case_id=look.case_id,
+        seen_as=look.seen_as,
+        actor=look.actor,
+        request_id=look.request_id,
+        looked_at=_instant(look.looked_at),
+    )
+
+
+def _instant(microseconds: int) -> datetime:
+    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
 
 
 LARGER_BODIES: Final = {PATH: MAX_DOCUMENT_BYTES + 1}

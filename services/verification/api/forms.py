@@ -72,6 +72,13 @@ class ResubmissionForm(Form):
         return Resubmission(self.answer_to_remarks.text(), self.result, reasons)
 
 
+class SupersessionForm(Form):
+    """Which document takes the place of another, and in which application."""
+
+    application_id: UUID
+    superseded_by: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", examples=["60303ae22b998861" * 4])]
+
+
 class RoundForm(Form):
     """The quarter to monitor."""
 

@@ -22,6 +22,7 @@ from services.verification.contract.events import (
     SignalKind,
 )
 from services.verification.domain.case import Case
+from services.verification.domain.keepers import keeper_on
 from services.verification.domain.listing import Listing
 from services.verification.domain.rule_sets import DatedRuleSet
 from services.verification.projections.rounds import RoundRow
@@ -192,6 +193,10 @@ class ListingShown(Representation):
     listed_on: date
     valid_until: date | None = None
     delisted_on: date | None = None
+    ground: TextShown | None = Field(default=None, description="Why it was delisted.")
+    keeper: TextShown | None = Field(
+        default=None, description="Who kept the register on the day of listing, or of `on` where it is given."
+    )
     version: int
 
 
@@ -219,14 +224,6 @@ class RuleSetsShown(Representation):
     """Rule sets; with `on`, those in force that day."""
 
     items: list[RuleSetShown]
-
-
-class DocumentKept(Representation):
-    """A document the authority holds: applications name it by this digest."""
-
-    sha256: str
-    media_type: str
-    size: int
 
 
 def text(given: OfficialText) -> TextShown:
@@ -371,8 +368,16 @@ def listing(found: Listing) -> ListingShown:
         listed_on=date.fromisoformat(listed.listed_on),
         valid_until=date.fromisoformat(listed.valid_until) if listed.valid_until else None,
         delisted_on=date.fromisoformat(delisted.delisted_on) if delisted else None,
+        ground=text(delisted.ground) if delisted else None,
+        keeper=keeper(date.fromisoformat(listed.listed_on)),
         version=found.version,
     )
+
+
+def keeper(on: date) -> TextShown | None:
+    """Who kept the register of trusted software on a legal day."""
+    name = keeper_on(on)
+    return text(name) if name is not None else None
 
 
 def rule_set(dated: DatedRuleSet) -> RuleSetShown:

@@ -15,6 +15,8 @@ from services.verification.api import (
     cases,
     documents,
     explanations,
+    listing_imports,
+    localisation_reports,
     officers_work,
     rounds,
     rule_sets,
@@ -25,17 +27,24 @@ from services.verification.api import (
 from services.verification.schema import VAULT
 
 PROBLEMS: Final = Path(__file__).with_name("problems.json")
-LARGER_BODIES: Final = documents.LARGER_BODIES
+LARGER_BODIES: Final = {
+    **documents.LARGER_BODIES,
+    **localisation_reports.LARGER_BODIES,
+    **listing_imports.LARGER_BODIES,
+}
 
 
 def routers(journal: Journal) -> Sequence[APIRouter]:
     """The routers of documents, of commands, of reads, and of the journal, which is for services."""
     reads = APIRouter(dependencies=[Depends(reflecting(journal))])
-    for room in (cases, explanations, officers_work, rounds, rule_sets, simulations, trusted_software):
+    acting = (cases, localisation_reports, officers_work, rounds, signals, simulations, trusted_software)
+    reading = (cases, explanations, localisation_reports, officers_work, rounds, rule_sets, simulations)
+    for room in (*reading, trusted_software):
         reads.include_router(room.reads)
     return [
         documents.router,
-        *(room.commands for room in (cases, officers_work, rounds, signals, simulations, trusted_software)),
+        listing_imports.commands,
+        *(room.commands for room in acting),
         reads,
         journal_router(journal, "service", "auditor", "informatization_officer", vault=VAULT),
     ]

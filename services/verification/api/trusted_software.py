@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -105,7 +106,7 @@ def list_all(
     following = (
         desk.cursors.write([str(rows[limit - 1]["listing_id"])], filters) if len(rows) > limit else None
     )
-    items = [_line(row) for row in rows[:limit]]
+    items = [_line(row, on) for row in rows[:limit]]
     return page(request, items, ListingPage, next_cursor=following, public=True)
 
 
@@ -123,8 +124,14 @@ def read_one(
     return read(request, representations.listing(found), version=found.version, public=True)
 
 
-def _line(row: Mapping[str, object]) -> ListingShown:
+def _line(row: Mapping[str, object], on: date | None) -> ListingShown:
     shown = {field: row[field] for field in ListingShown.model_fields if field in row}
     name = TextShown(kk=str(row["name_kk"]), ru=str(row["name_ru"]))
-    added = {"listing_id": str(row["listing_id"]), "bin": row["holder_bin"], "product_name": name}
+    kept_on = on or date.fromisoformat(str(row["listed_on"]))
+    added = {
+        "listing_id": str(row["listing_id"]),
+        "bin": row["holder_bin"],
+        "product_name": name,
+        "keeper": representations.keeper(kept_on),
+    }
     return ListingShown.model_validate({**shown, **added})

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from typing import Final
+from typing import Final, Literal
 
 from services.verification.domain.localisation import FORMULAS, Examined, Finding, shown
 from services.verification.domain.rule_sets import CriterionRule, FunctionKnown, Known
@@ -20,15 +20,20 @@ class Listing:
     listed_on: str
 
 
+DocumentFault = Literal["missing", "altered", "superseded"]
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What a case is judged on.
 
     `documents` maps the kinds named in the application to whether every document of the kind is at hand,
-    unaltered. `report` is the examined localisation report, None when it is not at hand.
+    unaltered and not superseded; `faults` says of the others which it is. `report` is the examined
+    localisation report, None when it is not at hand.
     """
 
     documents: Mapping[str, bool]
+    faults: Mapping[str, DocumentFault] = field(default_factory=dict)
     report: Examined | None = None
     listing: Listing | None = None
     certificates: frozenset[str] = frozenset()
@@ -55,7 +60,9 @@ def percentage(text: str) -> Fraction:
 def report_sound(evidence: Evidence, _rule: CriterionRule) -> Judged:
     """The report is at hand and its figures agree with its lines."""
     if evidence.report is None:
-        return Judged(met=False, inputs={"findings": "report_not_at_hand", "count": "1"})
+        fault = evidence.faults.get("localisation_report")
+        found = f"report_not_at_hand ({fault})" if fault else "report_not_at_hand"
+        return Judged(met=False, inputs={"findings": found, "count": "1"})
     findings = evidence.report.findings
     listed = "; ".join(_written(finding) for finding in findings[:10]) or "none"
     return Judged(met=not findings, inputs={"findings": listed, "count": str(len(findings))})
@@ -88,11 +95,15 @@ def foreign_payments(evidence: Evidence, rule: CriterionRule) -> Judged:
 def documents_at_hand(evidence: Evidence, rule: CriterionRule) -> Judged:
     """At least one document of each group is named in the application, at hand and unaltered."""
     missing = [
-        " / ".join(group)
+        " / ".join(_with_fault(kind, evidence.faults) for kind in group)
         for group in rule.documents
         if not any(evidence.documents.get(kind, False) for kind in group)
     ]
     return Judged(met=not missing, inputs={"missing": ", ".join(missing) or "none"})
+
+
+def _with_fault(kind: str, faults: Mapping[str, DocumentFault]) -> str:
+    return f"{kind} ({faults[kind]})" if kind in faults else kind
 
 
 def trusted_listing(evidence: Evidence, _rule: CriterionRule) -> Judged:

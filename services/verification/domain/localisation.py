@@ -18,6 +18,7 @@ import msgspec
 from services.kernel.contract import Percentage
 
 MAX_LINES: Final = 20_000
+MAX_LINE_FAULTS: Final = 200
 PayeeKind = Literal[
     "kazakhstani_legal_entity",
     "kazakhstani_individual",
@@ -63,6 +64,15 @@ class LocalisationReport(msgspec.Struct, frozen=True, kw_only=True, forbid_unkno
 
     reporting_year: int
     lines: Annotated[tuple[PaymentLine, ...], msgspec.Meta(max_length=MAX_LINES)]
+    totals: Totals
+    declared: Declared | None = None
+
+
+class _Outline(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A report whose lines are still to be read, each by itself."""
+
+    reporting_year: int
+    lines: Annotated[tuple[msgspec.Raw, ...], msgspec.Meta(max_length=MAX_LINES)]
     totals: Totals
     declared: Declared | None = None
 
@@ -148,11 +158,41 @@ def amount_text(amount: Decimal) -> str:
 
 
 def examine(content: bytes, *, expected_year: int, formula: str) -> Examined:
-    """Read and recompute a report filed for `expected_year`."""
+    """Read and recompute a report in JSON, filed for `expected_year`."""
+    report = read_json(content)
+    if isinstance(report, tuple):
+        return Examined(report, None, None)
+    return examine_report(report, expected_year=expected_year, formula=formula)
+
+
+def read_json(content: bytes) -> LocalisationReport | tuple[Finding, ...]:
+    """The report in JSON, or everything that is wrong with it, line by line."""
     try:
-        report = msgspec.json.decode(content, type=LocalisationReport)
+        outline = msgspec.json.decode(content, type=_Outline)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        return Examined((Finding("report_unreadable", "", {"reason": str(error)}),), None, None)
+        return (Finding("report_unreadable", "", {"reason": str(error)}),)
+    lines: list[PaymentLine] = []
+    faults: list[Finding] = []
+    for number, raw in enumerate(outline.lines):
+        try:
+            lines.append(msgspec.json.decode(raw, type=PaymentLine))
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            told = {"line": str(number + 1), "reason": str(error)}
+            faults.append(Finding("report_line_unreadable", f"/lines/{number}", told))
+            if len(faults) >= MAX_LINE_FAULTS:
+                break
+    if faults:
+        return tuple(faults)
+    return LocalisationReport(
+        reporting_year=outline.reporting_year,
+        lines=tuple(lines),
+        totals=outline.totals,
+        declared=outline.declared,
+    )
+
+
+def examine_report(report: LocalisationReport, *, expected_year: int, formula: str) -> Examined:
+    """Recompute a report filed for `expected_year`."""
     findings: list[Finding] = []
     amounts = [
         _amount(line.amount, f"/lines/{number}/amount", findings) for number, line in enumerate(report.lines)

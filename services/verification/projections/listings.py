@@ -168,6 +168,17 @@ def is_listed_reference(connection: sa.Connection, reference: str) -> bool:
     return connection.execute(query).first() is not None
 
 
+def listed_references(connection: sa.Connection, references: Sequence[str]) -> frozenset[str]:
+    """Which of the references stand for a listing that is not delisted."""
+    found: set[str] = set()
+    for start in range(0, len(references), 500):
+        query = sa.select(LISTINGS.c.reference).where(
+            LISTINGS.c.reference.in_(references[start : start + 500]), LISTINGS.c.delisted_on.is_(None)
+        )
+        found.update(connection.execute(query).scalars())
+    return frozenset(found)
+
+
 def list_listings(
     connection: sa.Connection,
     *,

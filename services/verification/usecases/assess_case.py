@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal
 from uuid import UUID
 
+import sqlalchemy as sa
+
 from services.kernel.calendar import legal_date as legal_day
 from services.kernel.contract import DocumentRef
 from services.kernel.database import Database
+from services.verification.adapters.supersessions import superseded_in
 from services.verification.contract.events import CaseOpened, RecordedJudgement
 from services.verification.domain.checking import Check, as_checked
-from services.verification.domain.criteria import Evidence, Listing
+from services.verification.domain.criteria import DocumentFault, Evidence, Listing
 from services.verification.domain.hand_off import HandOff
 from services.verification.domain.judgement import judge
-from services.verification.domain.localisation import Examined, Finding, examine
+from services.verification.domain.localisation import Examined, Finding, examine_report
 from services.verification.domain.rule_sets import DatedRuleSet
 from services.verification.projections.identifiers import identifiers_of
 from services.verification.projections.listings import listing_in_force
 from services.verification.usecases.compare_totals import differing_totals
 from services.verification.usecases.practice import Practice
+from services.verification.usecases.read_report import read_report
 
 Obstacle = Literal["no_rule_set_in_force", "producer_unidentified"]
 REPORT = "localisation_report"
@@ -69,11 +73,17 @@ def assess_case(
         listing = listing_in_force(
             connection, holders, opened.product_name, opened.legal_date, leaving_out=foreknown.delisted
         )
-        at_hand = practice.documents.at_hand(connection, opened.documents)
+        faults = document_faults(connection, practice, opened)
     if rule_set is None:
         return Assessment(None, _hand_off(None, listing), "no_rule_set_in_force")
-    report = _report(database, practice, opened, at_hand, rule_set.rules.formula)
-    evidence = Evidence(documents=_by_kind(_valid(opened), at_hand), report=report, listing=listing)
+    report = _report(database, practice, opened, faults, rule_set.rules.formula)
+    counting = counting_documents(_valid(opened), faults)
+    evidence = Evidence(
+        documents=_by_kind(counting, faults),
+        faults={one.kind: faults[one.sha256] for one in counting if one.sha256 in faults},
+        report=report,
+        listing=listing,
+    )
     today = legal_day(practice.clock.now())
     by_rules = judge(evidence, rule_set, legal_date, practice.names.on(today))
     judgement = as_checked(by_rules, checks or {}, any_of=rule_set.rules.any_of)
@@ -90,10 +100,40 @@ def _valid(opened: CaseOpened) -> tuple[DocumentRef, ...]:
     )
 
 
-def _by_kind(documents: tuple[DocumentRef, ...], at_hand: frozenset[str]) -> dict[str, bool]:
+def document_faults(
+    connection: sa.Connection, practice: Practice, opened: CaseOpened
+) -> dict[str, DocumentFault]:
+    """What is wrong with the documents of a case, by digest.
+
+    One that was superseded by another document of the same kind in the same application is no longer looked
+    at; one superseded by a document that the application does not name is a fault.
+    """
+    faults: dict[str, DocumentFault] = dict(practice.documents.faults(connection, opened.documents))
+    if opened.application_id is None:
+        return faults
+    superseded = superseded_in(connection, opened.application_id)
+    for document in opened.documents:
+        if document.sha256 in superseded:
+            faults[document.sha256] = "superseded"
+    return faults
+
+
+def counting_documents(
+    documents: tuple[DocumentRef, ...], faults: Mapping[str, DocumentFault]
+) -> list[DocumentRef]:
+    """The documents that count: without those superseded, unless nothing of their kind is left."""
+    kept = {document.kind for document in documents if faults.get(document.sha256) != "superseded"}
+    return [
+        document
+        for document in documents
+        if faults.get(document.sha256) != "superseded" or document.kind not in kept
+    ]
+
+
+def _by_kind(documents: Iterable[DocumentRef], faults: Mapping[str, DocumentFault]) -> dict[str, bool]:
     kinds: dict[str, bool] = {}
     for document in documents:
-        kinds[document.kind] = kinds.get(document.kind, True) and document.sha256 in at_hand
+        kinds[document.kind] = kinds.get(document.kind, True) and document.sha256 not in faults
     return kinds
 
 
@@ -101,18 +141,18 @@ def _report(
     database: Database,
     practice: Practice,
     opened: CaseOpened,
-    at_hand: frozenset[str],
+    faults: Mapping[str, DocumentFault],
     formula: str | None,
 ) -> Examined | None:
     """The report named last in the application, examined; None when it is not at hand."""
-    named = [document.sha256 for document in opened.documents if document.kind == REPORT]
-    if not named or named[-1] not in at_hand or formula is None or opened.filed_on is None:
+    named = report_named(opened, faults)
+    if named is None or named.sha256 in faults or formula is None or opened.filed_on is None:
         return None
-    content = practice.documents.read(named[-1])
+    content = practice.documents.read(named.sha256)
     if content is None:
         return None
     expected = date.fromisoformat(opened.filed_on).year - 1
-    examined = examine(content, expected_year=expected, formula=formula)
+    examined = examine_file(content, named.media_type, expected_year=expected, formula=formula)
     findings = list(examined.findings)
     if opened.reporting_year != expected:
         stated = {"year": str(opened.reporting_year), "expected": str(expected)}
@@ -120,6 +160,20 @@ def _report(
     if examined.totals is not None:
         findings += differing_totals(database, practice.documents, opened, examined.totals)
     return replace(examined, findings=tuple(findings))
+
+
+def report_named(opened: CaseOpened, faults: Mapping[str, DocumentFault]) -> DocumentRef | None:
+    """The report that counts: the one named last, without those superseded."""
+    counting = counting_documents(opened.documents, faults)
+    return next((document for document in reversed(counting) if document.kind == REPORT), None)
+
+
+def examine_file(content: bytes, media_type: str, *, expected_year: int, formula: str) -> Examined:
+    """Read and recompute a report in JSON, CSV or XLSX."""
+    report = read_report(content, media_type)
+    if isinstance(report, tuple):
+        return Examined(report, None, None)
+    return examine_report(report, expected_year=expected_year, formula=formula)
 
 
 def _hand_off(report: Examined | None, listing: Listing | None) -> HandOff:

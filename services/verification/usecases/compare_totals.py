@@ -5,22 +5,14 @@ from __future__ import annotations
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-import msgspec
-
 from services.kernel.database import Database
-from services.verification.adapters.documents import DocumentStore
+from services.verification.adapters.documents import DocumentStore, KeptDocument
 from services.verification.contract.events import CaseOpened
 from services.verification.domain.localisation import Finding, Totals
 from services.verification.projections.cases import confirmed_reports
+from services.verification.usecases.read_report import read_report
 
 MAX_COMPARED: Final = 50
-
-
-class _TotalsOnly(msgspec.Struct):
-    totals: Totals
-
-
-_DECODER: Final = msgspec.json.Decoder(_TotalsOnly)
 
 
 def differing_totals(
@@ -35,22 +27,21 @@ def differing_totals(
             except_product=opened.product_id,
             limit=MAX_COMPARED,
         )
+        kept = documents.find(connection, others)
     for sha256 in others:
-        other = _total_of(documents, sha256)
+        other = _total_of(documents, kept[sha256]) if sha256 in kept else None
         if other is not None and other != _number(totals.all_expenses):
             params = {"total": totals.all_expenses, "other": f"{other:.2f}"}
             return [Finding("report_totals_differ", "/totals/all_expenses", params)]
     return []
 
 
-def _total_of(documents: DocumentStore, sha256: str) -> Decimal | None:
-    content = documents.read(sha256)
+def _total_of(documents: DocumentStore, document: KeptDocument) -> Decimal | None:
+    content = documents.read(document.sha256)
     if content is None:
         return None
-    try:
-        return _number(_DECODER.decode(content).totals.all_expenses)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
+    report = read_report(content, document.media_type)
+    return None if isinstance(report, tuple) else _number(report.totals.all_expenses)
 
 
 def _number(text: str) -> Decimal | None:

@@ -37,6 +37,13 @@ def list_software(work: Work, act: Act, new: NewListing) -> Listing:
     with work.database.read() as connection:
         if is_listed_reference(connection, new.reference):
             raise Conflict("listing_reference_taken", state="listed", reference=new.reference)
+    listing = enter_listing(work, act, new)
+    work.answer_with(listing)
+    return listing
+
+
+def enter_listing(work: Work, act: Act, new: NewListing, *, event_index: int = 0) -> Listing:
+    """Take a new listing into the unit, its event being the unit's at `event_index`."""
     listing = Listing(new_stream_id())
     by_bin = is_bin(new.holder)
     sealed = seal({} if by_bin else {HOLDER_IIN: new.holder})
@@ -53,6 +60,5 @@ def list_software(work: Work, act: Act, new: NewListing) -> Listing:
         ),
     )
     work.save(listing)
-    work.write(VAULT.keeping(0, str(listing.id), sealed))
-    work.answer_with(listing)
+    work.write(VAULT.keeping(event_index, str(listing.id), sealed))
     return listing

@@ -154,7 +154,7 @@ def test_an_unknown_case_listing_or_round_is_not_found(authority: Authority, hea
         (f"/v1/trusted-software/{UNKNOWN}", "listing_unknown"),
         ("/v1/monitoring-rounds/2031-Q1", "round_unknown"),
         ("/v1/rule-sets/no-such-set", "rule_set_unknown"),
-        (f"/v1/documents/{'0' * 64}", "document_unknown"),
+        (f"/v1/documents/{'0' * 64}?case={UNKNOWN}", "case_unknown"),
     ):
         authority.refused(authority.client.get(path, headers=officer), 404, code)
 

@@ -118,8 +118,12 @@ def test_other_foreign_payments_count_only_against_all_expenses() -> None:
             "report_amount_negative",
             "/totals/development_payments",
         ),
-        ({"lines": [line("martian", "licence", "1")]}, "report_unreadable", ""),
-        ({"lines": [line("foreign_individual", "gift", "1")]}, "report_unreadable", ""),
+        ({"lines": [line("martian", "licence", "1")]}, "report_line_unreadable", "/lines/0"),
+        (
+            {"lines": [line("foreign_individual", "gift", "1")]},
+            "report_line_unreadable",
+            "/lines/0",
+        ),
         ({"surplus": 1}, "report_unreadable", ""),
         (
             {"declared": {"localisation_share": "91", "foreign_share_of_expenses": "5"}},

@@ -13,6 +13,7 @@ from services.kernel.errors import Conflict
 from services.kernel.feed.following import Upstream
 from services.kernel.journal.units import CursorStep
 from services.register.contract.events import ApplicationWithdrawn
+from services.verification.adapters.document_backends import DocumentFolder
 from services.verification.contract.events import NotificationIssued
 from services.verification.inbox.register import UPSTREAM
 from services.verification.usecases.conclude_case import OfficersConclusion, conclude_case
@@ -134,7 +135,7 @@ def test_a_document_altered_in_the_store_is_not_at_hand(sqlite_url: str, tmp_pat
     with authority(sqlite_url, tmp_path, "confirmation") as here:
         here.list_product()
         package = here.package()
-        path = here.documents.path_of(package[0].sha256)
+        path = DocumentFolder(tmp_path).path_of(package[0].sha256)
         path.write_bytes(path.read_bytes().replace(b"10.00", b"01.00"))
         application_id = here.file(package)
         assert "localisation_report" in failed(here, application_id)

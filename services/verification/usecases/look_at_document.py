@@ -1,0 +1,50 @@
+"""Look at a document of a case: the look is recorded before anything is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.kernel.errors import NotFound
+from services.kernel.journal.aggregate import Act
+from services.kernel.journal.events import microseconds
+from services.kernel.journal.journal import Journal
+from services.verification.adapters.document_looks import Look, SeenAs, record_look
+from services.verification.adapters.documents import KeptDocument
+from services.verification.domain.case import Case
+from services.verification.usecases.practice import Practice
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which document is to be seen, on which case, and in which form."""
+
+    case_id: UUID
+    sha256: str
+    seen_as: SeenAs = "document"
+
+
+def look_at_document(journal: Journal, practice: Practice, act: Act, wanted: Wanted) -> KeptDocument:
+    """Law 418-V arts. 36, 56: only who works on the case sees its documents, and every look is on record.
+
+    Raises `NotFound` (`case_unknown`, `document_unknown`) and `Unavailable` (`document_damaged`).
+    """
+    case = journal.load(Case, wanted.case_id)
+    named = any(document.sha256 == wanted.sha256 for document in case.opened.documents)
+    with journal.database.read() as connection:
+        found = practice.documents.find(connection, [wanted.sha256]).get(wanted.sha256) if named else None
+    if found is None:
+        raise NotFound("document_unknown", sha256=wanted.sha256)
+    practice.documents.require_whole(found)
+    record_look(
+        journal.database,
+        Look(
+            sha256=wanted.sha256,
+            case_id=str(wanted.case_id),
+            seen_as=wanted.seen_as,
+            actor=act.provenance.actor,
+            request_id=act.provenance.correlation_id or "",
+            looked_at=microseconds(act.at),
+        ),
+    )
+    return found

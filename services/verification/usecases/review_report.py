@@ -1,0 +1,78 @@
+"""Review a localisation report: check a file before it is filed, or read the one of a case line by line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from services.kernel.calendar import legal_date
+from services.kernel.errors import Conflict, NotFound
+from services.kernel.journal.aggregate import Act
+from services.kernel.journal.journal import Journal
+from services.verification.contract.events import CaseOpened
+from services.verification.domain.case import Case
+from services.verification.domain.localisation import Finding, LocalisationReport, examine_report
+from services.verification.domain.report_review import Figure, figures_of
+from services.verification.domain.rule_sets import RuleSet
+from services.verification.usecases.assess_case import document_faults, report_named
+from services.verification.usecases.look_at_document import Wanted, look_at_document
+from services.verification.usecases.practice import Practice
+from services.verification.usecases.read_report import read_report
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A report read and recomputed; `report` and `figures` are absent when it could not be read."""
+
+    rules: RuleSet
+    formula: str
+    expected_year: int
+    report: LocalisationReport | None
+    findings: Sequence[Finding]
+    figures: Sequence[Figure]
+
+
+def review_content(
+    practice: Practice, content: bytes, media_type: str, *, on: date, expected_year: int
+) -> Review:
+    """By the rules for confirmation on a legal day. Raises `Conflict` (`rule_set_not_in_force`)."""
+    dated = practice.rule_book.in_force("confirmation", on)
+    if dated is None or dated.rules.formula is None:
+        raise Conflict("rule_set_not_in_force", on=on.isoformat())
+    rules, formula = dated.rules, dated.rules.formula
+    report = read_report(content, media_type)
+    if isinstance(report, tuple):
+        return Review(rules, formula, expected_year, None, report, ())
+    examined = examine_report(report, expected_year=expected_year, formula=formula)
+    return Review(rules, formula, expected_year, report, examined.findings, figures_of(report, examined))
+
+
+def review_case_report(journal: Journal, practice: Practice, act: Act, case_id: UUID) -> tuple[str, Review]:
+    """The report of a case with its digest; the look is recorded first.
+
+    Raises `NotFound` (`case_unknown`, `report_unknown`) and what `look_at_document` raises.
+    """
+    opened = journal.load(Case, case_id).opened
+    with journal.database.read() as connection:
+        faults = document_faults(connection, practice, opened)
+    named = report_named(opened, faults)
+    if named is None or faults.get(named.sha256) == "missing":
+        raise NotFound("report_unknown", id=str(case_id))
+    kept = look_at_document(journal, practice, act, Wanted(case_id, named.sha256, "localisation_report"))
+    content = practice.documents.read(kept.sha256)
+    if content is None:
+        raise NotFound("report_unknown", id=str(case_id))
+    review = review_content(
+        practice,
+        content,
+        named.media_type,
+        on=date.fromisoformat(opened.legal_date),
+        expected_year=_expected_year(opened, act),
+    )
+    return kept.sha256, review
+
+
+def _expected_year(opened: CaseOpened, act: Act) -> int:
+    return (date.fromisoformat(opened.filed_on) if opened.filed_on else legal_date(act.at)).year - 1
