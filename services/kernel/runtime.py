@@ -225,6 +225,7 @@ def serve(app: FastAPI, settings: ServiceSettings, *, on_exit: Sequence[Callable
     """Serve until SIGINT or SIGTERM."""
     gc.collect()
     gc.freeze()  # the collector need not look again and again at all that was imported
+    gc.set_threshold(20_000, 20, 50)
     config = uvicorn.Config(
         app,
         host=settings.host,
