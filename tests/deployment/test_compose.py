@@ -31,8 +31,8 @@ KNOWN_KEYS = frozenset({
 # fmt: on
 
 
-def known_settings(service: str) -> set[str]:
-    """Every environment name that a service's settings class reads."""
+def settings_class(service: str) -> type[BaseSettings]:
+    """The one settings class of a service."""
     module = import_module(f"services.{service}.settings")
     classes = [
         value
@@ -40,7 +40,12 @@ def known_settings(service: str) -> set[str]:
         if isinstance(value, type) and issubclass(value, BaseSettings) and value.__module__ == module.__name__
     ]
     assert len(classes) == 1, f"services.{service}.settings describes one settings class"
-    return {f"TIZILIM_{service}_{field}".upper() for field in classes[0].model_fields}
+    return classes[0]
+
+
+def known_settings(service: str) -> set[str]:
+    """Every environment name that a service's settings class reads."""
+    return {f"TIZILIM_{service}_{field}".upper() for field in settings_class(service).model_fields}
 
 
 def test_there_is_a_database_an_api_a_worker_and_a_migration_job_for_each_service() -> None:
@@ -161,6 +166,27 @@ def test_every_setting_is_one_that_the_service_reads(service: str) -> None:
     known = known_settings(service)
     for name in (service, f"{service}-worker", f"migrate-{service}"):
         assert set(CONTAINERS[name]["environment"]) <= known
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_would_start_with_its_settings_and_reach_its_neighbours(
+    service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In production mode, its secrets in place; a loopback address would be the container itself."""
+    make_secrets(tmp_path, "postgres:5432")
+    for name, value in CONTAINERS[service]["environment"].items():
+        monkeypatch.setenv(name, str(value).replace("/run/secrets", str(tmp_path)))
+    monkeypatch.chdir(tmp_path)  # where no .env of a developer lies
+    settings = settings_class(service)()
+    values = settings.model_dump()
+    assert values["environment"] == "production"
+    assert values["workers"] == "separate"
+    neighbours = {name: url for name, url in values.items() if name in ("register_url", "verification_url")}
+    assert neighbours
+    for name, url in neighbours.items():
+        neighbour = name.removesuffix("_url")
+        port = CONTAINERS[neighbour]["environment"][f"TIZILIM_{neighbour.upper()}_PORT"]
+        assert url == f"http://{neighbour}:{port}"
 
 
 @pytest.mark.parametrize("service", SERVICES)
