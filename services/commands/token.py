@@ -16,5 +16,6 @@ def make_token(installation: Installation, role: str, *, producer: str | None, s
         if producer is None:
             raise ValueError("a producer's token needs --producer with its BIN or IIN")
         parse_bin_or_iin(producer)
-    name = subject or (f"producer-{producer}" if producer else role.replace("_", "-"))
-    return development_issuer(installation.var).token(subject=name, roles=[role], producer=producer)
+    issuer = development_issuer(installation.var)
+    name = subject or (issuer.opaque_subject(producer) if producer else role.replace("_", "-"))
+    return issuer.token(subject=name, roles=[role], producer=producer)

@@ -104,7 +104,6 @@ class RequestContext:
         REQUEST_SECONDS.labels(self._service, route).observe(seconds)
         level = 40 if status >= 500 else 20
         if logger.isEnabledFor(level):
-            principal = scope.get("principal")
             logger.log(
                 level,
                 "request",
@@ -114,7 +113,7 @@ class RequestContext:
                     "status": status,
                     "milliseconds": round(seconds * 1000, 2),
                     "request_id": scope["request_id"],
-                    "subject": getattr(principal, "subject", None),
+                    "actor": scope.get("actor"),
                 },
             )
 

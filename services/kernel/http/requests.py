@@ -167,7 +167,7 @@ def authorised(request: Request, roles: tuple[str, ...]) -> Caller:
             raise Problem(
                 "token_invalid", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}
             ) from refused
-    request.scope["principal"] = principal
+    request.scope["actor"] = _opaque(request, principal)
     if "public" not in roles and principal.roles.isdisjoint(roles):
         if principal is PUBLIC:
             raise Problem("token_required", headers={"WWW-Authenticate": "Bearer"})
@@ -216,7 +216,7 @@ def provenance_of(request: Request, caller: Caller) -> Provenance:
     elif "producer" in roles:
         decided_by = "producer"
     return Provenance(
-        actor=_opaque(request, caller.principal),
+        actor=request.scope["actor"],
         decided_by=decided_by,
         correlation_id=caller.request_id,
         traceparent=request.scope.get("traceparent"),
@@ -226,7 +226,10 @@ def provenance_of(request: Request, caller: Caller) -> Provenance:
 
 
 def _opaque(request: Request, principal: Principal) -> str:
-    """A stable id for the acting principal that reveals no name or number without the service's key."""
+    """A stable id for the acting principal that reveals no name or number without the service's key.
+
+    It is what facts, stored answers and logs know a caller by.
+    """
     edge: Edge = request.app.state.edge
     return hmac.new(edge.body_key, b"actor\x00" + principal.key.encode(), hashlib.sha256).hexdigest()[:32]
 
@@ -245,6 +248,6 @@ async def _command(
     digest.update(request.scope["query_string"] + b"\x00")
     digest.update(await request.body())
     operation = f"{request.method} {request.scope['route'].path}"
-    answer = AnswerKey(caller.principal.key, operation, key, digest.hexdigest(), status)
     act = Act(edge.legal_clock.now(), provenance_of(request, caller))
+    answer = AnswerKey(act.provenance.actor, operation, key, digest.hexdigest(), status)
     return CommandRequest(caller, act, answer, if_match)

@@ -7,6 +7,8 @@ token older than five minutes plus skew is refused whatever its `exp` says.
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import json
 import os
 import threading
@@ -139,6 +141,11 @@ class TokenIssuer:
         self.issuer = issuer
         self._key = key
         self._audience = audience
+
+    def opaque_subject(self, number: str) -> str:
+        """A stable subject for a BIN or IIN that reveals it to nobody without the issuer's key."""
+        private = str(self._key.as_dict(private=True)["d"])
+        return f"producer-{hmac.new(private.encode(), number.encode(), hashlib.sha256).hexdigest()[:24]}"
 
     def token(
         self,

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from services.kernel.http.problems import Problem
 from services.kernel.http.responses import Cursors
@@ -73,6 +74,20 @@ def test_another_callers_key_is_another_key(edge: LedgerService) -> None:
     headers = edge.headers("producer", subject="another") | {"Idempotency-Key": "k1"}
     second = edge.client.post("/v1/ledgers", json={"owner": "two"}, headers=headers)
     assert (first.status_code, second.status_code, edge.journal.head()) == (201, 201, 2)
+
+
+def test_neither_the_stored_answer_nor_the_log_tells_whose_token_it_was(
+    edge: LedgerService, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An issuer may put an IIN into the subject; an answer and a log line live longer than its erasure."""
+    caplog.set_level("INFO", logger="tizilim")
+    headers = edge.headers("producer", subject="producer-660427402182") | {"Idempotency-Key": "k1"}
+    assert edge.client.post("/v1/ledgers", json={"owner": "one"}, headers=headers).status_code == 201
+    with edge.journal.database.read() as connection:
+        stored = connection.execute(sa.select(edge.journal.tables.idempotency_keys)).mappings().one()
+    (line,) = [record for record in caplog.records if record.message == "request"]
+    assert stored["principal"] == vars(line)["actor"]
+    assert "660427402182" not in f"{dict(stored)} {vars(line)}"
 
 
 def test_a_refused_command_leaves_its_key_free(edge: LedgerService) -> None:
