@@ -29,8 +29,8 @@ up: $(VENV)/.project ## Run the three services here until Ctrl-C (VAR=var, PORT_
 demo: $(VENV)/.project ## Tell a producer's whole life, step by step, against running services
 	@exec $(BIN)/tizilim demo $(ARGS)
 
-token: $(VENV)/.project ## Print a development token, e.g. make token ROLE=industry_officer
-	@exec $(BIN)/tizilim token $(if $(ROLE),--role $(ROLE)) $(ARGS)
+token: $(VENV)/.project ## Print a development token: ROLE=industry_officer, or ROLE=producer PRODUCER=181240006529
+	@exec $(BIN)/tizilim token $(if $(ROLE),--role $(ROLE)) $(if $(PRODUCER),--producer $(PRODUCER)) $(ARGS)
 
 ##@ Judging
 .PHONY: test check bench chaos fuzz

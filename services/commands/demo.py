@@ -17,6 +17,7 @@ from services.commands.demo_receiver import Endpoint, listening
 from services.commands.registry import Installation
 from services.commands.up import CannotStart, free_installation, running
 from services.kernel.clock import clear_simulated_clock, set_simulated_clock
+from services.kernel.identity.tokens import development_issuer
 
 EXAMPLES: Final = Path(__file__).resolve().parents[2] / "examples"
 ORDER: Final = (
@@ -57,14 +58,19 @@ def run(installation: Installation, only: str | None) -> int:
 
 @contextmanager
 def _stage(installation: Installation) -> Iterator[Installation]:
-    """The running services of this installation, or a set of the demo's own in a temporary folder."""
+    """The running services of this installation while nothing is recorded there, else some of the demo's own.
+
+    The stories move the legal clock and conclude what waits, so they stay away from anyone's data.
+    """
     if _answers(installation):
-        print(f"Using the services that run at {installation.url('register')} and after.\n")
-        yield installation
-        return
+        if _is_fresh(installation):
+            print(f"Using the services that run at {installation.url('register')} and after.\n")
+            yield installation
+            return
+        print("The services that run here hold facts already, which the stories leave alone.")
     with tempfile.TemporaryDirectory(prefix="tizilim-demo-") as folder:
         own = free_installation(Path(folder))
-        print("No services run here, so the demo starts its own in a temporary folder.\n")
+        print("The demo starts services of its own in a temporary folder.\n")
         with running(own, QUICK):
             yield own
 
@@ -75,6 +81,22 @@ def _answers(installation: Installation) -> bool:
     except httpx.TransportError:
         return False
     return answer.status_code == 200
+
+
+def _is_fresh(installation: Installation) -> bool:
+    """True while both journals are empty; False, too, when they do not trust this data folder's tokens."""
+    token = development_issuer(installation.var).token(subject="demo", roles=["auditor"])
+    for service in ("register", "verification"):
+        answer = httpx.get(
+            f"{installation.url(service)}/v1/journal/events",
+            params={"limit": 1},
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=5.0,
+            trust_env=False,
+        )
+        if answer.status_code != httpx.codes.OK or answer.json()["events"]:
+            return False
+    return True
 
 
 class Play:
@@ -157,6 +179,7 @@ class Play:
         story.conclude("monitoring", {"result": "exclude"}, unscheduled=True)
         story.accept()
         story.show_origin("2026-04-02")
+        story.relist("2026-04-02")
         story.appeal("Өнім сенім білдірілген тізілімге қайта енгізілді.")
         story.decide_appeal({"decision": "upheld", "reasons": TEXT, "annuls_from_start": True})
         story.accept()

@@ -154,7 +154,8 @@ class Story:
             "register", f"/v1/entries/{self._entry_id}/appeals", {"grounds": grounds, "language": "kk"}
         ).json()
         newest = shown["appeals"][-1]
-        print(f"  appeal filed; in time: {newest['in_time']}, the term ends on {newest['term_ends_on']}")
+        when = "in time" if newest["in_time"] else "too late"
+        print(f"  appeal filed {when}: the term ends on {newest['term_ends_on']}")
 
     @property
     def _entry_id(self) -> str:
@@ -196,10 +197,10 @@ class Story:
         if case["status"] == "open":
             self._decide(case, body, self._cast.informatization)
         shown = self._cast.informatization.get("verification", f"/v1/cases/{case['case_id']}")
-        print(f"  case of {kind}: {shown['result']}. {shown['reasons']['ru'][:160]}")
+        print(f"  case of {kind}: {shown['result']}. {shown['reasons'].get('en') or shown['reasons']['ru']}")
 
     def decide_appeal(self, body: dict[str, Any]) -> None:
-        """Another officer decides the appeal; the one who concluded the case is refused."""
+        """Another officer decides the appeal than the one who concluded the case."""
         case = self._case("appeal")
         self._decide(case, body, self._cast.appeals)
         print(f"  appeal {body['decision']} by an officer who did not conclude the case")
@@ -309,9 +310,9 @@ class Story:
         product = self._told["product"]["name"]["ru"]
         shown = self._cast.public.get("register", "/v1/origin-checks", bin=self.bin, product=product, on=day)
         print(
-            f"  of Kazakhstani origin on {day}? {shown['equated']}"
-            f" (in the register: {shown['in_register']['holds']},"
-            f" in the trusted register: {shown['in_trusted_register']['holds']})"
+            f"  of Kazakhstani origin on {day}? {_yes(shown['equated'])}"
+            f" (in the register: {_yes(shown['in_register']['holds'])},"
+            f" in the trusted register: {_yes(shown['in_trusted_register']['holds'])})"
         )
 
     def show_judgement(self) -> None:
@@ -347,3 +348,8 @@ class Story:
         print("  in the producer's account, newest first:")
         for message in self._producer.get("notifications", path)["items"]:
             print(f"    {message['texts']['kk']['subject']}  |  {message['texts']['ru']['subject']}")
+
+
+def _yes(holds: bool) -> str:
+    """In words."""
+    return "yes" if holds else "no"

@@ -18,7 +18,7 @@ from typing import Final
 
 import httpx
 
-from services.commands.registry import SERVICES, Installation, database_of
+from services.commands.registry import DEFAULT_PORT_BASE, SERVICES, Installation, database_of
 from services.kernel.migrating import upgrade
 
 READY_SECONDS: Final = 60.0
@@ -185,6 +185,16 @@ def _is_ready(client: httpx.Client, url: str) -> bool:
         return False
 
 
+def _settings_of(installation: Installation) -> str:
+    """What has to stand before a command so that it speaks to this installation; nothing by default."""
+    settings = []
+    if installation.var != Path("var"):
+        settings.append(f"VAR={installation.var}")
+    if installation.port_base != DEFAULT_PORT_BASE:
+        settings.append(f"PORT_BASE={installation.port_base}")
+    return "".join(f"{setting} " for setting in settings)
+
+
 def _ready_text(installation: Installation) -> str:
     lines = ["", "Tizilim is ready.", ""]
     lines += [
@@ -194,8 +204,8 @@ def _ready_text(installation: Installation) -> str:
     lines += [
         "",
         f"  data and logs  {installation.var}/ (log/<service>.log)",
-        "  a token        .venv/bin/tizilim token --role industry_officer",
-        "  a whole story  make demo",
+        f"  a token        {_settings_of(installation)}make token ROLE=industry_officer",
+        f"  a whole story  {_settings_of(installation)}make demo",
         "",
         "Ctrl-C stops everything; the next `make up` goes on where this one stopped.",
         "",

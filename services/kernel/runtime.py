@@ -55,13 +55,14 @@ def own_issuer(service: str, settings: ServiceSettings) -> TokenIssuer:
 
 def edge_of(settings: ServiceSettings, clock: Clock) -> Edge:
     """The HTTP edge's verifier, clock, body key and rate."""
-    issuers = trusted_issuers(settings.trusted_issuers) if settings.trusted_issuers else {}
+    issuers, granted = trusted_issuers(settings.trusted_issuers) if settings.trusted_issuers else ({}, {})
     if settings.production and DEVELOPMENT_ISSUER in issuers:
         raise ValueError("production does not trust the development issuer")
     if not settings.production:
         issuers[DEVELOPMENT_ISSUER] = development_issuer(settings.var).public_keys()
     rate = Rate(settings.rate_per_second, settings.rate_burst)
-    return Edge(TokenVerifier(issuers, audience=settings.audience), clock, _body_key(settings), rate)
+    verifier = TokenVerifier(issuers, audience=settings.audience, granted=granted)
+    return Edge(verifier, clock, _body_key(settings), rate)
 
 
 def _body_key(settings: ServiceSettings) -> bytes:

@@ -31,6 +31,7 @@ SKEW_SECONDS: Final = 30
 DEVELOPMENT_ISSUER: Final = "urn:tizilim:development"
 CACHE_SIZE: Final = 4_096
 MAX_TOKEN_BYTES: Final = 8_192
+_OF_SERVICES: Final = "urn:tizilim:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +71,22 @@ class _Claims(msgspec.Struct):
 
 
 class TokenVerifier:
-    """Verifies bearer tokens against trusted issuers' keys; verified ones are remembered till they end."""
+    """Verifies bearer tokens against trusted issuers' keys; verified ones are remembered till they end.
 
-    def __init__(self, issuers: Mapping[str, KeySet], *, audience: str) -> None:
+    `granted` names the roles that an issuer may grant, for those that may not grant every one; a service's
+    own key grants `service` alone.
+    """
+
+    def __init__(
+        self,
+        issuers: Mapping[str, KeySet],
+        *,
+        audience: str,
+        granted: Mapping[str, frozenset[str]] | None = None,
+    ) -> None:
         self._issuers = dict(issuers)
+        services = (name for name in issuers if name.startswith(_OF_SERVICES) and name != DEVELOPMENT_ISSUER)
+        self._granted = {**dict.fromkeys(services, frozenset({"service"})), **(granted or {})}
         self._audience = audience
         self._cache: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
         self._mutex = threading.Lock()
@@ -87,6 +100,8 @@ class TokenVerifier:
             return known[1]
         claims = self._claims(token)
         until = self._check(claims, now)
+        if not self._granted.get(claims.iss, frozenset(claims.roles)).issuperset(claims.roles):
+            raise TokenRefused("a role that the issuer may not grant")
         principal = Principal(claims.sub, claims.iss, frozenset(claims.roles), claims.producer)
         with self._mutex:
             self._cache[token] = (until, principal)
@@ -187,9 +202,11 @@ def service_issuer(service: str, key_file: Path) -> TokenIssuer:
     return TokenIssuer(f"urn:tizilim:{service}", OKPKey.import_key(json.loads(key_file.read_text())))
 
 
-def trusted_issuers(file: Path) -> dict[str, KeySet]:
-    """Read `{issuer: JWKS}`."""
-    return {name: KeySet.import_key_set(keys) for name, keys in json.loads(file.read_text()).items()}
+def trusted_issuers(file: Path) -> tuple[dict[str, KeySet], dict[str, frozenset[str]]]:
+    """Read `{issuer: JWKS}`; a key set may name beside its `keys` the `roles` that its issuer may grant."""
+    content = json.loads(file.read_text())
+    keys = {name: KeySet.import_key_set({"keys": given["keys"]}) for name, given in content.items()}
+    return keys, {name: frozenset(given["roles"]) for name, given in content.items() if "roles" in given}
 
 
 def _key_in(path: Path) -> OKPKey:

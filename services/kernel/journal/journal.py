@@ -35,7 +35,7 @@ from services.kernel.journal.units import (
     Write,
     encode,
 )
-from services.kernel.telemetry import logger
+from services.kernel.telemetry import JOURNAL_HEAD, logger
 
 ATTEMPTS: Final = 3
 ResultT = TypeVar("ResultT")
@@ -323,7 +323,9 @@ class Journal:
         return [JournalRow(row[0], row[1], row[2], row[3], row[4], bytes(row[5])) for row in rows]
 
     def start(self) -> None:
-        """Begin to watch for what other processes record."""
+        """Begin to watch for what other processes record, and to tell the head as a metric."""
+        service = self.registry.source.rpartition(":")[2]
+        JOURNAL_HEAD.labels(service).set_function(lambda: self.signal.head)
         self.watcher.start()
 
     def close(self) -> None:

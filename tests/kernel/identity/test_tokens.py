@@ -18,6 +18,7 @@ from services.kernel.identity.tokens import (
     TokenRefused,
     TokenVerifier,
     development_issuer,
+    trusted_issuers,
 )
 
 NOW = 1_790_000_000.0
@@ -112,3 +113,24 @@ def test_the_development_key_is_made_once_and_for_its_owner_only(tmp_path: Path)
     assert trusting(second).verify(token, now=time.time()).subject == "x"
     mode = stat.S_IMODE((tmp_path / "development-issuer.jwk").stat().st_mode)
     assert mode == 0o600
+
+
+def test_a_service_key_grants_the_role_of_a_service_and_no_other() -> None:
+    """Whoever takes one service's key must not become an officer of the other authority."""
+    issuer = an_issuer("urn:tizilim:notifications")
+    verifier = trusting(issuer)
+    assert verifier.verify(issuer.token(subject="notifications", roles=["service"])).roles == {"service"}
+    with pytest.raises(TokenRefused, match="may not grant"):
+        verifier.verify(issuer.token(subject="notifications", roles=["industry_officer"]))
+
+
+def test_an_issuer_grants_only_the_roles_named_beside_its_keys(tmp_path: Path) -> None:
+    issuer = an_issuer("https://id.example")
+    file = tmp_path / "issuers.json"
+    named = {**issuer.public_keys().as_dict(), "roles": ["producer", "integrator"]}
+    file.write_text(json.dumps({issuer.issuer: named}))
+    keys, granted = trusted_issuers(file)
+    verifier = TokenVerifier(keys, audience="tizilim", granted=granted)
+    assert verifier.verify(issuer.token(subject="a", roles=["integrator"])).roles == {"integrator"}
+    with pytest.raises(TokenRefused, match="may not grant"):
+        verifier.verify(issuer.token(subject="a", roles=["integrator", "auditor"]))
