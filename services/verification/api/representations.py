@@ -242,7 +242,8 @@ def term(given: FixedTerm) -> TermShown:
     )
 
 
-def _criterion(given: CriterionOutcome) -> CriterionShown:
+def criterion(given: CriterionOutcome) -> CriterionShown:
+    """As the API shows a criterion as judged, with the officer's check of it."""
     return CriterionShown(
         criterion=given.criterion,
         passed=given.passed,
@@ -282,7 +283,7 @@ def judgement(given: RecordedJudgement) -> JudgementShown:
         digest=given.digest,
         legal_date=date.fromisoformat(given.legal_date),
         conforms=given.conforms,
-        criteria=[_criterion(outcome) for outcome in given.criteria],
+        criteria=[criterion(outcome) for outcome in given.criteria],
         reason=text(given.reason),
     )
 
