@@ -14,11 +14,17 @@ from services.verification.adapters.document_content import CSV
 from services.verification.adapters.document_looks import list_looks
 from services.verification.adapters.documents import DocumentStore, KeptDocument
 from tests.contract.apps import headers_of
-from tests.verification.api.test_officers_work import TEXT, Office, office_at, refused
+from tests.verification.acting import opening
+from tests.verification.api.test_officers_work import OTHER_BIN, TEXT, Office, office_at, refused
 from tests.verification.usecases.test_evidence import report_table
 
 CONTRACT = b"contract No. 1"
 REPORT = report_table("10.00")
+LATER_REPORT = (
+    REPORT
+    + b"payment,C-2,Alem,kazakhstani_legal_entity,development,40.00\r\n"
+    + (b"payment,C-3,Dala,kazakhstani_legal_entity,development,50.00\r\n")
+)
 
 
 @pytest.fixture
@@ -120,3 +126,47 @@ def test_who_decides_an_appeal_sees_the_documents_of_the_appealed_case(office: O
     refused(look(office, appealed, document, "saule"), 403, "case_of_another")
     assert look(office, appeal, document, "saule").content == CONTRACT
     refused(look(office, appeal, document, "daniyar"), 403, "case_of_another")
+
+
+def test_the_report_as_it_stands_now_is_shown_line_by_line_page_by_page(office: Office) -> None:
+    earlier = uploaded(office, "localisation_report", REPORT, CSV)
+    later = uploaded(office, "localisation_report", LATER_REPORT, CSV)
+    case = case_with(office, earlier)
+    assert office.get(f"{case}/localisation-report")["sha256"] == earlier.sha256
+    supply(office, case, later, earlier)
+    first = office.get(f"{case}/localisation-report", limit=2)
+    assert (first["sha256"], first["line_count"], first["findings"]) == (later.sha256, 3, [])
+    assert (first["expected_year"], first["reporting_year"]) == (2025, 2025)
+    second = office.get(f"{case}/localisation-report", limit=2, cursor=first["next"])
+    assert "next" not in second
+    lines = [*first["lines"], *second["lines"]]
+    assert [(one["line"], one["contract"], one["foreign"]) for one in lines] == [
+        (1, "C-1", True),
+        (2, "C-2", False),
+        (3, "C-3", False),
+    ]
+    figures = {one["name"]: one for one in first["figures"]}
+    assert figures["development_payments"]["computed"] == "100.00"
+    assert figures["localisation_share"]["computed"] == "90.00"
+    assert {one["seen_as"] for one in looks(office, later)} == {"localisation_report"}
+
+
+def test_a_producer_puts_a_later_document_in_the_place_of_an_earlier_one(office: Office) -> None:
+    earlier = uploaded(office, "developers_list", b"a list")
+    later = uploaded(office, "developers_list", b"a later list")
+    opened = opening(documents=(earlier,))
+    office.open(application_id=opened.application_id, documents=(earlier,))
+    body = {"application_id": opened.application_id, "superseded_by": later.sha256}
+    path = f"/v1/documents/{earlier.sha256}/supersession"
+    headers = office.headers("producer")
+    answer = office.client.post(path, json=body, headers=headers)
+    assert answer.status_code == 201, answer.text
+    shown = answer.json()
+    assert {name: shown[name] for name in body} == body
+    assert shown["sha256"] == earlier.sha256
+    assert office.client.post(path, json=body, headers=headers).json() == shown
+    other = office.client.post(path, json=body, headers=office.headers("producer", OTHER_BIN))
+    refused(other, 404, "application_unknown")
+    latest = uploaded(office, "developers_list", b"the latest list")
+    again = office.client.post(path, json={**body, "superseded_by": latest.sha256}, headers=headers)
+    refused(again, 409, "document_superseded_already")
