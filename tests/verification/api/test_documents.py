@@ -128,6 +128,19 @@ def test_who_decides_an_appeal_sees_the_documents_of_the_appealed_case(office: O
     refused(look(office, appeal, document, "daniyar"), 403, "case_of_another")
 
 
+def test_a_second_officer_takes_the_case_sees_its_documents_and_approves(office: Office) -> None:
+    """Four eyes: who approves may see what the first officer saw, and that is on record too."""
+    document = uploaded(office, "contracts", CONTRACT)
+    case = office.open("monitoring", quarter=None, documents=(document,))
+    office.done(f"{case}/assignment", {"officer": "me"}, "daniyar")
+    office.done(f"{case}/conclusion", {"result": "exclude"}, "daniyar")
+    refused(look(office, case, document, "saule"), 403, "case_of_another")
+    office.done(f"{case}/assignment", {"officer": "me", "reasons": TEXT}, "saule")
+    assert look(office, case, document, "saule").content == CONTRACT
+    shown = office.done(f"{case}/proposal/approval", {}, "saule")
+    assert (shown["status"], shown["result"]) == ("concluded", "exclude")
+
+
 def test_the_report_as_it_stands_now_is_shown_line_by_line_page_by_page(office: Office) -> None:
     earlier = uploaded(office, "localisation_report", REPORT, CSV)
     later = uploaded(office, "localisation_report", LATER_REPORT, CSV)
