@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,14 @@ class Life:
 
     # --- the producer's steps ------------------------------------------------------------------------
 
-    def upload_and_list(self) -> None:
+    def upload_and_list(self, as_csv: Callable[[dict[str, Any]], bytes] | None = None) -> None:
         """Upload the evidence; the informatization officer lists the product as trusted software."""
-        report = json.dumps(self.story["report"], ensure_ascii=False).encode()
-        self._upload("localisation_report", "application/json", report)
+        report = self.story["report"]
+        if as_csv is not None:
+            self._upload("localisation_report", "text/csv", as_csv(report))
+        else:
+            content = json.dumps(report, ensure_ascii=False).encode()
+            self._upload("localisation_report", "application/json", content)
         for document in self.story["documents"]:
             self._upload(document["kind"], document["media_type"], document["text"].encode())
         trusted = self.story["trusted_software"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -30,10 +30,12 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 class Office:
     """The officers of the informatization authority and the cases on one producer's product."""
 
-    def __init__(self, world: World, story: str) -> None:
+    def __init__(
+        self, world: World, story: str, as_csv: Callable[[dict[str, Any]], bytes] | None = None
+    ) -> None:
         self.world = world
         self.life = Life(world, stories()[story])
-        self.life.upload_and_list()
+        self.life.upload_and_list(as_csv)
         self.application = self.life.apply()
         self.people = {
             name: world.as_role("informatization_officer", subject=name)

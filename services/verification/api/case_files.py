@@ -155,7 +155,7 @@ def case(found: Case) -> CaseFileShown:
         proposed_by=told.proposed_by if told else None,
         decision=found.decision.decision if found.decision else None,
         corrects=found.corrects,
-        court_rulings=[_ruling(ruling) for ruling in found.rulings],
+        court_rulings=[court_ruling(ruling) for ruling in found.rulings],
     )
 
 
@@ -239,7 +239,8 @@ def _proposal(proposal: Proposal) -> ProposalShown:
     )
 
 
-def _ruling(recorded: CourtRulingRecorded) -> CourtRulingShown:
+def court_ruling(recorded: CourtRulingRecorded) -> CourtRulingShown:
+    """As the API shows a court's ruling."""
     ruling = recorded.ruling
     return CourtRulingShown(
         court=text(ruling.court),

@@ -70,7 +70,10 @@ def read_document(
     case: Annotated[UUID, Query(description="The case that names it, and on which it is looked at.")],
     caller: Annotated[Caller, Depends(Reading("informatization_officer"))],
 ) -> Response:
-    """The look is recorded before the first byte; an answer that breaks off is of an altered document."""
+    """Once the case is assigned, for its officer alone; on an appeal those of the appealed case are seen too.
+
+    The look is recorded before the first byte; an answer that breaks off is of an altered document.
+    """
     act = Act(desk.practice.clock.now(), provenance_of(request, caller))
     found = look_at_document(desk.journal, desk.practice, act, Wanted(case, sha256))
     headers = {

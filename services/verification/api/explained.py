@@ -8,8 +8,11 @@ from datetime import UTC, date, datetime
 import msgspec
 from pydantic import Field
 
+from services.kernel.contract import DocumentRef
 from services.kernel.http.responses import Representation
 from services.kernel.journal.units import Recorded
+from services.verification.api import representations
+from services.verification.api.case_files import CourtRulingShown, court_ruling
 from services.verification.api.representations import CriterionShown, DocumentShown, TextShown, text
 from services.verification.contract.events import (
     AppealDecided,
@@ -19,6 +22,11 @@ from services.verification.contract.events import (
     CriterionOutcome,
     NotificationResult,
     RecordedJudgement,
+)
+from services.verification.contract.officers_work import (
+    ConclusionProposed,
+    CourtRulingRecorded,
+    DocumentsSupplied,
 )
 from services.verification.domain.rule_sets import CriterionRule, RuleSet
 
@@ -62,7 +70,13 @@ class DecisionExplained(Representation):
     reasons: TextShown
     decided_at: datetime
     decided_by: str = Field(description="`automatic`, or who: `officer`, `producer`, `state_system`.")
-    actor: str = Field(description="An opaque id of who decided; the same person has the same id.")
+    actor: str = Field(
+        description="An opaque id of who decided, or approved; the same person has the same id."
+    )
+    proposed_by: str | None = Field(
+        default=None, description="Whose proposal `actor` approved, where four eyes were set."
+    )
+    proposed_at: datetime | None = None
     authority: TextShown | None = Field(
         default=None, description="What the authority was called when it judged."
     )
@@ -75,6 +89,24 @@ class DecisionExplained(Representation):
     judgement: ExplainedJudgement | None = None
     event_id: str
     position: int = Field(description="Where the fact stands in the journal.")
+
+
+class ExplainedDocument(DocumentShown):
+    """A document the case rests on: named at its opening, or supplied later at the authority's request."""
+
+    supplied_at: datetime | None = Field(default=None, description="When the producer supplied it later.")
+    late: bool | None = Field(default=None, description="Whether the term of the request had ended by then.")
+    replaced: bool = Field(description="A document supplied later stands in its place.")
+
+
+class RulingExplained(CourtRulingShown):
+    """A court's ruling, and who recorded it and when."""
+
+    recorded_at: datetime
+    recorded_by: str
+    legal_basis: str
+    event_id: str
+    position: int
 
 
 class ExplanationShown(Representation):
@@ -92,8 +124,9 @@ class ExplanationShown(Representation):
     entry_id: str | None = None
     appeal_id: str | None = None
     quarter: str | None = None
-    documents: list[DocumentShown]
+    documents: list[ExplainedDocument]
     decisions: list[DecisionExplained]
+    court_rulings: list[RulingExplained]
 
 
 def explained(facts: Sequence[Recorded], content_of: ContentOf) -> ExplanationShown:
@@ -101,11 +134,6 @@ def explained(facts: Sequence[Recorded], content_of: ContentOf) -> ExplanationSh
     opened = facts[0].fact.data
     if not isinstance(opened, CaseOpened):
         raise TypeError(f"a case begins with its opening, not {type(opened).__name__}")
-    decisions = [
-        _decision(recorded, recorded.fact.data, content_of)
-        for recorded in facts
-        if isinstance(recorded.fact.data, CaseConcluded | AppealDecided)
-    ]
     name = opened.producer.name
     return ExplanationShown(
         case_id=opened.case_id,
@@ -120,16 +148,69 @@ def explained(facts: Sequence[Recorded], content_of: ContentOf) -> ExplanationSh
         entry_id=opened.entry_id,
         appeal_id=opened.appeal_id,
         quarter=opened.quarter,
-        documents=[
-            DocumentShown(kind=named.kind, media_type=named.media_type, size=named.size, sha256=named.sha256)
-            for named in opened.documents
+        documents=_documents(opened, facts),
+        decisions=_decisions(facts, content_of),
+        court_rulings=[
+            _ruling(recorded, recorded.fact.data)
+            for recorded in facts
+            if isinstance(recorded.fact.data, CourtRulingRecorded)
         ],
-        decisions=decisions,
+    )
+
+
+def _documents(opened: CaseOpened, facts: Sequence[Recorded]) -> list[ExplainedDocument]:
+    """Every document the case ever rested on, in the order in which it came to it."""
+    answers = [
+        (recorded.fact.data, recorded.fact.effective_at.astimezone(UTC))
+        for recorded in facts
+        if isinstance(recorded.fact.data, DocumentsSupplied)
+    ]
+    replaced = {digest for answer, _at in answers for digest in answer.replaced}
+    later = [_document(one, replaced, at, answer.late) for answer, at in answers for one in answer.documents]
+    return [_document(named, replaced) for named in opened.documents] + later
+
+
+def _document(
+    named: DocumentRef, replaced: set[str], supplied_at: datetime | None = None, late: bool | None = None
+) -> ExplainedDocument:
+    return ExplainedDocument(
+        **dict(representations.document(named)),
+        supplied_at=supplied_at,
+        late=late,
+        replaced=named.sha256 in replaced,
+    )
+
+
+def _decisions(facts: Sequence[Recorded], content_of: ContentOf) -> list[DecisionExplained]:
+    found = []
+    proposed_at: datetime | None = None
+    for recorded in facts:
+        data = recorded.fact.data
+        if isinstance(data, ConclusionProposed):
+            proposed_at = recorded.fact.effective_at.astimezone(UTC)
+        elif isinstance(data, CaseConcluded | AppealDecided):
+            at = proposed_at if data.proposed_by is not None else None
+            found.append(_decision(recorded, data, content_of, at))
+    return found
+
+
+def _ruling(recorded: Recorded, data: CourtRulingRecorded) -> RulingExplained:
+    fact = recorded.fact
+    return RulingExplained(
+        **dict(court_ruling(data)),
+        recorded_at=fact.effective_at.astimezone(UTC),
+        recorded_by=fact.provenance.actor,
+        legal_basis=fact.legal_basis,
+        event_id=fact.id,
+        position=recorded.position,
     )
 
 
 def _decision(
-    recorded: Recorded, data: CaseConcluded | AppealDecided, content_of: ContentOf
+    recorded: Recorded,
+    data: CaseConcluded | AppealDecided,
+    content_of: ContentOf,
+    proposed_at: datetime | None,
 ) -> DecisionExplained:
     fact = recorded.fact
     judgement = data.judgement if isinstance(data, CaseConcluded) else None
@@ -145,6 +226,8 @@ def _decision(
         decided_at=fact.effective_at.astimezone(UTC),
         decided_by=fact.provenance.decided_by,
         actor=fact.provenance.actor,
+        proposed_by=data.proposed_by,
+        proposed_at=proposed_at,
         authority=text(judgement.authority) if judgement and judgement.authority else None,
         legal_basis=fact.legal_basis,
         departs_from_judgement=data.departs_from_judgement if isinstance(data, CaseConcluded) else False,
@@ -181,11 +264,7 @@ def _judgement(judgement: RecordedJudgement, content_of: ContentOf) -> Explained
 
 def _criterion(outcome: CriterionOutcome, rule: CriterionRule | None) -> ExplainedCriterion:
     return ExplainedCriterion(
-        criterion=outcome.criterion,
-        passed=outcome.passed,
-        inputs=outcome.inputs,
-        reason=text(outcome.reason),
-        citation=outcome.citation,
+        **dict(representations.criterion(outcome)),
         thresholds=rule.thresholds if rule else {},
         documents=[list(group) for group in rule.documents] if rule else [],
     )

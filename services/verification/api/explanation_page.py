@@ -19,10 +19,12 @@ from services.kernel.calendar import legal_date
 from services.verification.api.explained import (
     DecisionExplained,
     ExplainedCriterion,
+    ExplainedDocument,
     ExplainedJudgement,
     ExplanationShown,
+    RulingExplained,
 )
-from services.verification.api.representations import TextShown
+from services.verification.api.representations import CriterionCheckedShown, TextShown
 
 HTML: Final = "text/html; charset=utf-8"
 _STYLE: Final = (
@@ -63,15 +65,42 @@ def page_of(shown: ExplanationShown, language: str) -> bytes:
         _add(main, "p", words["undecided"])
     for number, decision in enumerate(shown.decisions, 1):
         _decision(main, decision, number, language, words)
-    rows = [
-        [_word(words, named.kind), named.media_type, str(named.size), named.sha256]
-        for named in shown.documents
-    ]
-    headings = [words[name] for name in ("document", "media_type", "size", "sha256")]
+    for ruling in shown.court_rulings:
+        _ruling(main, ruling, language, words)
+    headings = [words[name] for name in ("document", "media_type", "size", "sha256", "came")]
     _add(main, "h2", words["evidence"])
-    _table(main, words["documents"], headings, rows)
+    _table(main, words["documents"], headings, [_document(named, words) for named in shown.documents])
     written: bytes = ET.tostring(html, encoding="utf-8", method="html")
     return b"<!DOCTYPE html>\n" + written + b"\n"
+
+
+def _document(named: ExplainedDocument, words: Words) -> list[str]:
+    came = [words["at_opening"]]
+    if named.supplied_at is not None:
+        came = [f"{words['supplied_on']} {legal_date(named.supplied_at).isoformat()}"]
+    came += [
+        words[name] for name, holds in (("after_term", named.late), ("replaced", named.replaced)) if holds
+    ]
+    return [_word(words, named.kind), named.media_type, str(named.size), named.sha256, "; ".join(came)]
+
+
+def _ruling(main: ET.Element, ruling: RulingExplained, language: str, words: Words) -> None:
+    heading = f"{words['court_ruling']} {ruling.number}"
+    _add(main, "h2", heading)
+    rows = [
+        [words["court"], _in(ruling.court, language)],
+        [words["ruled_on"], ruling.ruled_on.isoformat()],
+        [words["outcome"], words[f"ruling_{ruling.outcome}"]],
+        [words["reasons"], _in(ruling.reasons, language)],
+        [words["ruled_notification"], ruling.notification_id],
+        [words["recorded_on"], legal_date(ruling.recorded_at).isoformat()],
+        [words["recorded_by"], ruling.recorded_by],
+        [words["legal_basis"], ruling.legal_basis],
+        [words["journal"], f"{ruling.position}, {ruling.event_id}"],
+    ]
+    if ruling.annuls_from_start:
+        rows.append([words["annuls_from_start"], words["yes"]])
+    _table(main, heading, None, rows)
 
 
 def _case(shown: ExplanationShown, language: str, words: Words) -> list[list[str]]:
@@ -97,7 +126,7 @@ def _decision(
     _add(section, "h2", f"{words['decision']} {number}: {words[decision.result]}", id=f"decision-{number}")
     rows = [
         [words["decided_on"], legal_date(decision.decided_at).isoformat()],
-        [words["decided_by"], f"{_word(words, decision.decided_by)}, {decision.actor}"],
+        *_deciders(decision, words),
         [words["reasons"], _in(decision.reasons, language)],
         [words["legal_basis"], decision.legal_basis],
         [words["journal"], f"{decision.position}, {decision.event_id}"],
@@ -117,6 +146,16 @@ def _decision(
         strong.text = words["departs"]
     if decision.judgement is not None:
         _judgement(section, decision.judgement, language, words)
+
+
+def _deciders(decision: DecisionExplained, words: Words) -> list[list[str]]:
+    """Who decided; under four eyes who proposed and who approved."""
+    by = f"{_word(words, decision.decided_by)}, {decision.actor}"
+    if decision.proposed_by is None:
+        return [[words["decided_by"], by]]
+    on = f", {legal_date(decision.proposed_at).isoformat()}" if decision.proposed_at is not None else ""
+    proposed = f"{words['officer']}, {decision.proposed_by}{on}"
+    return [[words["proposed_by"], proposed], [words["approved_by"], by]]
 
 
 def _judgement(section: ET.Element, judged: ExplainedJudgement, language: str, words: Words) -> None:
@@ -139,6 +178,10 @@ def _judgement(section: ET.Element, judged: ExplainedJudgement, language: str, w
     _table(
         section, words["criteria"], headings, [_criterion(one, language, words) for one in judged.criteria]
     )
+    checks = [_check(one, one.checked, language, words) for one in judged.criteria if one.checked is not None]
+    if checks:
+        headings = [words[name] for name in ("criterion", "verdict", "rule_said", "officer", "reasons")]
+        _table(section, words["checks"], headings, checks)
 
 
 def _criterion(one: ExplainedCriterion, language: str, words: Words) -> list[str]:
@@ -147,6 +190,13 @@ def _criterion(one: ExplainedCriterion, language: str, words: Words) -> list[str
     asked += [" / ".join(_word(words, kind) for kind in group) for group in one.documents]
     reason = f"{_in(one.reason, language)} ({one.criterion})"
     return [reason, words["met" if one.passed else "not_met"], figures, "; ".join(asked), one.citation]
+
+
+def _check(one: ExplainedCriterion, check: CriterionCheckedShown, language: str, words: Words) -> list[str]:
+    said = f"{words['met' if check.rule_passed else 'not_met']}: {_in(check.rule_reason, language)}"
+    reasons = one.reason if check.verdict == "overridden" else check.reasons
+    told = _in(reasons, language) if reasons is not None else ""
+    return [one.criterion, words[f"check_{check.verdict}"], said, check.officer, told]
 
 
 def _table(

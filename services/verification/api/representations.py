@@ -21,8 +21,8 @@ from services.verification.contract.events import (
     RecordedJudgement,
     SignalKind,
 )
+from services.verification.domain.authority_names import authority_names
 from services.verification.domain.case import Case
-from services.verification.domain.keepers import keeper_on
 from services.verification.domain.listing import Listing
 from services.verification.domain.rule_sets import DatedRuleSet
 from services.verification.projections.rounds import RoundRow
@@ -242,7 +242,8 @@ def term(given: FixedTerm) -> TermShown:
     )
 
 
-def _criterion(given: CriterionOutcome) -> CriterionShown:
+def criterion(given: CriterionOutcome) -> CriterionShown:
+    """As the API shows a criterion as judged, with the officer's check of it."""
     return CriterionShown(
         criterion=given.criterion,
         passed=given.passed,
@@ -282,7 +283,7 @@ def judgement(given: RecordedJudgement) -> JudgementShown:
         digest=given.digest,
         legal_date=date.fromisoformat(given.legal_date),
         conforms=given.conforms,
-        criteria=[_criterion(outcome) for outcome in given.criteria],
+        criteria=[criterion(outcome) for outcome in given.criteria],
         reason=text(given.reason),
     )
 
@@ -376,7 +377,7 @@ def listing(found: Listing) -> ListingShown:
 
 def keeper(on: date) -> TextShown | None:
     """Who kept the register of trusted software on a legal day."""
-    name = keeper_on(on)
+    name = authority_names().keeper_on(on)
     return text(name) if name is not None else None
 
 

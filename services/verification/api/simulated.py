@@ -116,6 +116,9 @@ class DifferenceShown(Representation):
     result: NotificationResult = Field(description="As it was decided.")
     departs_from_judgement: bool
     judgement: Literal["conforms", "does_not_conform"] = Field(description="Under the draft.")
+    overridden: list[str] = Field(
+        description="Criteria that an officer answered otherwise than the rules; compared as the rules did."
+    )
     changes: list[ChangeShown]
     case_id: str | None = None
     legal_date: date | None = None
@@ -169,6 +172,7 @@ def difference(row: Mapping[str, Any], *, named: bool) -> DifferenceShown:
         "result": row["result"],
         "departs_from_judgement": row["departs"],
         "judgement": "conforms" if row["conforms"] else "does_not_conform",
+        "overridden": row["overridden"],
         "changes": [msgspec.to_builtins(change) for change in row["changes"]],
     }
     if named:

@@ -109,7 +109,8 @@ class JudgedEvidence(Value, frozen=True, kw_only=True):
 class RecordedJudgement(Value, frozen=True, kw_only=True):
     """A judgement under one rule set, so complete that a replay years later gives the same answer.
 
-    `authority` is what the authority was called on the legal date.
+    `authority` is what the authority was called on the legal date. `rules_conform` stands where officers
+    checked criteria: what the rules alone gave, as each checked criterion still says of itself.
     """
 
     rule_set: str
@@ -121,6 +122,7 @@ class RecordedJudgement(Value, frozen=True, kw_only=True):
     reason: OfficialText
     evidence: JudgedEvidence | None = None
     authority: OfficialText | None = None
+    rules_conform: bool | None = None
 
 
 @_published("case.opened.v1")

@@ -29,16 +29,25 @@ class Naming(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class AuthorityNames(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The names of this authority, oldest first."""
+    """The names of this authority and of who keeps the register of trusted software, oldest first."""
 
     informatization_authority: tuple[Naming, ...]
+    trusted_register_keeper: tuple[Naming, ...]
 
     def on(self, day: date) -> OfficialText | None:
         """What the informatization authority is called on a legal day; None before its first name."""
-        for naming in reversed(self.informatization_authority):
-            if naming.in_force_from <= day:
-                return naming.name.official()
-        return None
+        return _on(self.informatization_authority, day)
+
+    def keeper_on(self, day: date) -> OfficialText | None:
+        """Who keeps the register of trusted software on a legal day; None before the first one known."""
+        return _on(self.trusted_register_keeper, day)
+
+
+def _on(namings: tuple[Naming, ...], day: date) -> OfficialText | None:
+    for naming in reversed(namings):
+        if naming.in_force_from <= day:
+            return naming.name.official()
+    return None
 
 
 def read_names(content: bytes) -> AuthorityNames:
@@ -47,9 +56,10 @@ def read_names(content: bytes) -> AuthorityNames:
         names = msgspec.json.decode(content, type=AuthorityNames)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise NamesRefused(f"{FILE.name}: {error}") from error
-    days = [naming.in_force_from for naming in names.informatization_authority]
-    if not days or any(later <= earlier for earlier, later in pairwise(days)):
-        raise NamesRefused(f"{FILE.name}: needs names, each from a later day than the one before")
+    for namings in (names.informatization_authority, names.trusted_register_keeper):
+        days = [naming.in_force_from for naming in namings]
+        if not days or any(later <= earlier for earlier, later in pairwise(days)):
+            raise NamesRefused(f"{FILE.name}: needs names, each from a later day than the one before")
     return names
 
 

@@ -57,10 +57,14 @@ class CaseFile(CaseFacts):
         """
         if not self.is_under_way:
             return
-        if self.assigned_to not in (None, act.provenance.actor):
-            raise Forbidden("case_of_another", officer=self.assigned_to or "")
+        self.require_holder(act)
         if self.proposal is not None:
             raise Conflict("proposal_pending", state="proposed", allowed="approval, return")
+
+    def require_holder(self, act: Act) -> None:
+        """Raise `Forbidden` (`case_of_another`) once the case is assigned to another officer."""
+        if self.assigned_to not in (None, act.provenance.actor):
+            raise Forbidden("case_of_another", officer=self.assigned_to or "")
 
     # --- assignment --------------------------------------------------------------------------------------
 

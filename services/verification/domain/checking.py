@@ -44,7 +44,9 @@ def as_checked(
     passed = [outcome.passed for outcome in outcomes]
     conforms = any(passed) if any_of else all(passed)
     reason = reason_of(outcomes, conforms=conforms)
-    return msgspec.structs.replace(by_rules, criteria=outcomes, conforms=conforms, reason=reason)
+    return msgspec.structs.replace(
+        by_rules, criteria=outcomes, conforms=conforms, reason=reason, rules_conform=by_rules.conforms
+    )
 
 
 def _with_check(

@@ -14,7 +14,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from services.verification.contract.events import JudgedEvidence, RecordedJudgement
+from services.verification.contract.events import CriterionOutcome, JudgedEvidence, RecordedJudgement
 from services.verification.domain.criteria import CRITERIA, Evidence
 from services.verification.domain.judged_evidence import remake_evidence
 from services.verification.domain.rule_sets import CriterionRule, RuleSet
@@ -29,11 +29,15 @@ _NEVER_RECORDED: Final = frozenset({"certificate_held", "local_content"})
 
 
 class JudgedCase(msgspec.Struct, frozen=True, kw_only=True):
-    """A judgement as far as a draft is compared with it."""
+    """A judgement as far as a draft is compared with it: what the rules said, not what officers made of it.
+
+    `overridden` names the criteria that an officer answered otherwise than the rules.
+    """
 
     conforms: bool
     criteria: dict[str, bool]
     evidence: JudgedEvidence | None = None
+    overridden: tuple[str, ...] = ()
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,11 +89,21 @@ class SimulationTally(msgspec.Struct, kw_only=True):
 
 def judged_case(judgement: RecordedJudgement) -> JudgedCase:
     """The judgement as far as a draft is compared with it."""
+    conforms, by_rules = judgement.conforms, judgement.rules_conform
     return JudgedCase(
-        conforms=judgement.conforms,
-        criteria={outcome.criterion: outcome.passed for outcome in judgement.criteria},
+        conforms=conforms if by_rules is None else by_rules,
+        criteria={outcome.criterion: _by_rules(outcome) for outcome in judgement.criteria},
         evidence=judgement.evidence,
+        overridden=tuple(
+            outcome.criterion
+            for outcome in judgement.criteria
+            if outcome.checked is not None and outcome.checked.verdict == "overridden"
+        ),
     )
+
+
+def _by_rules(outcome: CriterionOutcome) -> bool:
+    return outcome.passed if outcome.checked is None else outcome.checked.rule_passed
 
 
 def try_draft(judged: JudgedCase, draft: RuleSet) -> Trial:

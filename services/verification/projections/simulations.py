@@ -59,12 +59,15 @@ SIMULATION_DIFFERENCES: Final = sa.Table(
     sa.Column("departs", sa.Boolean, nullable=False),
     sa.Column("conforms", sa.Boolean, nullable=False),
     sa.Column("changes", sa.LargeBinary, nullable=False),
+    sa.Column("overridden", sa.LargeBinary, nullable=True),
 )
-"""One row a decision that would differ; `conforms` is the draft's answer."""
+"""One row a decision that would differ; `conforms` is the draft's answer, `overridden` the criteria that an
+officer answered otherwise than the rules, none where there were none."""
 
 _INSERT: Final = BulkUpsert(SIMULATION_DIFFERENCES)
 _ENCODER: Final = msgspec.json.Encoder()
 _CHANGES: Final = msgspec.json.Decoder(list[Change])
+_NAMES: Final = msgspec.json.Decoder(list[str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +196,19 @@ def differences_of(
         .limit(limit)
     )
     rows = connection.execute(query).mappings()
-    return [{**row, "changes": _CHANGES.decode(row["changes"])} for row in rows]
+    return [
+        {
+            **row,
+            "changes": _CHANGES.decode(row["changes"]),
+            "overridden": _NAMES.decode(row["overridden"]) if row["overridden"] is not None else [],
+        }
+        for row in rows
+    ]
 
 
 def _row(simulation: Simulation, number: int, found: Difference) -> dict[str, Any]:
     case = found.case
+    overridden = case.judged.overridden if case.judged is not None else ()
     return {
         "simulation_id": simulation.simulation_id,
         "number": number,
@@ -212,6 +223,7 @@ def _row(simulation: Simulation, number: int, found: Difference) -> dict[str, An
         "departs": case.departs,
         "conforms": found.conforms,
         "changes": _ENCODER.encode(found.changes),
+        "overridden": _ENCODER.encode(overridden) if overridden else None,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.kernel.contract import DocumentRef
 from services.kernel.errors import NotFound
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import microseconds
@@ -27,10 +28,13 @@ class Wanted:
 def look_at_document(journal: Journal, practice: Practice, act: Act, wanted: Wanted) -> KeptDocument:
     """Law 418-V arts. 36, 56: only who works on the case sees its documents, and every look is on record.
 
-    Raises `NotFound` (`case_unknown`, `document_unknown`) and `Unavailable` (`document_damaged`).
+    Once the case is assigned that is its officer, before that any. On an appeal the documents of the appealed
+    case are seen too. Raises `NotFound` (`case_unknown`, `document_unknown`), `Forbidden` (`case_of_another`)
+    and `Unavailable` (`document_damaged`).
     """
     case = journal.load(Case, wanted.case_id)
-    named = any(document.sha256 == wanted.sha256 for document in case.opened.documents)
+    case.require_holder(act)
+    named = any(document.sha256 == wanted.sha256 for document in _documents(journal, case))
     with journal.database.read() as connection:
         found = practice.documents.find(connection, [wanted.sha256]).get(wanted.sha256) if named else None
     if found is None:
@@ -48,3 +52,9 @@ def look_at_document(journal: Journal, practice: Practice, act: Act, wanted: Wan
         ),
     )
     return found
+
+
+def _documents(journal: Journal, case: Case) -> tuple[DocumentRef, ...]:
+    """The documents as they stand now: of the case, and of the one that it is an appeal of."""
+    appealed = case.opened.appealed_case_id
+    return case.documents + (journal.load(Case, UUID(appealed)).documents if appealed else ())

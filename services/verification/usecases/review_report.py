@@ -50,11 +50,11 @@ def review_content(
 
 
 def review_case_report(journal: Journal, practice: Practice, act: Act, case_id: UUID) -> tuple[str, Review]:
-    """The report of a case with its digest; the look is recorded first.
+    """The report of a case as it stands now, with its digest; the look is recorded first.
 
     Raises `NotFound` (`case_unknown`, `report_unknown`) and what `look_at_document` raises.
     """
-    opened = journal.load(Case, case_id).opened
+    opened = journal.load(Case, case_id).considered
     with journal.database.read() as connection:
         faults = document_faults(connection, practice, opened)
     named = report_named(opened, faults)

@@ -38,7 +38,7 @@ def supersede_document(journal: Journal, practice: Practice, act: Act, new: Repl
     if new.sha256 == new.superseded_by:
         raise Invalid("document_supersedes_itself", pointer="/superseded_by")
     case = _case_of(journal, new)
-    named = any(document.sha256 == new.sha256 for document in case.opened.documents)
+    named = any(document.sha256 == new.sha256 for document in case.documents)
     with journal.database.read() as connection:
         held = practice.documents.find(connection, [new.superseded_by])
     for sha256, there in ((new.sha256, named), (new.superseded_by, new.superseded_by in held)):

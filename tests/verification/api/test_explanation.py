@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,22 @@ from starlette.testclient import TestClient
 from services.commands.rebuild import refill
 from services.kernel.clock import clear_simulated_clock, set_simulated_clock
 from services.kernel.contract import OfficialText
+from services.kernel.journal.journal import Work
+from services.verification.contract.events import CheckVerdict
 from services.verification.domain.authority_names import authority_names, read_names
 from services.verification.domain.case import Case
 from services.verification.domain.rule_sets import RuleBook
+from services.verification.usecases.check_criterion import check_criterion
 from services.verification.usecases.conclude_case import OfficersConclusion, OfficersDecision, conclude_case
+from services.verification.usecases.record_ruling import RecordedRuling, record_ruling
+from services.verification.usecases.supply_documents import Named
 from tests.contract.apps import headers_of, served, token_of
 from tests.verification.acting import PRODUCER, REASONS, officer
 from tests.verification.authority import IIN, Authority, report
 from tests.verification.drafts import dated, read, second_version
+from tests.verification.officers import COURT, RULING, A, B, C, approve, ask, conclude, done, supply
 
+RECOMPUTED = OfficialText(kk="Қайта есептелді.", ru="Пересчитано.", en="Recomputed.")
 HOSTILE = OfficialText(kk="<script>alert(1)</script> & «Өнім»", ru="<b>Продукт</b>")
 
 
@@ -40,11 +48,10 @@ class World:
     def __post_init__(self) -> None:
         self.here = self.authority("confirmation")
 
-    def authority(self, *automatic: str) -> Authority:
+    def authority(self, *automatic: str, **settings: Any) -> Authority:
         """The insides of the service beside its HTTP."""
-        return Authority(
-            f"sqlite:///{self.var / 'verification'}.db", self.var / "documents", frozenset(automatic)
-        )
+        url = f"sqlite:///{self.var / 'verification'}.db"
+        return Authority(url, self.var / "documents", frozenset(automatic), **settings)
 
     def explained(self, case: Any, role: str = "informatization_officer", **headers: str) -> Any:
         given = {**headers_of(self.var, role), **headers}
@@ -204,6 +211,111 @@ def test_an_officers_departure_is_told_with_its_reasons(world: World) -> None:
     assert decision["reasons"]["ru"] == REASONS.ru
     assert decision["judgement"]["conforms"] is True
     assert "отличается от вычисленного вывода" in world.page(case.id).text
+
+
+@dataclass(frozen=True)
+class Worked:
+    """A case that officers worked on: the replaced document's digest, and that of the one in its place."""
+
+    case: UUID
+    earlier: str
+    later: str
+
+
+@pytest.fixture(scope="module")
+def worked(world: World) -> Worked:
+    """A document supplied later, one criterion overridden and one confirmed, four eyes, a court's ruling."""
+    name = OfficialText(kk="Тексерілген өнім", ru="Проверенный продукт")
+    world.here.list_product(name=name)
+    office = world.authority(four_eyes=frozenset({"confirmation"}))
+    office.position = world.here.position
+    documents = office.package(report("25.00"))
+    case = office.case_of(f"application:{office.file(documents, name=name)}")
+    ask(office, case)
+    later = office.keep(b"later contracts", "text/plain")
+    supply(office, case, Named("contracts", later, documents[1].sha256))
+    done(office, case.id, partial(_check, office, "localisation_share", "overridden", RECOMPUTED))
+    done(office, case.id, partial(_check, office, "foreign_payments", "confirmed", None))
+    conclude(office, case, "confirmed", A)
+    approve(office, case, B)
+    ruling = RecordedRuling(RULING, "upheld", REASONS)
+    done(office, case.id, lambda work, found: record_ruling(work, officer(C), found, ruling))
+    world.here.position = office.position
+    office.database.close()
+    return Worked(case.id, documents[1].sha256, later)
+
+
+def _check(
+    office: Authority,
+    criterion: str,
+    verdict: CheckVerdict,
+    reasons: OfficialText | None,
+    work: Work,
+    case: Case,
+) -> Case:
+    return check_criterion(work, office.practice, officer(A), case, criterion, verdict, reasons)
+
+
+def test_what_the_rule_said_stands_beside_what_an_officer_made_of_it(world: World, worked: Worked) -> None:
+    """Art. 51-2(2), (3)."""
+    (decision,) = world.explained(worked.case).json()["decisions"]
+    assert decision["departs_from_judgement"] is False
+    criteria = {one["criterion"]: one for one in decision["judgement"]["criteria"]}
+    share = criteria["localisation_share"]
+    assert (share["passed"], share["reason"]["en"]) == (True, "Recomputed.")
+    checked = share["checked"]
+    assert (checked["verdict"], checked["officer"], checked["rule_passed"]) == ("overridden", A, False)
+    assert "75,00 % — ниже требуемых 80 %" in checked["rule_reason"]["ru"]
+    assert criteria["foreign_payments"]["checked"]["verdict"] == "confirmed"
+    assert "checked" not in criteria["trusted_software_register"]
+
+
+def test_who_proposed_who_approved_and_what_a_court_ruled_is_told(world: World, worked: Worked) -> None:
+    """Four eyes, and art. 51-5(7)."""
+    shown = world.explained(worked.case).json()
+    (decision,) = shown["decisions"]
+    assert (decision["proposed_by"], decision["actor"]) == (A, B)
+    assert decision["proposed_at"] == decision["decided_at"] == "2026-03-02T07:00:00Z"
+    (ruled,) = shown["court_rulings"]
+    assert (ruled["number"], ruled["outcome"], ruled["recorded_by"]) == (RULING.number, "upheld", C)
+    assert ruled["court"]["ru"] == COURT.ru
+
+
+def test_documents_supplied_later_are_evidence_and_those_replaced_are_marked(
+    world: World, worked: Worked
+) -> None:
+    shown = world.explained(worked.case).json()
+    told = {one["sha256"]: one for one in shown["documents"]}
+    assert told[worked.earlier]["replaced"] is True
+    assert (told[worked.later]["supplied_at"], told[worked.later]["late"]) == ("2026-03-02T07:00:00Z", False)
+    standing = [one["sha256"] for one in shown["documents"] if not one["replaced"]]
+    assert standing == [one.sha256 for one in world.here.journal.load(Case, worked.case).documents]
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("kk", ("Кім ұсынды", "Кім бекітті", "өзгертілді", "Қайта есептелді.", "Сот актісі 7119-26")),
+        ("ru", ("Кто предложил", "Кто утвердил", "изменён", "Пересчитано.", "решение оставлено в силе")),
+        (
+            "en",
+            ("Proposed by", "Approved by", "overridden", "Recomputed.", "supplied at request on 2026-03-02"),
+        ),
+    ],
+)
+def test_the_page_tells_officers_work_too_and_stays_the_same(
+    world: World, worked: Worked, language: str, words: tuple[str, ...]
+) -> None:
+    page = world.page(worked.case, language)
+    text = "\n".join(Page(page.text).text)
+    for word in (*words, A, B, C, worked.earlier, worked.later):
+        assert word in text
+    set_simulated_clock(world.var / "clock.json", datetime(2036, 3, 2, tzinfo=UTC))
+    try:
+        refill(world.here.journal)
+        assert world.page(worked.case, language).content == page.content
+    finally:
+        clear_simulated_clock(world.var / "clock.json")
 
 
 def test_an_appeal_upheld_in_part_says_so(world: World) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,21 +84,28 @@ class Office:
         return self.journal.head()
 
 
-@pytest.fixture
-def office(database_url: str, tmp_path: Path) -> Iterator[Office]:
+@contextmanager
+def office_at(database_url: str, var: Path) -> Iterator[Office]:
+    """The service as it is served on a database, with four eyes on monitoring."""
     database = Database(database_url)
     upgrade("verification", database)
     database.close()
     settings = settings_of(
         "verification",
-        var=tmp_path,
+        var=var,
         database_url=database_url,
         four_eyes=["monitoring"],
         _env_file=None,
     )
     app = application_of("verification", settings)
     with TestClient(app, raise_server_exceptions=False) as client:
-        yield Office(client, tmp_path, app.state.journal, app.state.desk.practice)
+        yield Office(client, var, app.state.journal, app.state.desk.practice)
+
+
+@pytest.fixture
+def office(database_url: str, tmp_path: Path) -> Iterator[Office]:
+    with office_at(database_url, tmp_path) as found:
+        yield found
 
 
 def refused(answer: Any, status: int, code: str, pointer: str | None = None) -> None:

@@ -100,6 +100,7 @@ def test_an_analyst_sees_counts_and_depersonalised_rows(world: World) -> None:
             "result",
             "departs_from_judgement",
             "judgement",
+            "overridden",
             "changes",
         }
     assert BIN not in answer.text

@@ -182,7 +182,31 @@ def test_a_renamed_authority_has_its_new_name_from_its_day() -> None:
     assert names.on(date(2015, 12, 31)) is None
 
 
-@pytest.mark.parametrize("written", [b"{", b'{"informatization_authority": []}', b'{"other": []}'])
-def test_a_wrong_file_of_names_is_refused(written: bytes) -> None:
-    with pytest.raises(NamesRefused):
-        read_names(written)
+@pytest.mark.parametrize(
+    ("day", "known"), [(date(2020, 7, 5), False), (date(2020, 7, 6), True), (date(2026, 3, 2), True)]
+)
+def test_the_keeper_of_the_register_is_the_one_of_the_day(day: date, known: bool) -> None:
+    """Law 418-V arts. 1(52-1), 7-6(7): nobody is named before the day from which the texts name one."""
+    keeper = authority_names().keeper_on(day)
+    assert (keeper is not None) is known
+    if keeper is not None:
+        assert keeper.en == "the authorised body in the field of electronic industry"
+
+
+def _names(**changes: Any) -> bytes:
+    return msgspec.json.encode({**msgspec.to_builtins(authority_names()), **changes})
+
+
+def test_every_name_that_ships_says_what_it_rests_on() -> None:
+    shipped = authority_names()
+    for naming in (*shipped.informatization_authority, *shipped.trusted_register_keeper):
+        assert naming.basis.startswith("law-418-V art")
+
+
+@pytest.mark.parametrize("office", ["informatization_authority", "trusted_register_keeper"])
+def test_a_wrong_file_of_names_is_refused(office: str) -> None:
+    (only,) = getattr(authority_names(), office)
+    wrong = (b"{", b"[]", b'{"other": []}', b"\xff", _names(**{office: []}), _names(**{office: [only, only]}))
+    for written in (*wrong, _names(other=[])):
+        with pytest.raises(NamesRefused, match=r"^authorities\.json: "):
+            read_names(written)

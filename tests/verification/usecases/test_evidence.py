@@ -16,14 +16,13 @@ from services.kernel.journal.events import new_stream_id
 from services.verification.adapters.document_backends import DocumentFolder
 from services.verification.adapters.document_content import CSV
 from services.verification.adapters.document_looks import list_looks
-from services.verification.domain.keepers import KeepersRefused, keeper_on, read_keepers
 from services.verification.domain.listing_tables import LISTING_TABLE
 from services.verification.projections.listings import list_listings
 from services.verification.usecases.import_listings import ImportRefused, import_listings
 from services.verification.usecases.look_at_document import Wanted, look_at_document
 from services.verification.usecases.review_report import review_case_report
 from services.verification.usecases.supersede_document import Replacement, supersede_document
-from tests.verification.acting import BIN, NOON, officer
+from tests.verification.acting import BIN, officer
 from tests.verification.authority import IIN, Authority, authority, report
 
 OTHER_BIN = "151040025562"
@@ -263,15 +262,3 @@ def test_one_wrong_row_and_nothing_is_listed(
             for found in refused.value.findings
         ] == places
         assert here.journal.head() == before
-
-
-def test_the_keeper_of_the_register_is_the_one_of_the_day() -> None:
-    before, after = keeper_on(NOON.date().replace(2025, 9, 17)), keeper_on(NOON.date())
-    assert before is not None
-    assert after is not None
-    assert "Цифрлық даму" in before.kk
-    assert "искусственного интеллекта" in after.ru
-    assert keeper_on(NOON.date().replace(2000)) is None
-    for wrong in (b"[]", b"{", b"[1]"):
-        with pytest.raises(KeepersRefused):
-            read_keepers(wrong)

@@ -18,6 +18,8 @@ from services.commands.rebuild import refill
 from services.kernel.contract import OfficialText
 from services.kernel.errors import Conflict, Invalid, NotFound
 from services.kernel.journal.events import new_stream_id
+from services.kernel.journal.journal import Work
+from services.verification.domain.case import Case
 from services.verification.projections.judged_cases import JUDGED_CASES, Period, count_decided_in
 from services.verification.projections.simulations import (
     SIMULATION_DIFFERENCES,
@@ -29,6 +31,7 @@ from services.verification.projections.simulations import (
     next_simulation,
 )
 from services.verification.usecases import simulate
+from services.verification.usecases.check_criterion import check_criterion
 from services.verification.usecases.conclude_case import OfficersConclusion, conclude_case
 from services.verification.usecases.simulate import (
     cancel,
@@ -39,6 +42,7 @@ from services.verification.usecases.simulate import (
 from tests.verification.acting import REASONS, officer
 from tests.verification.authority import Authority, authority, report
 from tests.verification.drafts import content, read, with_threshold
+from tests.verification.officers import A, conclude, done, filed
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 3, 2)
 STRICTER = with_threshold("localisation_share", "minimum", "90")
@@ -210,6 +214,50 @@ def test_too_many_at_once_are_refused(sqlite_url: str, tmp_path: Path) -> None:
             request(here, with_threshold("localisation_share", "minimum", str(number)))
         with pytest.raises(Conflict, match="simulations_exhausted"):
             request(here, STRICTER)
+
+
+def overridden(here: Authority, foreign: str, criterion: str) -> Case:
+    """A case confirmed with one criterion overridden by an officer."""
+    here.list_product()
+    case = filed(here, here.package(report(foreign)))
+
+    def override(work: Work, found: Case) -> Case:
+        return check_criterion(work, here.practice, officer(A), found, criterion, "overridden", REASONS)
+
+    done(here, case.id, override)
+    return conclude(here, case, "confirmed", A)
+
+
+def test_a_draft_is_compared_with_what_the_rules_said_and_not_with_an_officers_override(
+    database_url: str, tmp_path: Path
+) -> None:
+    with authority(database_url, tmp_path) as here:
+        case = overridden(here, "25.00", "localisation_share")
+        assert case.conclusion is not None
+        assert case.conclusion.judgement is not None
+        assert case.conclusion.judgement.conforms
+        in_force = finished(here, content())
+        assert (in_force.tally.unchanged, in_force.tally.would_not_conform, rows(here, in_force)) == (
+            1,
+            0,
+            [],
+        )
+        looser = finished(here, with_threshold("localisation_share", "minimum", "70"))
+        assert (looser.tally.would_conform, looser.tally.would_not_conform) == (1, 0)
+        (row,) = rows(here, looser)
+        assert (row["overridden"], row["departs"], row["result"]) == (
+            ["localisation_share"],
+            False,
+            "confirmed",
+        )
+        assert [(one.before, one.after) for one in row["changes"]] == [("not_met", "met")]
+
+
+def test_a_row_without_an_override_names_none(sqlite_url: str, tmp_path: Path) -> None:
+    with authority(sqlite_url, tmp_path, "confirmation") as here:
+        decided(here)
+        simulated = finished(here, STRICTER)
+        assert [row["overridden"] for row in rows(here, simulated)] == [[]]
 
 
 @pytest.mark.parametrize(
