@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from services.kernel.contract import ProducerRef
 from services.kernel.journal.aggregate import Act, Aggregate
+from services.register.contract.appeals import AppealClosingGround
 from services.register.contract.events import ExclusionGround, NotificationReceived
 from services.register.domain.application import Application, ClosedGround
 from services.register.domain.entry import Confirmation, Entry
@@ -84,7 +85,10 @@ class Dossier:
         """Do what the notification does now, record what came of it, and settle what fell away by it."""
         effect = self.effect_of(notification)
         effect.carry_out(act, procedure)
-        notification.settle(act, effect.outcome, effect.reason)
+        if effect.outcome == "no_effect":
+            self._settle_without_effect(act, notification, effect.reason)
+        else:
+            notification.settle(act, effect.outcome, effect.reason)
         self.clear(act)
         return effect
 
@@ -104,7 +108,14 @@ class Dossier:
                 continue
             effect = self.effect_of(notification)
             if effect.outcome == "no_effect":
-                notification.settle(act, "no_effect", effect.reason)
+                self._settle_without_effect(act, notification, effect.reason)
+
+    def _settle_without_effect(self, act: Act, notification: Notification, reason: str | None) -> None:
+        """Settle a notification that changes nothing; an appeal that it upheld is decided all the same."""
+        content = notification.content
+        notification.settle(act, "no_effect", reason)
+        if reason == "included_anew":
+            self._end_upheld(act, content)
 
     def _closing_ground(self) -> ClosedGround | None:
         """Why a pending application cannot lead anywhere any more, if so."""
@@ -212,6 +223,8 @@ class Dossier:
         appeal = state.pending_appeal(content.appeal_id)
         if appeal is None:
             return _without_effect("appeal_not_pending")
+        if content.result == "upheld" and self._is_superseded(appeal):
+            return self._on_upheld_too_late(content, state.exclusion_of(appeal))
         if content.result == "upheld":
             return self._reinstating(content, state.exclusion_of(appeal), appeal)
 
@@ -235,8 +248,43 @@ class Dossier:
     ) -> Effect:
         def reinstate(act: Act, _procedure: Procedure) -> None:
             self.entry.reinstate(act, exclusion, content, producer=self.named(), appeal=appeal)
+            self._close_appeal_of(act, exclusion, "court_ruling")
 
         return Effect("reinstated", reinstate, "reinstatement")
+
+    def _close_appeal_of(self, act: Act, exclusion: Exclusion, ground: AppealClosingGround) -> None:
+        """End the appeal of an exclusion that is gone otherwise than by deciding the appeal."""
+        appeal = self.entry.state.appeal_of(exclusion)
+        if appeal is not None and appeal.outcome == "pending":
+            self.entry.close_appeal(act, appeal, ground, producer=self.named())
+
+    def _is_superseded(self, appeal: Appeal) -> bool:
+        """True once the appealed exclusion no longer keeps the entry out: it was included anew since."""
+        exclusion = self.entry.state.exclusion
+        return exclusion is None or exclusion.event_id != appeal.exclusion_event_id
+
+    def _on_upheld_too_late(self, content: NotificationReceived, exclusion: Exclusion) -> Effect:
+        """From its own date nothing is left to bring back; from the start it closes the gap that was."""
+        if not content.annuls_from_start:
+            return _without_effect("included_anew")
+
+        def annul(act: Act, _procedure: Procedure) -> None:
+            self._correct(act, content, exclusion)
+            self._end_upheld(act, content)
+
+        return Effect("exclusion_corrected", annul, "reinstatement")
+
+    def _end_upheld(self, act: Act, content: NotificationReceived) -> None:
+        appeal = self.entry.state.pending_appeal(content.appeal_id)
+        if appeal is not None:
+            self.entry.close_appeal(
+                act,
+                appeal,
+                "included_anew",
+                producer=self.named(),
+                notification_id=content.notification_id,
+                reasons=content.reasons,
+            )
 
     def _dismiss(self, act: Act, content: NotificationReceived, appeal: Appeal) -> None:
         self.entry.dismiss_appeal(

@@ -16,6 +16,7 @@ from services.kernel.contract import DocumentRef, FixedTerm, Language, OfficialT
 from services.kernel.errors import Conflict, NotFound
 from services.kernel.journal.aggregate import Act, Aggregate
 from services.kernel.journal.events import Event, Fact, new_event_id
+from services.register.contract.appeals import AppealClosed, AppealClosingGround
 from services.register.contract.events import (
     AppealDismissed,
     AppealFiled,
@@ -202,6 +203,28 @@ class Entry(Aggregate):
             ground="merits" if appeal.in_time else "late",
             reasons=reasons,
             term_ended_on=appeal.term.due_on,
+        )
+        self.record(act, event)
+
+    def close_appeal(
+        self,
+        act: Act,
+        appeal: Appeal,
+        ground: AppealClosingGround,
+        *,
+        producer: ProducerRef,
+        notification_id: str | None = None,
+        reasons: OfficialText | None = None,
+    ) -> None:
+        """Record that an appeal ended with nothing left for it to bring back into the register."""
+        event = AppealClosed(
+            entry_id=str(self.id),
+            appeal_id=appeal.appeal_id,
+            producer=producer,
+            exclusion_event_id=appeal.exclusion_event_id,
+            ground=ground,
+            notification_id=notification_id,
+            reasons=reasons,
         )
         self.record(act, event)
 

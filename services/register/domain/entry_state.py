@@ -15,6 +15,7 @@ import msgspec
 from services.kernel.calendar import legal_date
 from services.kernel.contract import CourtRuling, FixedTerm, OfficialText, ProducerRef
 from services.kernel.journal.events import Event, Fact
+from services.register.contract.appeals import AppealClosed
 from services.register.contract.events import (
     AppealDismissed,
     AppealFiled,
@@ -46,14 +47,14 @@ class Exclusion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Appeal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One appeal of the notification behind an exclusion."""
+    """One appeal of the notification behind an exclusion; `closed` when it ended undecided."""
 
     appeal_id: str
     exclusion_event_id: str
     filed_on: str
     in_time: bool
     term: FixedTerm
-    outcome: Literal["pending", "upheld", "dismissed"] = "pending"
+    outcome: Literal["pending", "upheld", "dismissed", "closed"] = "pending"
     reasons: OfficialText | None = None
 
 
@@ -251,6 +252,18 @@ def _(event: AppealDismissed, state: EntryState, _fact: Fact) -> EntryState:
         for a in state.appeals
     )
     return msgspec.structs.replace(state, appeals=decided)
+
+
+@_evolve.register
+def _(event: AppealClosed, state: EntryState, _fact: Fact) -> EntryState:
+    outcome: Literal["upheld", "closed"] = "upheld" if event.ground == "included_anew" else "closed"
+    ended = tuple(
+        msgspec.structs.replace(a, outcome=outcome, reasons=event.reasons)
+        if a.appeal_id == event.appeal_id
+        else a
+        for a in state.appeals
+    )
+    return msgspec.structs.replace(state, appeals=ended)
 
 
 @_evolve.register

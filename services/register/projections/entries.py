@@ -15,6 +15,7 @@ from services.kernel.database import BigInt
 from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
 from services.kernel.names import normalised_name
+from services.register.contract.appeals import AppealClosed
 from services.register.contract.events import (
     AppealDismissed,
     AppealFiled,
@@ -60,6 +61,7 @@ _KINDS: Final = (
     Excluded,
     AppealFiled,
     AppealDismissed,
+    AppealClosed,
     Reinstated,
     EntryCorrected,
     CourtRulingRecorded,

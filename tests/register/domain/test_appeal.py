@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from services.kernel.errors import Conflict
-from services.register.contract.events import AppealDismissed, AppealFiled, NotificationSettled, Reinstated
+from services.register.contract.appeals import AppealClosed
+from services.register.contract.events import (
+    AppealDismissed,
+    AppealFiled,
+    EntryCorrected,
+    NotificationSettled,
+    Reinstated,
+)
 from services.register.domain.dossier import Dossier
 from tests.register.given import (
     PROCEDURE,
@@ -127,8 +134,50 @@ def test_upholding_an_older_appeal_does_not_undo_a_later_exclusion() -> None:
     made.settle(act(at("2026-03-04")), confirmed, PROCEDURE)
     made.exclude(act(at("2026-03-05")), "own_request")
     clean(made)
-    assert kinds(decide(made, "upheld", appeal_id)) == ["NotificationSettled", "Reinstated"]
+    assert kinds(decide(made, "upheld", appeal_id)) == ["NotificationSettled", "AppealClosed"]
     assert made.entry.state.status == "excluded"
+
+
+def included_anew() -> tuple[Dossier, str]:
+    """Excluded and appealed on 2 March 2026, reapplied for and included anew on 5 March."""
+    made, appeal_id = appealed()
+    application = with_application(made, at("2026-03-03"))
+    confirmed = received(made, "confirmation", "confirmed", application_id=str(application.id))
+    made.settle(act(at("2026-03-05")), confirmed, PROCEDURE)
+    return clean(made), appeal_id
+
+
+def test_an_appeal_upheld_from_its_own_date_reinstates_nothing_that_is_in_order_327_para_9() -> None:
+    made, appeal_id = included_anew()
+    settled, closed = decide(made, "upheld", appeal_id)
+    assert (settled.outcome, settled.reason) == ("no_effect", "included_anew")
+    assert isinstance(closed, AppealClosed)
+    assert closed.ground == "included_anew"
+    assert [appeal.outcome for appeal in made.entry.state.appeals] == ["upheld"]
+    assert made.entry.state.reinstated_on is None
+
+
+def test_an_appeal_upheld_from_the_start_annuls_the_exclusion_of_a_product_included_anew() -> None:
+    made, appeal_id = included_anew()
+    settled, corrected, closed = decide(made, "upheld", appeal_id, annuls_from_start=True)
+    assert settled.outcome == "exclusion_corrected"
+    assert isinstance(corrected, EntryCorrected)
+    assert isinstance(closed, AppealClosed)
+    state = made.entry.state
+    assert (state.status, state.reinstated_on) == ("included", None)
+    assert [exclusion.undone for exclusion in state.exclusions] == [True]
+    assert [appeal.outcome for appeal in state.appeals] == ["upheld"]
+
+
+def test_an_upheld_appeal_that_waits_while_its_product_is_included_anew_is_settled_with_it() -> None:
+    made, appeal_id = appealed()
+    waiting = received(made, "appeal", "upheld", at("2026-03-04"), appeal_id=appeal_id)
+    application = with_application(made, at("2026-03-03"))
+    confirmed = received(made, "confirmation", "confirmed", application_id=str(application.id))
+    made.settle(act(at("2026-03-05")), confirmed, PROCEDURE)
+    assert waiting.state.settled is not None
+    assert waiting.state.settled.reason == "included_anew"
+    assert [appeal.outcome for appeal in made.entry.state.appeals] == ["upheld"]
 
 
 def test_a_new_exclusion_can_be_appealed_anew() -> None:
