@@ -11,6 +11,7 @@ from uuid import UUID
 from services.kernel.calendar import legal_date, start_of
 from services.kernel.contract import OfficialText, ProducerRef
 from services.kernel.errors import Conflict, Invalid
+from services.kernel.identifiers import is_bin
 from services.kernel.journal.aggregate import Act, Aggregate
 from services.kernel.journal.events import Event, Fact
 from services.register.contract.events import (
@@ -77,6 +78,8 @@ class Producer(Aggregate):
         _must_have_come(act, on)
         if self.ceased is not None:
             raise Conflict("producer_ceased", state=self.ceased.ground, on=self.ceased.on)
+        if new_bin is not None and not is_bin(new_bin):
+            raise Invalid("bin_type", pointer="/new_bin")
         ref = ProducerRef(
             producer_id=self.ref.producer_id,
             kind=self.ref.kind,
