@@ -160,11 +160,9 @@ def individual_holders(connection: sa.Connection, listing_ids: Sequence[object])
     return {subject: fields[HOLDER_IIN] for subject, fields in values.items() if HOLDER_IIN in fields}
 
 
-def is_listed_reference(connection: sa.Connection, reference: str) -> bool:
-    """True while a listing under this reference is not delisted."""
-    query = sa.select(LISTINGS.c.listing_id).where(
-        LISTINGS.c.reference == reference, LISTINGS.c.delisted_on.is_(None)
-    )
+def is_known_reference(connection: sa.Connection, reference: str) -> bool:
+    """True once a listing stood under this reference, delisted since or not: it names one product."""
+    query = sa.select(LISTINGS.c.listing_id).where(LISTINGS.c.reference == reference)
     return connection.execute(query).first() is not None
 
 
