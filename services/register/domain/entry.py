@@ -6,12 +6,12 @@ The stream of an entry has the product's id, so a product can never have two ent
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
 
-from services.kernel.calendar import has_ended, legal_date
+from services.kernel.calendar import end_of, has_ended, legal_date
 from services.kernel.contract import DocumentRef, FixedTerm, Language, OfficialText, ProducerRef
 from services.kernel.errors import Conflict, NotFound
 from services.kernel.journal.aggregate import Act, Aggregate
@@ -285,13 +285,17 @@ class Entry(Aggregate):
         self.record(act, event, effective_at=self._counts_from(act.at))
 
     def miss_term(self, act: Act, term: FixedTerm) -> bool:
-        """Record that the term of an exclusion at own request ended unmet; False when it no longer runs."""
+        """Record that the term of an exclusion at own request ended unmet; False when it no longer runs.
+
+        It counts from the first instant after the term's last day, whoever records it and when.
+        """
         if self.state.request_term != term or term in self.state.missed:
             return False
         if not has_ended(term, act.at):
             return False
         event = TermMissed(term=term, subject_id=str(self.id), missed_by="industry_authority")
-        self.record(act, event, basis=term.basis)
+        due = date.fromisoformat(term.due_on)
+        self.record(act, event, basis=term.basis, effective_at=end_of(due))
         return True
 
     def _must_be_included(self) -> None:

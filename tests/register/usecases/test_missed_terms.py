@@ -12,7 +12,7 @@ from services.register.usecases.record_missed_terms import record_missed_terms
 from services.register.usecases.request_exclusion import RequestExclusion, request_exclusion
 from services.register.usecases.return_notification import ReturnNotification, return_notification
 from tests.register.desk import Desk
-from tests.register.given import BIN, REASONS
+from tests.register.given import BIN, REASONS, at
 
 
 def watch(desk: Desk) -> int:
@@ -95,3 +95,23 @@ def test_a_review_that_nobody_ends_includes_nothing_para_9(desk: Desk) -> None:
     desk.on("2027-03-01")
     assert watch(desk) == 1
     assert "Included" not in desk.kinds()
+
+
+def test_a_missed_term_counts_from_the_end_of_its_last_day_whenever_it_is_seen_para_9(desk: Desk) -> None:
+    """From 2 March 2026 ten working days end on the 17th: missed from midnight in Almaty, 19:00Z."""
+    desk.notify("confirmation", "confirmed", desk.file())
+    request_exclusion(
+        desk.journal,
+        RequestExclusion(entry_id=desk.include(name="Б").id, by=BIN),
+        desk.act("producer"),
+        desk.procedure,
+    )
+    desk.on("2026-05-04")
+    watch(desk)
+    counted = {
+        one.fact.data.term.name: one.fact.effective_at
+        for page in desk.journal.replay()
+        for one in page
+        if isinstance(one.fact.data, TermMissed)
+    }
+    assert counted == {"review": at("2026-03-17", "19:00"), "own_request": at("2026-03-05", "19:00")}
