@@ -33,6 +33,7 @@ from services.register.contract.events import (
 from services.register.contract.rulings import CourtRulingRecorded
 from services.register.domain.application import Application
 from services.register.domain.entry_state import Appeal, EntryState, Exclusion, evolved
+from services.register.domain.procedure import automatically
 from services.register.domain.texts import COURT_BASIS, EXCLUSION_BASES
 
 
@@ -65,6 +66,15 @@ class Entry(Aggregate):
     def is_included(self) -> bool:
         """True while the product is in the register."""
         return self._state is not None and self._state.status == "included"
+
+    def record(
+        self, act: Act, event: Event, *, basis: str | None = None, effective_at: datetime | None = None
+    ) -> Fact:
+        """Decide a fact; where it comes late, the term missed is recorded first (order 327 para. 31)."""
+        term = self._state.request_term if self._state is not None else None
+        if term is not None and not isinstance(event, TermMissed):
+            self.miss_term(automatically(act), term)
+        return super().record(act, event, basis=basis, effective_at=effective_at)
 
     def include(self, act: Act, application: Application, producer: ProducerRef, found: Confirmation) -> None:
         """Include for the first time, or anew after a reapplication (art. 51-2(4), order 327 paras. 8-9)."""

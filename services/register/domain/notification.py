@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from functools import singledispatch
 from typing import Literal
 from uuid import UUID
@@ -20,7 +20,7 @@ from services.register.contract.events import (
     NotificationSettled,
     TermMissed,
 )
-from services.register.domain.procedure import Procedure
+from services.register.domain.procedure import Procedure, automatically
 
 NotificationStatus = Literal["received", "returned", "settled"]
 SettledOutcome = Literal[
@@ -115,6 +115,15 @@ class Notification(Aggregate):
     def status(self) -> NotificationStatus:
         """Where it stands."""
         return self.state.status
+
+    def record(
+        self, act: Act, event: Event, *, basis: str | None = None, effective_at: datetime | None = None
+    ) -> Fact:
+        """Decide a fact; where it comes late, the term missed is recorded first (order 327 para. 9)."""
+        term = self._state.term if self._state is not None else None
+        if term is not None and not isinstance(event, TermMissed):
+            self.miss_term(automatically(act), term)
+        return super().record(act, event, basis=basis, effective_at=effective_at)
 
     def receive(self, act: Act, content: NotificationReceived, procedure: Procedure) -> bool:
         """Record the receipt, whatever the state, and fix the term that starts with it.

@@ -106,7 +106,9 @@ def test_a_reinstatement_that_annuls_from_the_start_counts_from_the_exclusion() 
 def test_an_upheld_appeal_closes_a_pending_reapplication() -> None:
     made, appeal_id = appealed()
     application = with_application(made, at("2026-03-10"))
-    waiting = received(made, "confirmation", "confirmed", application_id=str(application.id))
+    waiting = received(
+        made, "confirmation", "confirmed", at("2026-03-10"), application_id=str(application.id)
+    )
     events = decide(made, "upheld", appeal_id)
     assert kinds(events) == ["NotificationSettled", "NotificationSettled", "ApplicationClosed", "Reinstated"]
     assert application.closed_on_ground == "appeal_upheld"
