@@ -17,7 +17,7 @@ from services.register.domain.entry import Entry
 from services.register.domain.producer import Producer
 from services.register.projections.applications import of_product
 from services.register.schema import VAULT
-from services.register.usecases.precondition import require_owner
+from services.register.usecases.precondition import require_owner, still_active
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,7 @@ def _decide(work: Work, *, command: FileAppeal, act: Act) -> Entry:
     producer_id = entry.state.producer.producer_id
     require_owner(work, producer_id, command.by)
     producer = work.load(Producer, UUID(producer_id))
+    producer.must_be_active()
     sealed = seal({"grounds": command.grounds})
     entry.file_appeal(
         act,
@@ -57,6 +58,7 @@ def _decide(work: Work, *, command: FileAppeal, act: Act) -> Entry:
         commitments=sealed.commitments,
     )
     work.save(entry)
+    work.write(still_active(producer.id))
     work.write(VAULT.keeping(0, producer_id, sealed))
     work.answer_with(entry)
     return entry

@@ -40,17 +40,21 @@ def known_producer(work: Work, number: str) -> UUID:
     return found
 
 
-def still_active(producer_id: UUID) -> Write:
+def still_active(producer_id: UUID, *, known_by: str | None = None) -> Write:
     """A write that lets the unit commit only while the producer has not ended.
 
-    Inclusion reads the producer and writes the entry; its end writes the producer and reads the entries. Each
-    checks again under the ordering lock, so neither can pass the other by; a failed check decides anew.
+    With `known_by` it must also still have that BIN: a transformation ends what is done under the former one.
+    Filing, appeal, inclusion read the producer and write their own streams; its end writes the producer and
+    reads theirs. Each checks again under the ordering lock, so neither can pass the other by; a failed check
+    decides anew.
     """
 
     def check(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
-        query = sa.select(PRODUCERS.c.ceased).where(PRODUCERS.c.producer_id == producer_id)
-        if connection.execute(query).scalar_one() is not None:
-            raise persistence.IntegrityError("the producer ended meanwhile")
+        columns = PRODUCERS.c
+        query = sa.select(columns.ceased, columns.bin).where(columns.producer_id == producer_id)
+        ceased, present = connection.execute(query).one()
+        if ceased is not None or (known_by is not None and present != known_by):
+            raise persistence.IntegrityError("the producer ended or was transformed meanwhile")
 
     return check
 

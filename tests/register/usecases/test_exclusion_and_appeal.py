@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from uuid import UUID
@@ -12,6 +13,7 @@ from eventsourcing import persistence
 
 from services.kernel.contract import OfficialText
 from services.kernel.errors import Conflict, DomainError, Forbidden, NotFound
+from services.kernel.journal.units import Committed, Unit
 from services.register.contract.events import Excluded
 from services.register.domain.application import Application
 from services.register.domain.entry import Entry
@@ -234,3 +236,45 @@ def test_whatever_races_the_end_of_a_producer_nothing_of_it_stays_in_the_registe
         for future in running:
             future.result()
     assert {row["status"] for row in desk.rows(entries.ENTRIES)} <= {"excluded"}
+
+
+def _meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen once between a filing's decision and its commit."""
+    commit, pending = desk.journal.recorder.commit, [happens]
+
+    def committed(unit: Unit) -> Committed:
+        if pending:
+            pending.pop()()
+        return commit(unit)
+
+    monkeypatch.setattr(desk.journal.recorder, "commit", committed)
+
+
+def test_nothing_is_filed_for_a_producer_that_ended_since_it_was_looked_up_art_51_6(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.file(name="А")
+    _meanwhile(desk, monkeypatch, lambda: end(desk))
+    with pytest.raises(Conflict, match="producer_ceased"):
+        desk.file(name="Б")
+    assert desk.kinds().count("ApplicationFiled") == 1
+
+
+def test_nothing_is_filed_under_a_bin_that_a_transformation_took_away_meanwhile_art_51_6(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.file(name="А")
+    _meanwhile(desk, monkeypatch, lambda: transform(desk))
+    with pytest.raises(Conflict, match="producer_transformed"):
+        desk.file(name="Б")
+    assert desk.kinds().count("ApplicationFiled") == 1
+
+
+def test_no_appeal_is_filed_for_a_producer_that_ended_since_it_was_looked_up_art_51_6(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = desk.exclude(desk.include())
+    _meanwhile(desk, monkeypatch, lambda: end(desk))
+    with pytest.raises(Conflict, match="producer_ceased"):
+        appeal(desk, entry.id)
+    assert "AppealFiled" not in desk.kinds()
