@@ -167,11 +167,11 @@ def is_known_reference(connection: sa.Connection, reference: str) -> bool:
 
 
 def listed_references(connection: sa.Connection, references: Sequence[str]) -> frozenset[str]:
-    """Which of the references stand for a listing that is not delisted."""
+    """Which of the references a listing stood under, delisted since or not."""
     found: set[str] = set()
     for start in range(0, len(references), 500):
         query = sa.select(LISTINGS.c.reference).where(
-            LISTINGS.c.reference.in_(references[start : start + 500]), LISTINGS.c.delisted_on.is_(None)
+            LISTINGS.c.reference.in_(references[start : start + 500])
         )
         found.update(connection.execute(query).scalars())
     return frozenset(found)
