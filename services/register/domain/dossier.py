@@ -98,17 +98,25 @@ class Dossier:
         self.entry.exclude(act, ground, reasons, producer=self.named(), counts_from=counts_from)
 
     def clear(self, act: Act) -> None:
-        """Close applications and settle open notifications that the present state leaves without effect."""
+        """Close applications and appeals, settle open notifications, that are left without effect now."""
         ground = self._closing_ground()
         for application in self.applications.values():
             if application.status == _PENDING and ground is not None:
                 application.close(act, ground)
+        self._close_appeals_of_the_ceased(act)
         for notification in self.notifications:
             if notification.status == "settled":
                 continue
             effect = self.effect_of(notification)
             if effect.outcome == "no_effect":
                 self._settle_without_effect(act, notification, effect.reason)
+
+    def _close_appeals_of_the_ceased(self, act: Act) -> None:
+        """Art. 51-6: a legal entity that ended has no standing left to appeal."""
+        if self.producer.ceased is None or self.entry.version == 0:
+            return
+        for appeal in self.entry.state.pending_appeals:
+            self.entry.close_appeal(act, appeal, self.producer.ceased.ground, producer=self.named())
 
     def _settle_without_effect(self, act: Act, notification: Notification, reason: str | None) -> None:
         """Settle a notification that changes nothing; an appeal that it upheld is decided all the same."""
@@ -123,8 +131,9 @@ class Dossier:
             return self.producer.ceased.ground
         if not self.entry.is_included:
             return None
-        by_appeal = any(appeal.outcome == "upheld" for appeal in self.entry.state.appeals)
-        return "appeal_upheld" if by_appeal else "exclusion_corrected"
+        exclusions = self.entry.state.exclusions
+        appeal = self.entry.state.appeal_of(exclusions[-1]) if exclusions else None
+        return "appeal_upheld" if appeal and appeal.outcome == "upheld" else "exclusion_corrected"
 
     # --- inclusion (order 327 paras. 8-9) ----------------------------------------------------------------
 
@@ -173,19 +182,20 @@ class Dossier:
                 if exclusion is None
                 else _without_effect("already_excluded")
             )
-        if exclusion is None:
+        wrong = self.entry.state.exclusion_on(content.corrects)
+        if wrong is not None:
 
-            def record(act: Act, _procedure: Procedure) -> None:
-                self._record_monitoring(act, content)
+            def correct(act: Act, _procedure: Procedure) -> None:
+                self._correct(act, content, wrong)
 
-            return Effect("monitoring_recorded", record)
-        if content.corrects is None or exclusion.notification_id != content.corrects:
+            return Effect("exclusion_corrected", correct, "reinstatement")
+        if exclusion is not None:
             return _without_effect("already_excluded")
 
-        def correct(act: Act, _procedure: Procedure) -> None:
-            self._correct(act, content, exclusion)
+        def record(act: Act, _procedure: Procedure) -> None:
+            self._record_monitoring(act, content)
 
-        return Effect("exclusion_corrected", correct, "reinstatement")
+        return Effect("monitoring_recorded", record)
 
     def _exclude(self, act: Act, content: NotificationReceived, procedure: Procedure) -> None:
         self.entry.exclude(
@@ -211,6 +221,7 @@ class Dossier:
             notification_id=content.notification_id,
             reasons=content.reasons,
         )
+        self._close_appeal_of(act, exclusion, "exclusion_corrected")
 
     # --- appeals (law 86-VII art. 51-2(5), order 327 para. 31) -------------------------------------------
 
@@ -269,8 +280,8 @@ class Dossier:
             return _without_effect("included_anew")
 
         def annul(act: Act, _procedure: Procedure) -> None:
-            self._correct(act, content, exclusion)
             self._end_upheld(act, content)
+            self._correct(act, content, exclusion)
 
         return Effect("exclusion_corrected", annul, "reinstatement")
 

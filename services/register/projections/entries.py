@@ -209,6 +209,15 @@ def included_of(connection: sa.Connection, producer_id: UUID) -> set[UUID]:
     return set(found.scalars())
 
 
+def appealed_of(connection: sa.Connection, producer_id: UUID) -> set[UUID]:
+    """The entries of a producer, in the register or not, with an appeal that is undecided."""
+    columns = ENTRIES.c
+    rows = connection.execute(
+        sa.select(columns.entry_id, columns.state).where(columns.producer_id == producer_id)
+    )
+    return {row.entry_id for row in rows if _DECODER.decode(bytes(row.state)).pending_appeals}
+
+
 def filings_of(connection: sa.Connection, application_ids: Sequence[UUID]) -> dict[UUID, tuple[str, bool]]:
     """By application: the filing's event, and whether the product is in the register now."""
     rows = connection.execute(

@@ -13,7 +13,7 @@ from services.kernel.journal.aggregate import Aggregate
 from services.kernel.journal.journal import Work
 from services.kernel.journal.units import Recorded, Write
 from services.register.projections.applications import products_pending
-from services.register.projections.entries import included_of
+from services.register.projections.entries import appealed_of, included_of
 from services.register.projections.producers import PRODUCERS, producer_of
 
 
@@ -60,10 +60,11 @@ def still_active(producer_id: UUID, *, known_by: str | None = None) -> Write:
 
 
 def nothing_left(producer_id: UUID) -> Write:
-    """A write that lets the unit commit only when the producer has no entry and no application left."""
+    """A write that lets the unit commit only when no entry, application or appeal of the producer is left."""
 
     def check(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
-        if included_of(connection, producer_id) or products_pending(connection, producer_id):
+        left = (included_of, products_pending, appealed_of)
+        if any(found(connection, producer_id) for found in left):
             raise persistence.IntegrityError("the producer's entries changed meanwhile")
 
     return check
