@@ -48,7 +48,6 @@ def _decide(work: Work, *, command: FileAppeal, act: Act) -> Entry:
     producer_id = entry.state.producer.producer_id
     require_owner(work, producer_id, command.by)
     producer = work.load(Producer, UUID(producer_id))
-    producer.must_be_active()
     sealed = seal({"grounds": command.grounds})
     entry.file_appeal(
         act,
@@ -57,6 +56,7 @@ def _decide(work: Work, *, command: FileAppeal, act: Act) -> Entry:
         documents=command.documents,
         commitments=sealed.commitments,
     )
+    producer.must_be_active()
     work.save(entry)
     work.write(still_active(producer.id))
     work.write(VAULT.keeping(0, producer_id, sealed))

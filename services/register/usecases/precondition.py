@@ -14,7 +14,7 @@ from services.kernel.journal.journal import Work
 from services.kernel.journal.units import Recorded, Write
 from services.register.projections.applications import products_pending
 from services.register.projections.entries import appealed_of, included_of
-from services.register.projections.producers import PRODUCERS, producer_of
+from services.register.projections.producers import PRODUCERS, acting_producer, producer_of
 
 
 def require_version(aggregate: Aggregate, expected: int | None) -> None:
@@ -24,9 +24,9 @@ def require_version(aggregate: Aggregate, expected: int | None) -> None:
 
 
 def require_owner(work: Work, producer_id: str, number: str | None) -> None:
-    """Raise `Forbidden` (`not_yours`) unless the caller acts for this producer's BIN or IIN."""
+    """Raise `Forbidden` (`not_yours`) unless the caller acts for this producer's present BIN or IIN."""
     with work.database.read() as connection:
-        owner = producer_of(connection, number) if number is not None else None
+        owner = acting_producer(connection, number) if number is not None else None
     if owner is None or str(owner) != producer_id:
         raise Forbidden("not_yours")
 

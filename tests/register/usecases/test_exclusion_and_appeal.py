@@ -28,6 +28,7 @@ from services.register.usecases.grant_exclusion import GrantExclusion, grant_exc
 from services.register.usecases.precondition import nothing_left, still_active
 from services.register.usecases.request_exclusion import RequestExclusion, request_exclusion
 from services.register.usecases.transform_producer import TransformProducer, transform_producer
+from services.register.usecases.withdraw_application import WithdrawApplication, withdraw_application
 from tests.register.desk import RECTIFIED, Desk, result_of
 from tests.register.given import BIN, NOON, OTHER_BIN, THIRD_BIN
 
@@ -302,3 +303,18 @@ def test_the_end_of_a_producer_ends_appeals_of_entries_that_are_out_art_51_6(des
     (ended,) = desk.journal.load(Entry, entry.id).state.appeals
     assert ended.outcome == "closed"
     assert desk.kinds()[-1] == "AppealClosed"
+
+
+def test_a_former_bin_names_its_producer_but_acts_no_more_art_51_6(desk: Desk) -> None:
+    entry, out = desk.include(name="А"), desk.exclude(desk.include(name="Б"))
+    pending = desk.file(name="В")
+    transform(desk)
+    withdrawal = WithdrawApplication(application_id=pending.id, by=BIN)
+    with pytest.raises(Forbidden, match="not_yours"):
+        request(desk, entry, by=BIN)
+    with pytest.raises(Forbidden, match="not_yours"):
+        appeal(desk, out.id, by=BIN)
+    with pytest.raises(NotFound, match="application_unknown"):
+        withdraw_application(desk.journal, withdrawal, desk.act("producer"))
+    assert appeal(desk, out.id, by=OTHER_BIN).state.pending_appeals
+    assert request(desk, entry, by=OTHER_BIN).state.requested_on is not None
