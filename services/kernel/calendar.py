@@ -1,8 +1,9 @@
 """Legal days and terms: Asia/Almaty dates, Kazakhstan's working days, quarters.
 
 Days are counted from the day after the event. The working calendar is the `holidays` package's for Kazakhstan
-plus the ministry's transfers in `data/working_days_kz.json`; its version is recorded in every event that
-fixes a term, so that a term can be checked years later.
+(holidays, days off given in exchange, and the weekend days worked for them) with what
+`data/working_days_kz.json` adds or overrides; its version is recorded in every event that fixes a term, so
+that a term can be checked years later.
 """
 
 from __future__ import annotations
@@ -46,13 +47,24 @@ _FILE: Final = TRANSFERS.read_bytes()
 _MOVED: Final = {
     transfer.day: transfer.kind for transfer in msgspec.json.decode(_FILE, type=_Transfers).transfers
 }
-CALENDAR_VERSION: Final = f"kz-holidays-{_HOLIDAYS_VERSION}+transfers-{hashlib.sha256(_FILE).hexdigest()[:8]}"
-"""Changes whenever the library's holidays or the transfers do."""
+CALENDAR_VERSION: Final = (
+    f"kz-holidays-{_HOLIDAYS_VERSION}+workdays+transfers-{hashlib.sha256(_FILE).hexdigest()[:8]}"
+)
+"""Changes whenever the library's days, the transfers or the way of counting (`workdays`) do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Year:
+    """The days off beyond weekends, and the weekend days made working, of one year."""
+
+    off: frozenset[date]
+    working: frozenset[date]
 
 
 @lru_cache(maxsize=64)
-def _holidays_of(year: int) -> frozenset[date]:
-    return frozenset(holidays.country_holidays("KZ", years=year))
+def _year(year: int) -> _Year:
+    known = holidays.country_holidays("KZ", years=year)
+    return _Year(frozenset(known), frozenset(known.weekend_workdays))
 
 
 def legal_date(instant: datetime) -> date:
@@ -77,7 +89,8 @@ def is_working_day(day: date) -> bool:
     moved = _MOVED.get(day)
     if moved is not None:
         return moved == "working"
-    return day.weekday() < 5 and day not in _holidays_of(day.year)
+    year = _year(day.year)
+    return day in year.working or (day.weekday() < 5 and day not in year.off)
 
 
 def add_working_days(start: date, days: int) -> date:

@@ -6,6 +6,8 @@ from typing import Literal
 
 import msgspec
 
+from services.kernel.identifiers import is_bin
+
 Language = Literal["kk", "ru", "en"]
 ProducerKind = Literal["legal_entity", "individual_entrepreneur"]
 
@@ -34,6 +36,11 @@ class ProducerRef(Value, frozen=True, kw_only=True):
     bin: str | None = None
     iin_commitment: str | None = None
     name: OfficialText | None = None
+
+    def __post_init__(self) -> None:
+        """Raises `ValueError` for an IIN where a BIN belongs: events are public and kept for ever."""
+        if self.bin is not None and not is_bin(self.bin):
+            raise ValueError("the BIN of a producer is none")
 
 
 class DocumentRef(Value, frozen=True, kw_only=True):

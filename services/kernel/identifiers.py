@@ -85,6 +85,19 @@ def parse_applicant(text: str) -> str:
     return number
 
 
+def parse_applicant_bin(text: str) -> str:
+    """The BIN of a legal entity that can apply; an IIN is none. Raises `IdentifierWrong`."""
+    return parse_applicant(parse_bin(text))
+
+
+def parse_applicant_iin(text: str) -> str:
+    """The IIN of an individual who applies; a BIN is none. Raises `IdentifierWrong`."""
+    number = parse_iin(text)
+    if is_bin(number):
+        raise IdentifierWrong("iin_is_bin", "the fifth digit of an IIN is 0 to 3")
+    return number
+
+
 def parse_code(kind: Code, text: str) -> str:
     """A classifier code: TN VED 10 digits, OKED 5, KATO 9, ENS TRU `NNNNNN.NNN.NNNNNN`, KPVED `NN.NN.NN`."""
     if (kind != "agsk3" and not text.isascii()) or _CODES[kind].fullmatch(text) is None:

@@ -21,8 +21,9 @@ IDENTIFIERS: Final = sa.Table(
     METADATA,
     sa.Column("identifier", sa.Text, primary_key=True),
     sa.Column("producer_id", sa.Text, nullable=False, index=True),
+    sa.Column("former", sa.Boolean, nullable=False),
 )
-"""Which producer of the register a BIN or IIN names, as followed; a transformed producer has two BINs."""
+"""Which producer of the register a BIN or IIN names, as followed; `former` after a transformation."""
 
 OFFICERS: Final = sa.Table(
     "officers",

@@ -78,7 +78,10 @@ def test_a_transformed_producer_stays_in_the_register_under_its_new_bin_and_name
     automatic.eventually(
         lambda: "producer_transformed" in own_messages(automatic, new) or None, "a message under the new BIN"
     )
-    assert "included" in own_messages(automatic, old)
+    assert "included" in own_messages(automatic, new), "the account goes on with its history"
+    assert own_messages(automatic, old) == []
+    former = life.producer.post("register", f"/v1/entries/{entry['entry_id']}/exclusion-requests", {})
+    assert (former.status_code, former.json()["code"]) == (403, "not_yours")
 
     life.producer = automatic.as_role("producer", subject=f"producer-{new}", producer=new)
     life.producer.done("register", f"/v1/entries/{entry['entry_id']}/exclusion-requests", {})

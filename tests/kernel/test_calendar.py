@@ -33,10 +33,23 @@ INSTANTS = st.datetimes(datetime(2010, 1, 1), datetime(2035, 12, 31), timezones=
         (date(2026, 3, 2), 10, date(2026, 3, 17)),  # 8 March is a Sunday, so Monday the 9th is off
         (date(2026, 3, 2), 30, date(2026, 4, 17)),  # Nauryz on 21-23 March, moved on by a weekend
         (date(2026, 12, 1), 30, date(2027, 1, 18)),  # Independence Day, New Year and Christmas
+        (date(2024, 5, 3), 3, date(2024, 5, 10)),  # Saturday 4 May was worked for Wednesday the 8th
+        (date(2025, 1, 3), 1, date(2025, 1, 5)),  # Sunday 5 January was worked for Friday the 3rd
     ],
 )
 def test_a_term_in_working_days_ends_as_the_official_calendar_says(start: date, days: int, end: date) -> None:
     assert add_working_days(start, days) == end
+
+
+def test_a_weekend_day_worked_in_exchange_is_a_working_day_and_the_day_off_for_it_is_none() -> None:
+    assert is_working_day(date(2024, 5, 4))
+    assert not is_working_day(date(2024, 5, 8))
+    assert not is_working_day(date(2024, 5, 11))
+
+
+def test_the_version_tells_that_such_days_are_counted() -> None:
+    """Terms fixed before they were counted name another version and stay checkable."""
+    assert "+workdays+" in REVIEW.fixed(datetime(2026, 3, 2, 7, 0, tzinfo=UTC)).calendar
 
 
 def test_an_instant_after_seven_in_the_evening_utc_counts_on_the_next_legal_day() -> None:

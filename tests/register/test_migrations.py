@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from tempfile import TemporaryDirectory
+
+import msgspec
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
 from services.kernel.clock import SystemClock
+from services.kernel.contract import OfficialText
 from services.kernel.database import Database
-from services.kernel.migrating import drift, is_current, upgrade
+from services.kernel.migrating import configuration, drift, is_current, upgrade
 from services.register.journal import open_journal
-from tests.register.desk import filing
+from services.register.projections.products import PRODUCT_NAMES
+from services.register.schema import JOURNAL
+from tests.register.desk import RECTIFIED, Desk, filing
 from tests.register.given import act
 
 
@@ -38,3 +45,26 @@ def test_migrating_again_changes_nothing(database_url: str) -> None:
     upgrade("register", database)
     assert drift("register", database) == []
     database.close()
+
+
+def test_names_of_filings_made_before_are_carried_over(desk: Desk) -> None:
+    """Filed under one Russian name and again under another: both name the product."""
+    first = desk.file()
+    desk.accept(desk.notify("confirmation", "refused", first))
+    renamed = OfficialText(kk=first.filed.product.name.kk, ru="Система Бета")
+    product = msgspec.structs.replace(first.filed.product, name=renamed)
+    desk.file(product=product, follows=str(first.id), rectified=RECTIFIED)
+    kept = desk.rows(PRODUCT_NAMES)
+    events = desk.rows(JOURNAL.events)
+    with TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{folder}/register.db")
+        config = configuration("register")
+        with database.write() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0002")
+            connection.execute(sa.insert(JOURNAL.events), events)
+        upgrade("register", database)
+        with database.read() as connection:
+            query = sa.select(PRODUCT_NAMES).order_by(*PRODUCT_NAMES.primary_key.columns)
+            assert [dict(row) for row in connection.execute(query).mappings()] == kept
+        database.close()

@@ -53,7 +53,7 @@ _ROUND: Final = {"quarter": "2026-Q1", "status": "closed", "entries": 2, "versio
 
 def _period(entry: str) -> dict[str, Any]:
     names = ("begun_by", "entry_id", "producer_id", "matched_kk", "matched_ru")
-    return {**dict.fromkeys(names, entry), "from_on": "2026-03-02", "entry": b"{}"}
+    return {**dict.fromkeys(names, entry), "from_on": "2026-03-02", "entry": b'{"producer":{}}'}
 
 
 def _case(entry: str, result: str) -> dict[str, Any]:

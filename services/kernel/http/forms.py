@@ -72,11 +72,6 @@ Bin = Annotated[
         examples=["181240006529"],
     ),
 ]
-Iin = Annotated[
-    str,
-    AfterValidator(identifiers.parse_iin),
-    Field(pattern=DIGITS, description="The IIN of an individual entrepreneur.", examples=["660427402182"]),
-]
 BinOrIin = Annotated[
     str,
     AfterValidator(identifiers.parse_bin_or_iin),

@@ -13,8 +13,8 @@ from services.notifications.domain.messages import ParameterValue
 from services.notifications.inbox.drafts import Draft, Drafting
 from services.notifications.projections import known
 from services.notifications.usecases.put_message import day_of
+from services.register.contract import appeals, rulings
 from services.register.contract import events as register
-from services.register.contract import rulings
 
 
 def _product(connection: sa.Connection, product_id: str) -> dict[str, ParameterValue]:
@@ -191,11 +191,21 @@ def court_ruling_recorded(connection: sa.Connection, foreign: Foreign) -> Draft:
 
 
 def entry_corrected(connection: sa.Connection, foreign: Foreign) -> Draft:
-    """An exclusion left out from the start reads to its producer as a reinstatement from the start."""
+    """An exclusion left out from the start; whether the entry is in the register now, other messages say."""
     data = foreign.fact.data
     assert isinstance(data, register.EntryCorrected)
     params = {**_entry(connection, data.entry_id), "reasons": data.reasons}
-    return Draft("reinstated_from_start", params, data.producer.producer_id)
+    return Draft("exclusion_corrected", params, data.producer.producer_id)
+
+
+def appeal_closed(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """An appeal that ended with nothing to bring back: upheld after a new inclusion, or undecided."""
+    data = foreign.fact.data
+    assert isinstance(data, appeals.AppealClosed)
+    params, producer_id = _entry(connection, data.entry_id), data.producer.producer_id
+    if data.reasons is not None:
+        return Draft("appeal_upheld_included_anew", {**params, "reasons": data.reasons}, producer_id)
+    return Draft("appeal_closed", {**params, "ground": data.ground}, producer_id)
 
 
 def producer_registered(connection: sa.Connection, foreign: Foreign) -> None:
@@ -248,6 +258,7 @@ DRAFTS: Final[dict[type[Event], Drafting]] = {
     register.Reinstated: reinstated,
     rulings.CourtRulingRecorded: court_ruling_recorded,
     register.EntryCorrected: entry_corrected,
+    appeals.AppealClosed: appeal_closed,
     register.ProducerRegistered: producer_registered,
     register.ProducerTransformed: producer_transformed,
     register.TermMissed: term_missed,

@@ -8,7 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from services.kernel.contract import Language, OfficialText, ProducerRef
 from services.kernel.errors import NotFound
 from services.kernel.identifiers import is_bin
-from services.notifications.schema import APPLICATIONS, LISTINGS, PRODUCERS, PRODUCTS
+from services.notifications.schema import APPLICATIONS, LISTINGS, MESSAGES, PRODUCERS, PRODUCTS
 
 
 def upsert(connection: sa.Connection, table: sa.Table, row: dict[str, object]) -> None:
@@ -23,15 +23,23 @@ def upsert(connection: sa.Connection, table: sa.Table, row: dict[str, object]) -
 def learn_producer(
     connection: sa.Connection, ref: ProducerRef, iin: str | None, language: Language | None
 ) -> None:
-    """Remember whose account a producer id means, and the language it chose."""
+    """Remember whose account a producer id means, and the language it chose.
+
+    Under a new BIN the account goes on whole: what was put under the former one is found there.
+    """
     identifier = ref.bin or iin
     if identifier is None:
         return
     row: dict[str, object] = {"producer_id": ref.producer_id, "identifier": identifier}
     known = connection.execute(
-        sa.select(PRODUCERS.c.language).where(PRODUCERS.c.producer_id == ref.producer_id)
-    ).scalar_one_or_none()
-    upsert(connection, PRODUCERS, {**row, "language": language or known or "kk"})
+        sa.select(PRODUCERS.c.language, PRODUCERS.c.identifier).where(
+            PRODUCERS.c.producer_id == ref.producer_id
+        )
+    ).one_or_none()
+    upsert(connection, PRODUCERS, {**row, "language": language or (known.language if known else "kk")})
+    if known is not None and known.identifier != identifier:
+        moved = sa.update(MESSAGES).where(MESSAGES.c.recipient == known.identifier)
+        connection.execute(moved.values(recipient=identifier))
 
 
 def learn_product(connection: sa.Connection, product_id: str, producer_id: str, name: OfficialText) -> None:
@@ -54,9 +62,14 @@ def learn_application(connection: sa.Connection, application_id: str, product_id
 
 
 def recipient_of(connection: sa.Connection, producer_id: str) -> str:
-    """The BIN or IIN whose account it is. Raises `NotFound` while the producer is not known yet."""
+    """The BIN or IIN whose account it is. Raises `NotFound` while the producer is not known yet.
+
+    It stays so until the transaction ends: an account cannot move to a new BIN while a message is put.
+    """
     found = connection.execute(
-        sa.select(PRODUCERS.c.identifier).where(PRODUCERS.c.producer_id == producer_id)
+        sa.select(PRODUCERS.c.identifier)
+        .where(PRODUCERS.c.producer_id == producer_id)
+        .with_for_update(read=True)
     ).scalar_one_or_none()
     if found is None:
         raise NotFound("producer_not_known_yet", id=producer_id)

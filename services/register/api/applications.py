@@ -16,7 +16,7 @@ from services.register.api.desk import Desk, desk_of
 from services.register.api.forms import ApplicationForm, ReasonForm
 from services.register.api.representations import ApplicationShown
 from services.register.domain.application import Application
-from services.register.projections.producers import producer_of
+from services.register.projections.producers import acting_producer
 from services.register.usecases.file_application import FileApplication, file_application
 from services.register.usecases.withdraw_application import WithdrawApplication, withdraw_application
 
@@ -107,5 +107,5 @@ def _is_own(desk: Desk, found: Application, caller: Caller) -> bool:
     if number is None:
         return False
     with desk.journal.database.read() as connection:
-        owner = producer_of(connection, number)
+        owner = acting_producer(connection, number)
     return owner is not None and str(owner) == found.filed.producer.producer_id

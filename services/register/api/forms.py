@@ -39,7 +39,7 @@ class ProducerForm(Form):
     """Who applies: a legal entity by `bin` or an individual entrepreneur by `iin`."""
 
     bin: values.ApplicantBin | None = None
-    iin: shared.Iin | None = None
+    iin: values.ApplicantIin | None = None
     name: NameForm
     registration_number: shared.ShortText | None = Field(
         default=None, description="Of the state registration; it stands in the extract."

@@ -28,8 +28,13 @@ def _agsk3(text: str) -> str:
 
 ApplicantBin = Annotated[
     str,
-    AfterValidator(identifiers.parse_applicant),
+    AfterValidator(identifiers.parse_applicant_bin),
     Field(pattern=DIGITS, description="The BIN of a resident legal entity.", examples=["181240006529"]),
+]
+ApplicantIin = Annotated[
+    str,
+    AfterValidator(identifiers.parse_applicant_iin),
+    Field(pattern=DIGITS, description="The IIN of an individual entrepreneur.", examples=["660427402182"]),
 ]
 TnVed = Annotated[str, Field(pattern=r"^[0-9]{10}$", examples=["8523499900"])]
 Kpved = Annotated[str, AfterValidator(_kpved), Field(max_length=8, examples=["62.01.29"])]

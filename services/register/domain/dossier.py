@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from services.kernel.contract import ProducerRef
 from services.kernel.journal.aggregate import Act, Aggregate
+from services.register.contract.appeals import AppealClosingGround
 from services.register.contract.events import ExclusionGround, NotificationReceived
 from services.register.domain.application import Application, ClosedGround
 from services.register.domain.entry import Confirmation, Entry
@@ -84,7 +85,10 @@ class Dossier:
         """Do what the notification does now, record what came of it, and settle what fell away by it."""
         effect = self.effect_of(notification)
         effect.carry_out(act, procedure)
-        notification.settle(act, effect.outcome, effect.reason)
+        if effect.outcome == "no_effect":
+            self._settle_without_effect(act, notification, effect.reason)
+        else:
+            notification.settle(act, effect.outcome, effect.reason)
         self.clear(act)
         return effect
 
@@ -94,17 +98,32 @@ class Dossier:
         self.entry.exclude(act, ground, reasons, producer=self.named(), counts_from=counts_from)
 
     def clear(self, act: Act) -> None:
-        """Close applications and settle open notifications that the present state leaves without effect."""
+        """Close applications and appeals, settle open notifications, that are left without effect now."""
         ground = self._closing_ground()
         for application in self.applications.values():
             if application.status == _PENDING and ground is not None:
                 application.close(act, ground)
+        self._close_appeals_of_the_ceased(act)
         for notification in self.notifications:
             if notification.status == "settled":
                 continue
             effect = self.effect_of(notification)
             if effect.outcome == "no_effect":
-                notification.settle(act, "no_effect", effect.reason)
+                self._settle_without_effect(act, notification, effect.reason)
+
+    def _close_appeals_of_the_ceased(self, act: Act) -> None:
+        """Art. 51-6: a legal entity that ended has no standing left to appeal."""
+        if self.producer.ceased is None or self.entry.version == 0:
+            return
+        for appeal in self.entry.state.pending_appeals:
+            self.entry.close_appeal(act, appeal, self.producer.ceased.ground, producer=self.named())
+
+    def _settle_without_effect(self, act: Act, notification: Notification, reason: str | None) -> None:
+        """Settle a notification that changes nothing; an appeal that it upheld is decided all the same."""
+        content = notification.content
+        notification.settle(act, "no_effect", reason)
+        if reason == "included_anew":
+            self._end_upheld(act, content)
 
     def _closing_ground(self) -> ClosedGround | None:
         """Why a pending application cannot lead anywhere any more, if so."""
@@ -112,8 +131,9 @@ class Dossier:
             return self.producer.ceased.ground
         if not self.entry.is_included:
             return None
-        by_appeal = any(appeal.outcome == "upheld" for appeal in self.entry.state.appeals)
-        return "appeal_upheld" if by_appeal else "exclusion_corrected"
+        exclusions = self.entry.state.exclusions
+        appeal = self.entry.state.appeal_of(exclusions[-1]) if exclusions else None
+        return "appeal_upheld" if appeal and appeal.outcome == "upheld" else "exclusion_corrected"
 
     # --- inclusion (order 327 paras. 8-9) ----------------------------------------------------------------
 
@@ -162,19 +182,20 @@ class Dossier:
                 if exclusion is None
                 else _without_effect("already_excluded")
             )
-        if exclusion is None:
+        wrong = self.entry.state.exclusion_on(content.corrects)
+        if wrong is not None:
 
-            def record(act: Act, _procedure: Procedure) -> None:
-                self._record_monitoring(act, content)
+            def correct(act: Act, _procedure: Procedure) -> None:
+                self._correct(act, content, wrong)
 
-            return Effect("monitoring_recorded", record)
-        if content.corrects is None or exclusion.notification_id != content.corrects:
+            return Effect("exclusion_corrected", correct, "reinstatement")
+        if exclusion is not None:
             return _without_effect("already_excluded")
 
-        def correct(act: Act, _procedure: Procedure) -> None:
-            self._correct(act, content, exclusion)
+        def record(act: Act, _procedure: Procedure) -> None:
+            self._record_monitoring(act, content)
 
-        return Effect("exclusion_corrected", correct, "reinstatement")
+        return Effect("monitoring_recorded", record)
 
     def _exclude(self, act: Act, content: NotificationReceived, procedure: Procedure) -> None:
         self.entry.exclude(
@@ -200,6 +221,7 @@ class Dossier:
             notification_id=content.notification_id,
             reasons=content.reasons,
         )
+        self._close_appeal_of(act, exclusion, "exclusion_corrected")
 
     # --- appeals (law 86-VII art. 51-2(5), order 327 para. 31) -------------------------------------------
 
@@ -212,6 +234,8 @@ class Dossier:
         appeal = state.pending_appeal(content.appeal_id)
         if appeal is None:
             return _without_effect("appeal_not_pending")
+        if content.result == "upheld" and self._is_superseded(appeal):
+            return self._on_upheld_too_late(content, state.exclusion_of(appeal))
         if content.result == "upheld":
             return self._reinstating(content, state.exclusion_of(appeal), appeal)
 
@@ -235,8 +259,43 @@ class Dossier:
     ) -> Effect:
         def reinstate(act: Act, _procedure: Procedure) -> None:
             self.entry.reinstate(act, exclusion, content, producer=self.named(), appeal=appeal)
+            self._close_appeal_of(act, exclusion, "court_ruling")
 
         return Effect("reinstated", reinstate, "reinstatement")
+
+    def _close_appeal_of(self, act: Act, exclusion: Exclusion, ground: AppealClosingGround) -> None:
+        """End the appeal of an exclusion that is gone otherwise than by deciding the appeal."""
+        appeal = self.entry.state.appeal_of(exclusion)
+        if appeal is not None and appeal.outcome == "pending":
+            self.entry.close_appeal(act, appeal, ground, producer=self.named())
+
+    def _is_superseded(self, appeal: Appeal) -> bool:
+        """True once the appealed exclusion no longer keeps the entry out: it was included anew since."""
+        exclusion = self.entry.state.exclusion
+        return exclusion is None or exclusion.event_id != appeal.exclusion_event_id
+
+    def _on_upheld_too_late(self, content: NotificationReceived, exclusion: Exclusion) -> Effect:
+        """From its own date nothing is left to bring back; from the start it closes the gap that was."""
+        if not content.annuls_from_start:
+            return _without_effect("included_anew")
+
+        def annul(act: Act, _procedure: Procedure) -> None:
+            self._end_upheld(act, content)
+            self._correct(act, content, exclusion)
+
+        return Effect("exclusion_corrected", annul, "reinstatement")
+
+    def _end_upheld(self, act: Act, content: NotificationReceived) -> None:
+        appeal = self.entry.state.pending_appeal(content.appeal_id)
+        if appeal is not None:
+            self.entry.close_appeal(
+                act,
+                appeal,
+                "included_anew",
+                producer=self.named(),
+                notification_id=content.notification_id,
+                reasons=content.reasons,
+            )
 
     def _dismiss(self, act: Act, content: NotificationReceived, appeal: Appeal) -> None:
         self.entry.dismiss_appeal(

@@ -6,16 +6,17 @@ The stream of an entry has the product's id, so a product can never have two ent
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 import msgspec
 
-from services.kernel.calendar import has_ended, legal_date
+from services.kernel.calendar import end_of, has_ended, legal_date
 from services.kernel.contract import DocumentRef, FixedTerm, Language, OfficialText, ProducerRef
 from services.kernel.errors import Conflict, NotFound
 from services.kernel.journal.aggregate import Act, Aggregate
 from services.kernel.journal.events import Event, Fact, new_event_id
+from services.register.contract.appeals import AppealClosed, AppealClosingGround
 from services.register.contract.events import (
     AppealDismissed,
     AppealFiled,
@@ -32,6 +33,7 @@ from services.register.contract.events import (
 from services.register.contract.rulings import CourtRulingRecorded
 from services.register.domain.application import Application
 from services.register.domain.entry_state import Appeal, EntryState, Exclusion, evolved
+from services.register.domain.procedure import automatically
 from services.register.domain.texts import COURT_BASIS, EXCLUSION_BASES
 
 
@@ -64,6 +66,15 @@ class Entry(Aggregate):
     def is_included(self) -> bool:
         """True while the product is in the register."""
         return self._state is not None and self._state.status == "included"
+
+    def record(
+        self, act: Act, event: Event, *, basis: str | None = None, effective_at: datetime | None = None
+    ) -> Fact:
+        """Decide a fact; where it comes late, the term missed is recorded first (order 327 para. 31)."""
+        term = self._state.request_term if self._state is not None else None
+        if term is not None and not isinstance(event, TermMissed):
+            self.miss_term(automatically(act), term)
+        return super().record(act, event, basis=basis, effective_at=effective_at)
 
     def include(self, act: Act, application: Application, producer: ProducerRef, found: Confirmation) -> None:
         """Include for the first time, or anew after a reapplication (art. 51-2(4), order 327 paras. 8-9)."""
@@ -205,6 +216,28 @@ class Entry(Aggregate):
         )
         self.record(act, event)
 
+    def close_appeal(
+        self,
+        act: Act,
+        appeal: Appeal,
+        ground: AppealClosingGround,
+        *,
+        producer: ProducerRef,
+        notification_id: str | None = None,
+        reasons: OfficialText | None = None,
+    ) -> None:
+        """Record that an appeal ended with nothing left for it to bring back into the register."""
+        event = AppealClosed(
+            entry_id=str(self.id),
+            appeal_id=appeal.appeal_id,
+            producer=producer,
+            exclusion_event_id=appeal.exclusion_event_id,
+            ground=ground,
+            notification_id=notification_id,
+            reasons=reasons,
+        )
+        self.record(act, event)
+
     def reinstate(
         self,
         act: Act,
@@ -262,13 +295,17 @@ class Entry(Aggregate):
         self.record(act, event, effective_at=self._counts_from(act.at))
 
     def miss_term(self, act: Act, term: FixedTerm) -> bool:
-        """Record that the term of an exclusion at own request ended unmet; False when it no longer runs."""
+        """Record that the term of an exclusion at own request ended unmet; False when it no longer runs.
+
+        It counts from the first instant after the term's last day, whoever records it and when.
+        """
         if self.state.request_term != term or term in self.state.missed:
             return False
         if not has_ended(term, act.at):
             return False
         event = TermMissed(term=term, subject_id=str(self.id), missed_by="industry_authority")
-        self.record(act, event, basis=term.basis)
+        due = date.fromisoformat(term.due_on)
+        self.record(act, event, basis=term.basis, effective_at=end_of(due))
         return True
 
     def _must_be_included(self) -> None:

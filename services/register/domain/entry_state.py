@@ -15,6 +15,7 @@ import msgspec
 from services.kernel.calendar import legal_date
 from services.kernel.contract import CourtRuling, FixedTerm, OfficialText, ProducerRef
 from services.kernel.journal.events import Event, Fact
+from services.register.contract.appeals import AppealClosed
 from services.register.contract.events import (
     AppealDismissed,
     AppealFiled,
@@ -33,7 +34,10 @@ EntryStatus = Literal["included", "excluded"]
 
 
 class Exclusion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One exclusion of the entry; `undone` once an appeal, a correction or a court put the entry back."""
+    """One exclusion of the entry; `undone` once an appeal, a correction or a court put the entry back.
+
+    `annulled` once it was left out from the start: no gap remains, and nothing more can be corrected.
+    """
 
     event_id: str
     ground: ExclusionGround
@@ -42,18 +46,19 @@ class Exclusion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     notification_id: str | None = None
     appeal_term: FixedTerm | None = None
     undone: bool = False
+    annulled: bool = False
     court_ruling: CourtRuling | None = None
 
 
 class Appeal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One appeal of the notification behind an exclusion."""
+    """One appeal of the notification behind an exclusion; `closed` when it ended undecided."""
 
     appeal_id: str
     exclusion_event_id: str
     filed_on: str
     in_time: bool
     term: FixedTerm
-    outcome: Literal["pending", "upheld", "dismissed"] = "pending"
+    outcome: Literal["pending", "upheld", "dismissed", "closed"] = "pending"
     reasons: OfficialText | None = None
 
 
@@ -90,8 +95,8 @@ class EntryState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return next((a for a in self.appeals if a.exclusion_event_id == exclusion.event_id), None)
 
     def exclusion_on(self, notification_id: str | None) -> Exclusion | None:
-        """The exclusion that rests on a notification and was not undone."""
-        found = (x for x in self.exclusions if x.notification_id == notification_id and not x.undone)
+        """The exclusion that rests on a notification and still counts, if only for the time it lasted."""
+        found = (x for x in self.exclusions if x.notification_id == notification_id and not x.annulled)
         return next(found, None) if notification_id is not None else None
 
     def exclusion_of(self, appeal: Appeal) -> Exclusion:
@@ -104,6 +109,11 @@ class EntryState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if appeal is None or appeal.outcome != "dismissed" or self.exclusion_of(appeal).undone:
             return None
         return appeal
+
+    @property
+    def pending_appeals(self) -> tuple[Appeal, ...]:
+        """The appeals that are undecided."""
+        return tuple(a for a in self.appeals if a.outcome == "pending")
 
     def pending_appeal(self, appeal_id: str | None) -> Appeal | None:
         """The appeal of that id while it is undecided."""
@@ -180,6 +190,7 @@ def _(event: Reinstated, state: EntryState, fact: Fact) -> EntryState:
         event.exclusion_event_id,
         fact,
         reinstated_on=event.reinstated_on,
+        from_start=event.annuls_from_start,
         court_ruling=event.court_ruling,
     )
 
@@ -201,7 +212,7 @@ def _(event: CourtRulingRecorded, state: EntryState, _fact: Fact) -> EntryState:
 
 @_evolve.register
 def _(event: EntryCorrected, state: EntryState, fact: Fact) -> EntryState:
-    return _without(state, event.corrected_event_id, fact, reinstated_on=state.reinstated_on)
+    return _without(state, event.corrected_event_id, fact, reinstated_on=state.reinstated_on, from_start=True)
 
 
 def _without(
@@ -210,11 +221,14 @@ def _without(
     fact: Fact,
     *,
     reinstated_on: str | None,
+    from_start: bool,
     court_ruling: CourtRuling | None = None,
 ) -> EntryState:
     """The entry once an exclusion is undone; back in the register unless another one keeps it out."""
     undone = tuple(
-        msgspec.structs.replace(x, undone=True, court_ruling=court_ruling)
+        msgspec.structs.replace(
+            x, undone=True, annulled=x.annulled or from_start, court_ruling=court_ruling or x.court_ruling
+        )
         if x.event_id == exclusion_id
         else x
         for x in state.exclusions
@@ -251,6 +265,18 @@ def _(event: AppealDismissed, state: EntryState, _fact: Fact) -> EntryState:
         for a in state.appeals
     )
     return msgspec.structs.replace(state, appeals=decided)
+
+
+@_evolve.register
+def _(event: AppealClosed, state: EntryState, _fact: Fact) -> EntryState:
+    outcome: Literal["upheld", "closed"] = "upheld" if event.ground == "included_anew" else "closed"
+    ended = tuple(
+        msgspec.structs.replace(a, outcome=outcome, reasons=event.reasons)
+        if a.appeal_id == event.appeal_id
+        else a
+        for a in state.appeals
+    )
+    return msgspec.structs.replace(state, appeals=ended)
 
 
 @_evolve.register

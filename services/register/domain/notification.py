@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from functools import singledispatch
 from typing import Literal
 from uuid import UUID
 
 import msgspec
 
-from services.kernel.calendar import has_ended, legal_date
+from services.kernel.calendar import end_of, has_ended, legal_date
 from services.kernel.contract import FixedTerm, OfficialText
 from services.kernel.errors import Conflict, NotFound
 from services.kernel.journal.aggregate import Act, Aggregate
@@ -19,7 +20,7 @@ from services.register.contract.events import (
     NotificationSettled,
     TermMissed,
 )
-from services.register.domain.procedure import Procedure
+from services.register.domain.procedure import Procedure, automatically
 
 NotificationStatus = Literal["received", "returned", "settled"]
 SettledOutcome = Literal[
@@ -115,6 +116,15 @@ class Notification(Aggregate):
         """Where it stands."""
         return self.state.status
 
+    def record(
+        self, act: Act, event: Event, *, basis: str | None = None, effective_at: datetime | None = None
+    ) -> Fact:
+        """Decide a fact; where it comes late, the term missed is recorded first (order 327 para. 9)."""
+        term = self._state.term if self._state is not None else None
+        if term is not None and not isinstance(event, TermMissed):
+            self.miss_term(automatically(act), term)
+        return super().record(act, event, basis=basis, effective_at=effective_at)
+
     def receive(self, act: Act, content: NotificationReceived, procedure: Procedure) -> bool:
         """Record the receipt, whatever the state, and fix the term that starts with it.
 
@@ -156,13 +166,17 @@ class Notification(Aggregate):
         self.record(act, event)
 
     def miss_term(self, act: Act, term: FixedTerm) -> bool:
-        """Record that the review or exclusion was not done in its term; False when it no longer runs."""
+        """Record that the review or exclusion was not done in its term; False when it no longer runs.
+
+        It counts from the first instant after the term's last day, whoever records it and when.
+        """
         if self.state.term != term or term in self.state.missed:
             return False
         if not has_ended(term, act.at):
             return False
         event = TermMissed(term=term, subject_id=str(self.id), missed_by="industry_authority")
-        self.record(act, event, basis=term.basis)
+        due = date.fromisoformat(term.due_on)
+        self.record(act, event, basis=term.basis, effective_at=end_of(due))
         return True
 
     def must_be_received(self) -> None:

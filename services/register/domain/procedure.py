@@ -54,7 +54,8 @@ class Procedure:
         return term.fixed(asked)
 
 
-def automatically(act: Act, cause: Fact) -> Act:
-    """The act of a step that follows from a fact without anyone's decision."""
-    provenance = msgspec.structs.replace(act.provenance, decided_by="automatic", causation_id=cause.id)
+def automatically(act: Act, cause: Fact | None = None) -> Act:
+    """The act of a step that follows, from a fact or from time alone, without anyone's decision."""
+    causation_id = cause.id if cause is not None else act.provenance.causation_id
+    provenance = msgspec.structs.replace(act.provenance, decided_by="automatic", causation_id=causation_id)
     return Act(act.at, provenance)

@@ -11,6 +11,7 @@ from uuid import UUID
 from services.kernel.calendar import legal_date, start_of
 from services.kernel.contract import OfficialText, ProducerRef
 from services.kernel.errors import Conflict, Invalid
+from services.kernel.identifiers import is_bin
 from services.kernel.journal.aggregate import Act, Aggregate
 from services.kernel.journal.events import Event, Fact
 from services.register.contract.events import (
@@ -75,8 +76,9 @@ class Producer(Aggregate):
         """
         self._must_be_legal_entity()
         _must_have_come(act, on)
-        if self.ceased is not None:
-            raise Conflict("producer_ceased", state=self.ceased.ground, on=self.ceased.on)
+        self.must_be_active()
+        if new_bin is not None and not is_bin(new_bin):
+            raise Invalid("bin_type", pointer="/new_bin")
         ref = ProducerRef(
             producer_id=self.ref.producer_id,
             kind=self.ref.kind,
@@ -96,6 +98,11 @@ class Producer(Aggregate):
         Event ids are UUIDv7, so the greater id is the later event.
         """
         return self.ref if self.transformed_by is not None and self.transformed_by > since else ref
+
+    def must_be_active(self) -> None:
+        """Raise `Conflict` (`producer_ceased`) once the producer has ended (art. 51-6)."""
+        if self.ceased is not None:
+            raise Conflict("producer_ceased", state=self.ceased.ground, on=self.ceased.on)
 
     def _ends(self, act: Act, on: date) -> bool:
         self._must_be_legal_entity()

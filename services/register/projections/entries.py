@@ -15,6 +15,7 @@ from services.kernel.database import BigInt
 from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
 from services.kernel.names import normalised_name
+from services.register.contract.appeals import AppealClosed
 from services.register.contract.events import (
     AppealDismissed,
     AppealFiled,
@@ -60,6 +61,7 @@ _KINDS: Final = (
     Excluded,
     AppealFiled,
     AppealDismissed,
+    AppealClosed,
     Reinstated,
     EntryCorrected,
     CourtRulingRecorded,
@@ -205,6 +207,15 @@ def included_of(connection: sa.Connection, producer_id: UUID) -> set[UUID]:
         sa.select(columns.entry_id).where(columns.producer_id == producer_id, columns.status == "included")
     )
     return set(found.scalars())
+
+
+def appealed_of(connection: sa.Connection, producer_id: UUID) -> set[UUID]:
+    """The entries of a producer, in the register or not, with an appeal that is undecided."""
+    columns = ENTRIES.c
+    rows = connection.execute(
+        sa.select(columns.entry_id, columns.state).where(columns.producer_id == producer_id)
+    )
+    return {row.entry_id for row in rows if _DECODER.decode(bytes(row.state)).pending_appeals}
 
 
 def filings_of(connection: sa.Connection, application_ids: Sequence[UUID]) -> dict[UUID, tuple[str, bool]]:

@@ -188,6 +188,11 @@ def _entries(connection: sa.Connection, producer_ids: Collection[UUID]) -> dict[
     return found
 
 
+def _is_nobodys(listing: Listing, names: set[str]) -> bool:
+    """A listing under the entry's reference counts without its holder's number only where that was erased."""
+    return listing.holder is None and not names.isdisjoint((listing.name_kk, listing.name_ru))
+
+
 def _answer(question: Question, facts: _Facts) -> OriginAnswer:
     producer_id = facts.producers.get(question.number)
     product_id, name = as_uuid(question.product), normalised_name(question.product)
@@ -208,7 +213,7 @@ def _answer(question: Question, facts: _Facts) -> OriginAnswer:
         if not names.isdisjoint((listing.name_kk, listing.name_ru))
     ]
     if entry is not None and entry.reference is not None:
-        listings += [one for one in facts.by_reference.get(entry.reference, ()) if one not in listings]
+        listings += [one for one in facts.by_reference.get(entry.reference, ()) if _is_nobodys(one, names)]
     trusted, reference = in_trusted_register(listings, question.on)
     if entry is None:
         unknown = condition("product_unknown" if producer_id else "producer_unknown")

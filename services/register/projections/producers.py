@@ -133,3 +133,11 @@ def producer_of(connection: sa.Connection, number: str) -> UUID | None:
     """The producer that a BIN, present or former, or an IIN names."""
     table, condition = numbers_table(number)
     return connection.execute(sa.select(table.c.producer_id).where(condition)).scalar_one_or_none()
+
+
+def acting_producer(connection: sa.Connection, number: str) -> UUID | None:
+    """The producer that whoever holds this number acts for: a former BIN names it but acts no more."""
+    if not is_bin(number):
+        return producer_of(connection, number)
+    query = sa.select(PRODUCERS.c.producer_id).where(PRODUCERS.c.bin == number)
+    return connection.execute(query).scalar_one_or_none()

@@ -18,15 +18,22 @@ PRODUCTS: Final = sa.Table(
     "products",
     METADATA,
     sa.Column("product_id", sa.Uuid, primary_key=True),
-    sa.Column("producer_id", sa.Uuid, nullable=False),
-    sa.Column("name_kk", sa.Text, nullable=False),
-    sa.Column("name_ru", sa.Text, nullable=False),
+    sa.Column("producer_id", sa.Uuid, nullable=False, index=True),
     sa.Column("decided", sa.Uuid, nullable=True),
     sa.Column("decided_as", sa.Text, nullable=True),
-    sa.UniqueConstraint("producer_id", "name_kk", name="products_name_kk"),
-    sa.UniqueConstraint("producer_id", "name_ru", name="products_name_ru"),
 )
 """`decided` is the latest application that ended in inclusion or refusal: what a reapplication follows."""
+
+PRODUCT_NAMES: Final = sa.Table(
+    "product_names",
+    METADATA,
+    sa.Column("product_id", sa.Uuid, primary_key=True),
+    sa.Column("language", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("producer_id", sa.Uuid, nullable=False),
+    sa.UniqueConstraint("producer_id", "language", "name", name="product_names_one_product"),
+)
+"""Every normalised name, Kazakh (`kk`) or Russian (`ru`), under which a product was ever filed."""
 
 _DECIDE: Final = (
     sa.update(PRODUCTS)
@@ -36,26 +43,30 @@ _DECIDE: Final = (
 
 
 class Products:
-    """One row a product, under the names of its first filing."""
+    """One row a product, and one for each name that its filings gave it; no two products share one."""
 
-    tables: Sequence[sa.Table] = (PRODUCTS,)
+    tables: Sequence[sa.Table] = (PRODUCTS, PRODUCT_NAMES)
 
     def __init__(self) -> None:
         self._insert = BulkUpsert(PRODUCTS, replace=False)
+        self._name = BulkUpsert(PRODUCT_NAMES, replace=False)
 
     def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
-        """Add the products that filings name for the first time; note what was decided."""
+        """Add the products and names that filings bring; note what was decided."""
         rows: dict[str, Row] = {}
+        names: dict[tuple[str, str, str], Row] = {}
         decided: dict[str, Row] = {}
         for recorded in facts:
             data = recorded.fact.data
             if isinstance(data, ApplicationFiled):
                 rows.setdefault(data.product_id, _row(data))
+                names |= {(data.product_id, row["language"], row["name"]): row for row in _names(data)}
             elif isinstance(data, ApplicationSatisfied):
                 decided[data.entry_id] = _decision(data.entry_id, data.application_id, "included")
             elif isinstance(data, InclusionRefused):
                 decided[data.product_id] = _decision(data.product_id, data.application_id, "refused")
         self._insert(connection, list(rows.values()))
+        self._name(connection, list(names.values()))
         if decided:
             connection.execute(_DECIDE, list(decided.values()))
 
@@ -64,11 +75,22 @@ def _row(filed: ApplicationFiled) -> Row:
     return {
         "product_id": UUID(filed.product_id),
         "producer_id": UUID(filed.producer.producer_id),
-        "name_kk": normalised_name(filed.product.name.kk),
-        "name_ru": normalised_name(filed.product.name.ru),
         "decided": None,
         "decided_as": None,
     }
+
+
+def _names(filed: ApplicationFiled) -> list[Row]:
+    name = filed.product.name
+    return [
+        {
+            "product_id": UUID(filed.product_id),
+            "language": language,
+            "name": normalised_name(text),
+            "producer_id": UUID(filed.producer.producer_id),
+        }
+        for language, text in (("kk", name.kk), ("ru", name.ru))
+    ]
 
 
 def _decision(product_id: str, application_id: str, outcome: str) -> Row:

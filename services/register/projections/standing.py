@@ -16,7 +16,7 @@ from services.register.domain.application import Standing
 from services.register.projections.applications import APPLICATIONS
 from services.register.projections.entries import ENTRIES
 from services.register.projections.producers import PRODUCER_BINS, PRODUCERS
-from services.register.projections.products import PRODUCTS
+from services.register.projections.products import PRODUCT_NAMES, PRODUCTS
 from services.register.schema import INDIVIDUALS
 
 
@@ -30,7 +30,11 @@ class Known:
 
 
 def _query(number: sa.ColumnElement[str], start: sa.FromClause) -> sa.Select[tuple[object, ...]]:
-    same_name = sa.or_(PRODUCTS.c.name_kk == sa.bindparam("kk"), PRODUCTS.c.name_ru == sa.bindparam("ru"))
+    names = PRODUCT_NAMES.c
+    same_name = sa.or_(
+        sa.and_(names.language == "kk", names.name == sa.bindparam("kk")),
+        sa.and_(names.language == "ru", names.name == sa.bindparam("ru")),
+    )
     pending = sa.and_(APPLICATIONS.c.product_id == PRODUCTS.c.product_id, APPLICATIONS.c.status == "filed")
     return (
         sa.select(
@@ -45,7 +49,8 @@ def _query(number: sa.ColumnElement[str], start: sa.FromClause) -> sa.Select[tup
             APPLICATIONS.c.application_id.label("pending"),
         )
         .select_from(start)
-        .outerjoin(PRODUCTS, sa.and_(PRODUCTS.c.producer_id == PRODUCERS.c.producer_id, same_name))
+        .outerjoin(PRODUCT_NAMES, sa.and_(names.producer_id == PRODUCERS.c.producer_id, same_name))
+        .outerjoin(PRODUCTS, PRODUCTS.c.product_id == names.product_id)
         .outerjoin(APPLICATIONS, pending)
         .where(number == sa.bindparam("number"))
     )
@@ -62,8 +67,8 @@ _BY_IIN: Final = _query(
 def known(connection: sa.Connection, number: str, product_name: OfficialText) -> Known:
     """What is known of the producer with this BIN or IIN and of its product of this name.
 
-    The same normalised name in Kazakh or in Russian is the same product. Raises `Conflict`
-    (`product_name_ambiguous`) when the two names belong to two products.
+    The same normalised name in Kazakh or in Russian, in any of its filings, is the same product. Raises
+    `Conflict` (`product_name_ambiguous`) when the two names belong to two products.
     """
     rows = connection.execute(
         _BY_BIN if is_bin(number) else _BY_IIN,

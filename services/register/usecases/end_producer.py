@@ -13,7 +13,7 @@ from services.kernel.journal.units import AnswerKey
 from services.register.domain.procedure import automatically
 from services.register.domain.producer import Producer, ReorganisationForm
 from services.register.projections.applications import products_pending
-from services.register.projections.entries import included_of
+from services.register.projections.entries import appealed_of, included_of
 from services.register.projections.notifications import products_with_open
 from services.register.usecases.dossiers import load_dossier, save_dossier
 from services.register.usecases.precondition import known_producer, nothing_left
@@ -59,6 +59,7 @@ def _clear_register(work: Work, producer: Producer, act: Act, ended: Fact) -> No
     with work.database.read() as connection:
         products = (
             included_of(connection, producer.id)
+            | appealed_of(connection, producer.id)
             | products_pending(connection, producer.id)
             | products_with_open(connection, producer.id)
         )

@@ -17,7 +17,7 @@ from services.register.domain.entry import Entry
 from services.register.domain.producer import Producer
 from services.register.projections.applications import of_product
 from services.register.schema import VAULT
-from services.register.usecases.precondition import require_owner
+from services.register.usecases.precondition import require_owner, still_active
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,9 @@ def _decide(work: Work, *, command: FileAppeal, act: Act) -> Entry:
         documents=command.documents,
         commitments=sealed.commitments,
     )
+    producer.must_be_active()
     work.save(entry)
+    work.write(still_active(producer.id))
     work.write(VAULT.keeping(0, producer_id, sealed))
     work.answer_with(entry)
     return entry

@@ -21,6 +21,7 @@ from services.register.domain.application import Application, Form
 from services.register.domain.producer import Producer
 from services.register.projections.standing import known
 from services.register.schema import INDIVIDUALS, VAULT
+from services.register.usecases.precondition import still_active
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,8 @@ def _decide(work: Work, *, command: FileApplication, act: Act) -> Application:
     )
     if producer is not None:
         work.save(producer)
+    else:
+        work.write(still_active(UUID(ref.producer_id), known_by=ref.bin))
     work.save(application)
     work.write(VAULT.keeping(0 if producer is None else 1, ref.producer_id, sealed))
     work.answer_with(application)

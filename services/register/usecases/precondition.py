@@ -13,8 +13,8 @@ from services.kernel.journal.aggregate import Aggregate
 from services.kernel.journal.journal import Work
 from services.kernel.journal.units import Recorded, Write
 from services.register.projections.applications import products_pending
-from services.register.projections.entries import included_of
-from services.register.projections.producers import PRODUCERS, producer_of
+from services.register.projections.entries import appealed_of, included_of
+from services.register.projections.producers import PRODUCERS, acting_producer, producer_of
 
 
 def require_version(aggregate: Aggregate, expected: int | None) -> None:
@@ -24,9 +24,9 @@ def require_version(aggregate: Aggregate, expected: int | None) -> None:
 
 
 def require_owner(work: Work, producer_id: str, number: str | None) -> None:
-    """Raise `Forbidden` (`not_yours`) unless the caller acts for this producer's BIN or IIN."""
+    """Raise `Forbidden` (`not_yours`) unless the caller acts for this producer's present BIN or IIN."""
     with work.database.read() as connection:
-        owner = producer_of(connection, number) if number is not None else None
+        owner = acting_producer(connection, number) if number is not None else None
     if owner is None or str(owner) != producer_id:
         raise Forbidden("not_yours")
 
@@ -40,26 +40,31 @@ def known_producer(work: Work, number: str) -> UUID:
     return found
 
 
-def still_active(producer_id: UUID) -> Write:
+def still_active(producer_id: UUID, *, known_by: str | None = None) -> Write:
     """A write that lets the unit commit only while the producer has not ended.
 
-    Inclusion reads the producer and writes the entry; its end writes the producer and reads the entries. Each
-    checks again under the ordering lock, so neither can pass the other by; a failed check decides anew.
+    With `known_by` it must also still have that BIN: a transformation ends what is done under the former one.
+    Filing, appeal, inclusion read the producer and write their own streams; its end writes the producer and
+    reads theirs. Each checks again under the ordering lock, so neither can pass the other by; a failed check
+    decides anew.
     """
 
     def check(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
-        query = sa.select(PRODUCERS.c.ceased).where(PRODUCERS.c.producer_id == producer_id)
-        if connection.execute(query).scalar_one() is not None:
-            raise persistence.IntegrityError("the producer ended meanwhile")
+        columns = PRODUCERS.c
+        query = sa.select(columns.ceased, columns.bin).where(columns.producer_id == producer_id)
+        ceased, present = connection.execute(query).one()
+        if ceased is not None or (known_by is not None and present != known_by):
+            raise persistence.IntegrityError("the producer ended or was transformed meanwhile")
 
     return check
 
 
 def nothing_left(producer_id: UUID) -> Write:
-    """A write that lets the unit commit only when the producer has no entry and no application left."""
+    """A write that lets the unit commit only when no entry, application or appeal of the producer is left."""
 
     def check(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
-        if included_of(connection, producer_id) or products_pending(connection, producer_id):
+        left = (included_of, products_pending, appealed_of)
+        if any(found(connection, producer_id) for found in left):
             raise persistence.IntegrityError("the producer's entries changed meanwhile")
 
     return check

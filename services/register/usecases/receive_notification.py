@@ -11,6 +11,7 @@ from services.register.domain.dossier import Effect
 from services.register.domain.notification import Notification
 from services.register.domain.procedure import Procedure
 from services.register.usecases.dossiers import load_dossier, save_dossier, settle
+from services.register.usecases.precondition import still_active
 
 
 def receive_notification(work: Work, content: NotificationReceived, act: Act, procedure: Procedure) -> None:
@@ -29,6 +30,8 @@ def receive_notification(work: Work, content: NotificationReceived, act: Act, pr
         if _waits_for_no_officer(dossier.effect_of(notification), procedure):
             settle(work, dossier, notification, act, procedure)
         save_dossier(work, dossier)
+        if notification.status == "received":
+            work.write(still_active(dossier.producer.id))
     work.save(notification)
 
 

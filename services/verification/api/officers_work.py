@@ -35,7 +35,7 @@ from services.verification.api.officers_forms import (
 )
 from services.verification.domain.case import Case
 from services.verification.projections.cases import NOBODY
-from services.verification.projections.identifiers import producer_of
+from services.verification.projections.identifiers import acting_producer
 from services.verification.projections.officers import keep_officer, list_officers
 from services.verification.usecases.assess_case import assess_case
 from services.verification.usecases.assign_case import assign_case
@@ -252,6 +252,6 @@ def list_known(
 
 def _require_producer(desk: Desk, found: Case, number: str | None) -> None:
     with desk.journal.database.read() as connection:
-        producer_id = producer_of(connection, number) if number is not None else None
+        producer_id = acting_producer(connection, number)
     if producer_id != found.opened.producer.producer_id:
         raise Forbidden("not_yours")

@@ -6,14 +6,17 @@ again; a case whose subject falls away is `closed`.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
+
+import msgspec
 
 from services.kernel.calendar import end_of, has_ended, legal_date
 from services.kernel.contract import CourtRuling, FixedTerm, OfficialText
 from services.kernel.errors import Conflict, Forbidden, Invalid
 from services.kernel.journal.aggregate import Act
+from services.kernel.journal.events import Event, Fact
 from services.verification.contract.events import (
     AppealDecided,
     AppealDecision,
@@ -44,6 +47,15 @@ RESULTS: Final[dict[CaseKind, tuple[NotificationResult, ...]]] = {
 
 class Case(CaseFile):
     """One confirmation, monitoring or appeal case on one product of one producer."""
+
+    def record(
+        self, act: Act, event: Event, *, basis: str | None = None, effective_at: datetime | None = None
+    ) -> Fact:
+        """Decide a fact; where it comes late, each term it missed is recorded before it."""
+        if not isinstance(event, TermMissed):
+            while self.miss_term(_by_itself(act)):
+                pass
+        return super().record(act, event, basis=basis, effective_at=effective_at)
 
     def open(self, act: Act, opening: CaseOpened) -> None:
         """Art. 51-2(2), (3), (5): open the case."""
@@ -336,6 +348,11 @@ class Case(CaseFile):
             ),
         )
         return follows
+
+
+def _by_itself(act: Act) -> Act:
+    """That a term ended is nobody's decision."""
+    return Act(act.at, msgspec.structs.replace(act.provenance, decided_by="automatic"))
 
 
 def expected_result(kind: CaseKind, judgement: RecordedJudgement | None) -> NotificationResult | None:

@@ -14,6 +14,7 @@ from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import Event
 from services.kernel.journal.journal import Work
 from services.kernel.vault import Sealed, opens
+from services.register.contract.appeals import AppealClosed
 from services.register.contract.events import (
     REGISTER_EVENTS,
     AppealFiled,
@@ -33,7 +34,11 @@ from services.verification.contract.events import CaseOpened
 from services.verification.projections.included_entries import Inclusion
 from services.verification.schema import REGISTER
 from services.verification.usecases.begin_rework import begin_rework
-from services.verification.usecases.close_cases import close_application_case, close_producer_cases
+from services.verification.usecases.close_cases import (
+    close_appeal_case,
+    close_application_case,
+    close_producer_cases,
+)
 from services.verification.usecases.follow_entry import (
     follow_correction,
     follow_exclusion,
@@ -66,6 +71,7 @@ class RegisterInbox:
             Included: self.included,
             Excluded: self.excluded,
             AppealFiled: self.appeal_filed,
+            AppealClosed: self.appeal_closed,
             Reinstated: self.reinstated,
             EntryCorrected: self.entry_corrected,
             ProducerLiquidated: self.producer_liquidated,
@@ -172,6 +178,13 @@ class RegisterInbox:
             exclusion_event_id=event.exclusion_event_id,
             from_start=event.annuls_from_start,
         )
+
+    def appeal_closed(self, work: Work, foreign: Foreign) -> None:
+        """The appeal ended with the register: its case has nothing left to decide."""
+        event = _as(AppealClosed, foreign)
+        if event.ground != "included_anew":
+            ground = "reinstated" if event.ground == "court_ruling" else event.ground
+            close_appeal_case(work, self._act(foreign), event.appeal_id, ground)
 
     def entry_corrected(self, work: Work, foreign: Foreign) -> None:
         """The entry's exclusion never counted."""

@@ -316,6 +316,11 @@ def under_way_of_application(connection: sa.Connection, application_id: str) -> 
     return _under_way(connection, CASES.c.origin == f"application:{application_id}")
 
 
+def under_way_of_appeal(connection: sa.Connection, appeal_id: str) -> list[UUID]:
+    """The case of an appeal while it is neither concluded nor closed."""
+    return _under_way(connection, CASES.c.origin == f"appeal:{appeal_id}")
+
+
 def under_way_of_entry(connection: sa.Connection, entry_id: str, kind: str) -> list[UUID]:
     """The cases of one kind on an entry that are neither concluded nor closed."""
     return _under_way(connection, sa.and_(CASES.c.entry_id == entry_id, CASES.c.kind == kind))

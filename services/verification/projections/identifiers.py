@@ -12,15 +12,18 @@ from services.verification.schema import IDENTIFIERS
 
 
 def keep_identifier(identifier: str, producer_id: str) -> Write:
-    """A unit's write that remembers whose BIN or IIN this is."""
+    """A unit's write that remembers whose BIN or IIN this is; any other of the producer is a former one."""
 
     def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(IDENTIFIERS).values(identifier=identifier, producer_id=producer_id)
+        present = {"producer_id": producer_id, "former": False}
+        insert = dialect.insert(IDENTIFIERS).values(identifier=identifier, **present)
+        columns = IDENTIFIERS.c
+        connection.execute(insert.on_conflict_do_update(index_elements=[columns.identifier], set_=present))
         connection.execute(
-            insert.on_conflict_do_update(
-                index_elements=[IDENTIFIERS.c.identifier], set_={"producer_id": producer_id}
-            )
+            sa.update(IDENTIFIERS)
+            .where(columns.producer_id == producer_id, columns.identifier != identifier)
+            .values(former=True)
         )
 
     return write
@@ -30,6 +33,15 @@ def producer_of(connection: sa.Connection, identifier: str) -> str | None:
     """The producer a BIN or IIN names, once it filed an application."""
     found: str | None = connection.execute(
         sa.select(IDENTIFIERS.c.producer_id).where(IDENTIFIERS.c.identifier == identifier)
+    ).scalar_one_or_none()
+    return found
+
+
+def acting_producer(connection: sa.Connection, identifier: str | None) -> str | None:
+    """The producer that whoever holds this number acts for: a former BIN names it but acts no more."""
+    columns = IDENTIFIERS.c
+    found: str | None = connection.execute(
+        sa.select(columns.producer_id).where(columns.identifier == identifier, columns.former.is_(False))
     ).scalar_one_or_none()
     return found
 

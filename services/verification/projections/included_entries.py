@@ -89,9 +89,11 @@ _NEXT: Final = sa.select(sa.func.coalesce(sa.func.max(_NOTED.c.noted), 0) + 1).s
 
 
 def begin(entry: IncludedEntry, inclusion: Inclusion) -> Write:
-    """A unit's write that begins a period of inclusion."""
+    """A unit's write that begins a period of inclusion; it writes nothing while one runs."""
 
     def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        if is_included(connection, entry.entry_id):
+            return
         connection.execute(
             sa.insert(INCLUDED_ENTRIES).values(
                 begun_by=inclusion.begun_by,
@@ -122,15 +124,15 @@ def end(entry_id: str, *, ended_by: str, until_on: str) -> Write:
 def annul_end(ended_by: str) -> Write:
     """A unit's write that takes an exclusion back from the start: the period it ended goes on.
 
-    It goes on to the day from which the entry was included anew meanwhile, if it was.
+    It goes on to the day from which the entry was included anew meanwhile, if it was. Of two periods the
+    later has the greater `begun_by`: event ids are UUIDv7.
     """
 
     def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
-        later = INCLUDED_ENTRIES.alias()
-        columns = INCLUDED_ENTRIES.c
+        columns, later = INCLUDED_ENTRIES.c, INCLUDED_ENTRIES.alias()
         anew = (
             sa.select(sa.func.min(later.c.from_on))
-            .where(later.c.entry_id == columns.entry_id, later.c.from_on >= columns.until_on)
+            .where(later.c.entry_id == columns.entry_id, later.c.begun_by > columns.begun_by)
             .scalar_subquery()
         )
         _change(connection, columns.ended_by == ended_by, until_on=anew, ended_by=None)
@@ -195,7 +197,7 @@ def is_included(connection: sa.Connection, entry_id: str) -> bool:
 
 def count_at_end_of(connection: sa.Connection, day: str) -> int:
     """How many entries were included at the end of a day (ISO date)."""
-    query = sa.select(sa.func.count()).select_from(INCLUDED_ENTRIES).where(_included_at_end_of(day))
+    query = sa.select(sa.func.count(INCLUDED_ENTRIES.c.entry_id.distinct())).where(_included_at_end_of(day))
     return int(connection.execute(query).scalar_one())
 
 

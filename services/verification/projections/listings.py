@@ -160,20 +160,18 @@ def individual_holders(connection: sa.Connection, listing_ids: Sequence[object])
     return {subject: fields[HOLDER_IIN] for subject, fields in values.items() if HOLDER_IIN in fields}
 
 
-def is_listed_reference(connection: sa.Connection, reference: str) -> bool:
-    """True while a listing under this reference is not delisted."""
-    query = sa.select(LISTINGS.c.listing_id).where(
-        LISTINGS.c.reference == reference, LISTINGS.c.delisted_on.is_(None)
-    )
+def is_known_reference(connection: sa.Connection, reference: str) -> bool:
+    """True once a listing stood under this reference, delisted since or not: it names one product."""
+    query = sa.select(LISTINGS.c.listing_id).where(LISTINGS.c.reference == reference)
     return connection.execute(query).first() is not None
 
 
 def listed_references(connection: sa.Connection, references: Sequence[str]) -> frozenset[str]:
-    """Which of the references stand for a listing that is not delisted."""
+    """Which of the references a listing stood under, delisted since or not."""
     found: set[str] = set()
     for start in range(0, len(references), 500):
         query = sa.select(LISTINGS.c.reference).where(
-            LISTINGS.c.reference.in_(references[start : start + 500]), LISTINGS.c.delisted_on.is_(None)
+            LISTINGS.c.reference.in_(references[start : start + 500])
         )
         found.update(connection.execute(query).scalars())
     return frozenset(found)

@@ -10,6 +10,7 @@ from services.kernel.journal.journal import Work
 from services.verification.contract.events import ClosingGround
 from services.verification.domain.case import Case
 from services.verification.projections.cases import (
+    under_way_of_appeal,
     under_way_of_application,
     under_way_of_entry,
     under_way_of_producer,
@@ -28,9 +29,9 @@ def close_monitoring_cases(work: Work, act: Act, entry_id: str, ground: ClosingG
     _close(work, act, found, ground)
 
 
-def close_appeal_cases(work: Work, act: Act, entry_id: str, ground: ClosingGround) -> None:
-    """Close the appeal cases of an entry that is back in the register."""
-    found = work.rely_on(lambda connection: under_way_of_entry(connection, entry_id, "appeal"))
+def close_appeal_case(work: Work, act: Act, appeal_id: str, ground: ClosingGround) -> None:
+    """Close the case of an appeal that ended undecided; an appeal of another exclusion goes on."""
+    found = work.rely_on(lambda connection: under_way_of_appeal(connection, appeal_id))
     _close(work, act, found, ground)
 
 

@@ -18,7 +18,7 @@ from services.verification.projections.expiring_rights import keep_rights
 from services.verification.projections.identifiers import identifiers_of, keep_identifier
 from services.verification.projections.included_entries import Filing, IncludedEntry, Inclusion
 from services.verification.projections.listings import delisted_by, listing_in_force
-from services.verification.usecases.close_cases import close_appeal_cases, close_monitoring_cases
+from services.verification.usecases.close_cases import close_monitoring_cases
 from services.verification.usecases.monitoring import monitoring
 from services.verification.usecases.open_case import open_case
 from services.verification.usecases.practice import Practice
@@ -102,7 +102,6 @@ def follow_reinstatement(
 
     Raises `NotFound` (`entry_unknown`) when its inclusion is not here.
     """
-    close_appeal_cases(work, act, entry_id, "reinstated")
     if from_start:
         _annul_end(work, act, entry_id, exclusion=exclusion_event_id, known_by=inclusion.begun_by)
         return
@@ -114,8 +113,7 @@ def follow_reinstatement(
 
 
 def follow_correction(work: Work, act: Act, *, entry_id: str, corrected_event_id: str, event_id: str) -> None:
-    """An exclusion was left out from the start: the entry was included all the time."""
-    close_appeal_cases(work, act, entry_id, "exclusion_corrected")
+    """An exclusion was left out from the start: its entry was included all the time until the next one."""
     _annul_end(work, act, entry_id, exclusion=corrected_event_id, known_by=event_id)
 
 

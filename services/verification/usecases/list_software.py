@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 from services.kernel.contract import OfficialText
 from services.kernel.errors import Conflict
@@ -14,7 +15,7 @@ from services.kernel.journal.journal import Work
 from services.kernel.vault import seal
 from services.verification.contract.events import TrustedSoftwareListed
 from services.verification.domain.listing import Listing
-from services.verification.projections.listings import HOLDER_IIN, is_listed_reference
+from services.verification.projections.listings import HOLDER_IIN, is_known_reference
 from services.verification.schema import VAULT
 
 
@@ -32,11 +33,10 @@ class NewListing:
 def list_software(work: Work, act: Act, new: NewListing) -> Listing:
     """Law 418-V art. 7-6: list the product; an individual holder's IIN goes to the vault, not the event.
 
-    Raises `Conflict` (`listing_reference_taken`) while another listing stands under the reference.
+    Raises `Conflict` (`listing_reference_taken`) once another listing stood under the reference.
     """
-    with work.database.read() as connection:
-        if is_listed_reference(connection, new.reference):
-            raise Conflict("listing_reference_taken", state="listed", reference=new.reference)
+    if work.rely_on(partial(is_known_reference, reference=new.reference)):
+        raise Conflict("listing_reference_taken", state="listed", reference=new.reference)
     listing = enter_listing(work, act, new)
     work.answer_with(listing)
     return listing

@@ -12,7 +12,7 @@ from services.kernel.journal.journal import Journal
 from services.verification.adapters.supersessions import Supersession, record_supersession
 from services.verification.domain.case import Case
 from services.verification.projections.cases import find_origin
-from services.verification.projections.identifiers import identifiers_of
+from services.verification.projections.identifiers import acting_producer
 from services.verification.usecases.practice import Practice
 
 
@@ -66,7 +66,7 @@ def _case_of(journal: Journal, new: Replacement) -> Case:
     if new.producer is None:
         return case
     with journal.database.read() as connection:
-        own = identifiers_of(connection, case.opened.producer.producer_id) | {case.opened.producer.bin}
-    if new.producer not in own:
+        producer_id = acting_producer(connection, new.producer)
+    if producer_id != case.opened.producer.producer_id:
         raise NotFound("application_unknown", id=str(new.application_id))
     return case

@@ -9,7 +9,7 @@ from services.kernel.errors import Forbidden, Invalid
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.journal import Work
 from services.verification.domain.case import Case
-from services.verification.projections.identifiers import producer_of
+from services.verification.projections.identifiers import acting_producer
 from services.verification.usecases.practice import Practice
 
 
@@ -31,7 +31,7 @@ def supply_documents(
     never uploaded, and what `Case.supply_documents` raises.
     """
     with work.database.read() as connection:
-        producer_id = producer_of(connection, by) if by is not None else None
+        producer_id = acting_producer(connection, by)
         kept = practice.documents.find(connection, [one.sha256 for one in named])
     if producer_id is None or producer_id != case.opened.producer.producer_id:
         raise Forbidden("not_yours")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, get_args, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -23,6 +23,8 @@ from services.notifications.domain.messages import (
 )
 from services.notifications.domain.phrasing import LANGUAGES
 from services.notifications.domain.templates import Version
+from services.register.contract.appeals import AppealClosingGround
+from services.register.contract.events import ApplicationClosed
 
 ON: Final = dt.date(2026, 3, 2)
 TERM: Final = dt.date(2026, 4, 1)
@@ -63,6 +65,9 @@ STEPS: Final = {
     "documents_not_supplied",
     "documents_supplied",
     "court_ruling_recorded",
+    "appeal_closed",
+    "appeal_upheld_included_anew",
+    "exclusion_corrected",
 }
 
 
@@ -229,3 +234,15 @@ def test_the_same_facts_give_the_same_texts() -> None:
         assert render(template_id, fitting) == Catalogue(TEMPLATES, catalogue()._vocabulary).render(
             template_id, fitting
         )
+
+
+@pytest.mark.parametrize(
+    ("template", "grounds"),
+    [
+        ("application_closed", set(get_args(get_type_hints(ApplicationClosed)["ground"]))),
+        ("appeal_closed", set(get_args(AppealClosingGround)) - {"included_anew"}),
+    ],
+)
+def test_every_ground_on_which_something_ends_can_be_told(template: str, grounds: set[str]) -> None:
+    """A ground without words would leave the producer without the message."""
+    assert set(TEMPLATES[template].versions[-1].choices["ground"]) == grounds

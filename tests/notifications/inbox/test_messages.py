@@ -174,7 +174,11 @@ def test_a_transformed_producer_reads_on_under_its_new_bin(office: Office, autom
     transform_producer(automatic.journal, command, automatic.act())
     follow(office, automatic)
     assert told(office)[-1] == "producer_transformed"
-    assert office.rows(MESSAGES)[-1]["recipient"] == OTHER_BIN
+    assert {row["recipient"] for row in office.rows(MESSAGES)} == {OTHER_BIN}, "the whole history"
+    before = told(office)
+    office.follower().turn()
+    follow(office, automatic)
+    assert told(office) == before
 
 
 def test_reading_the_whole_journal_again_puts_nothing_more(office: Office, automatic: Desk) -> None:

@@ -395,3 +395,29 @@ def test_remarks_are_mandatory_and_in_both_languages(both: Api) -> None:
 
 def test_the_local_issuer_is_the_one_of_the_data_folder(api: Api, tmp_path: Any) -> None:
     assert development_issuer(tmp_path).issuer == api.issuer.issuer
+
+
+@pytest.mark.parametrize(
+    ("producer", "code"),
+    [({"bin": IIN}, "bin_type"), ({"iin": BIN}, "iin_is_bin")],
+    ids=["an IIN as a BIN", "a BIN as an IIN"],
+)
+def test_an_applicant_is_named_by_the_number_of_its_kind_order_327_para_3_1(
+    api: Api, producer: dict[str, str], code: str
+) -> None:
+    """An IIN taken for a BIN would stand in a public journal for ever."""
+    form = changed("producer", {"name": body()["producer"]["name"], **producer})
+    (number,) = producer.values()
+    problem = refused(
+        api, api.post("/v1/applications", form, role="producer", producer=number), 422, "request_invalid"
+    )
+    assert [error["code"] for error in problem["errors"]] == [code]
+
+
+def test_a_transformation_into_an_iin_is_refused_art_51_6(api: Api) -> None:
+    api.desk.file()
+    head = api.head()
+    report = {"form": "transformation", "on": "2026-03-02", "reference": "R", "new_bin": IIN}
+    answer = api.post(f"/v1/producers/{BIN}/reorganisation", report, role="industry_officer")
+    problem = refused(api, answer, 422, "request_invalid", head=head)
+    assert [error["code"] for error in problem["errors"]] == ["bin_type"]

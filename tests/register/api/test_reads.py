@@ -375,3 +375,16 @@ def test_a_batch_names_the_place_of_a_wrong_moment(api: Api, moment: dict[str, A
     answer = api.post("/v1/origin-checks", {"items": items}, "integrator")
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == f"/items/1/{field}"
+
+
+def test_another_companys_listing_under_the_same_reference_is_none_of_the_products_art_51_2_1(
+    quick: Api,
+) -> None:
+    """A wrong "equated" costs another company its contract: holder and product both have to match."""
+    quick.desk.include()
+    listed(quick, listing_id="L-0", delisted_on="2026-03-01")
+    listed(quick, listing_id="L-1", holder=OTHER_BIN)
+    listed(quick, listing_id="L-2", name_kk="басқа өнім", name_ru="другой продукт")
+    listed(quick, listing_id="L-3", holder=None, name_kk="басқа өнім", name_ru="другой продукт")
+    answer = check(quick)
+    assert (answer["equated"], answer["in_trusted_register"]["code"]) == (False, "delisted")

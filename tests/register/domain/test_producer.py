@@ -11,7 +11,7 @@ from services.kernel.errors import Conflict, Invalid
 from services.kernel.journal.events import Fact, new_stream_id
 from services.register.contract.events import ProducerTransformed
 from services.register.domain.producer import Producer
-from tests.register.given import BIN, OTHER_BIN, act, at, registered
+from tests.register.given import BIN, IIN, OTHER_BIN, act, at, registered
 
 ON = date(2026, 3, 1)
 NAME = OfficialText(kk="«Дала» АҚ", ru="АО «Дала»")
@@ -90,3 +90,15 @@ def test_facts_after_a_transformation_name_the_producer_anew() -> None:
     later = producer.last_event_id or ""
     assert producer.named(before, since=since) == producer.ref
     assert producer.named(before, since=later) == before
+
+
+def test_an_iin_is_no_new_bin_and_never_enters_an_event_order_327_para_3_1() -> None:
+    producer = registered()
+    with pytest.raises(Invalid, match="bin_type"):
+        transformed(producer, new_bin=IIN)
+    assert producer.collect_events() == []
+
+
+def test_no_event_can_name_a_producer_by_an_iin_as_its_bin() -> None:
+    with pytest.raises(ValueError, match="BIN"):
+        ProducerRef(producer_id=str(new_stream_id()), kind="legal_entity", bin=IIN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from uuid import UUID
@@ -12,11 +13,14 @@ from eventsourcing import persistence
 
 from services.kernel.contract import OfficialText
 from services.kernel.errors import Conflict, DomainError, Forbidden, NotFound
+from services.kernel.journal.events import microseconds
+from services.kernel.journal.units import Committed, Unit
 from services.register.contract.events import Excluded
 from services.register.domain.application import Application
 from services.register.domain.entry import Entry
 from services.register.domain.producer import Producer, ReorganisationForm
 from services.register.projections import entries
+from services.register.projections.periods import intervals_known
 from services.register.schema import VAULT
 from services.register.usecases.end_producer import EndProducer, end_producer
 from services.register.usecases.file_appeal import FileAppeal, file_appeal
@@ -24,8 +28,9 @@ from services.register.usecases.grant_exclusion import GrantExclusion, grant_exc
 from services.register.usecases.precondition import nothing_left, still_active
 from services.register.usecases.request_exclusion import RequestExclusion, request_exclusion
 from services.register.usecases.transform_producer import TransformProducer, transform_producer
+from services.register.usecases.withdraw_application import WithdrawApplication, withdraw_application
 from tests.register.desk import RECTIFIED, Desk, result_of
-from tests.register.given import BIN, OTHER_BIN, THIRD_BIN
+from tests.register.given import BIN, NOON, OTHER_BIN, THIRD_BIN
 
 DAY = date(2026, 3, 2)
 NEW_NAME = OfficialText(kk="«Дала» АҚ", ru="АО «Дала»")
@@ -234,3 +239,82 @@ def test_whatever_races_the_end_of_a_producer_nothing_of_it_stays_in_the_registe
         for future in running:
             future.result()
     assert {row["status"] for row in desk.rows(entries.ENTRIES)} <= {"excluded"}
+
+
+def _meanwhile(desk: Desk, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> None:
+    """Let something happen once between a filing's decision and its commit."""
+    commit, pending = desk.journal.recorder.commit, [happens]
+
+    def committed(unit: Unit) -> Committed:
+        if pending:
+            pending.pop()()
+        return commit(unit)
+
+    monkeypatch.setattr(desk.journal.recorder, "commit", committed)
+
+
+def test_nothing_is_filed_for_a_producer_that_ended_since_it_was_looked_up_art_51_6(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.file(name="А")
+    _meanwhile(desk, monkeypatch, lambda: end(desk))
+    with pytest.raises(Conflict, match="producer_ceased"):
+        desk.file(name="Б")
+    assert desk.kinds().count("ApplicationFiled") == 1
+
+
+def test_nothing_is_filed_under_a_bin_that_a_transformation_took_away_meanwhile_art_51_6(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.file(name="А")
+    _meanwhile(desk, monkeypatch, lambda: transform(desk))
+    with pytest.raises(Conflict, match="producer_transformed"):
+        desk.file(name="Б")
+    assert desk.kinds().count("ApplicationFiled") == 1
+
+
+def test_no_appeal_is_filed_for_a_producer_that_ended_since_it_was_looked_up_art_51_6(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = desk.exclude(desk.include())
+    _meanwhile(desk, monkeypatch, lambda: end(desk))
+    with pytest.raises(Conflict, match="producer_ceased"):
+        appeal(desk, entry.id)
+    assert "AppealFiled" not in desk.kinds()
+
+
+def test_a_correction_of_an_older_exclusion_closes_the_gap_it_made_art_51_2_4(automatic: Desk) -> None:
+    entry = automatic.include()
+    automatic.on("2026-04-01")
+    wrong = automatic.exclude(entry).state.exclusions[0].notification_id
+    automatic.on("2026-04-10")
+    automatic.include(follows=entry.state.included.application_id, rectified=RECTIFIED)
+    automatic.on("2026-04-20")
+    automatic.notify("monitoring", "conforms", entry, corrects=wrong)
+    with automatic.journal.database.read() as connection:
+        (known,) = intervals_known(connection, [entry.id]).values()
+    assert [(one.valid_from, one.valid_to) for one in known] == [(microseconds(NOON), None)]
+
+
+def test_the_end_of_a_producer_ends_appeals_of_entries_that_are_out_art_51_6(desk: Desk) -> None:
+    entry = desk.exclude(desk.include())
+    appeal(desk, entry.id)
+    end(desk)
+    (ended,) = desk.journal.load(Entry, entry.id).state.appeals
+    assert ended.outcome == "closed"
+    assert desk.kinds()[-1] == "AppealClosed"
+
+
+def test_a_former_bin_names_its_producer_but_acts_no_more_art_51_6(desk: Desk) -> None:
+    entry, out = desk.include(name="А"), desk.exclude(desk.include(name="Б"))
+    pending = desk.file(name="В")
+    transform(desk)
+    withdrawal = WithdrawApplication(application_id=pending.id, by=BIN)
+    with pytest.raises(Forbidden, match="not_yours"):
+        request(desk, entry, by=BIN)
+    with pytest.raises(Forbidden, match="not_yours"):
+        appeal(desk, out.id, by=BIN)
+    with pytest.raises(NotFound, match="application_unknown"):
+        withdraw_application(desk.journal, withdrawal, desk.act("producer"))
+    assert appeal(desk, out.id, by=OTHER_BIN).state.pending_appeals
+    assert request(desk, entry, by=OTHER_BIN).state.requested_on is not None

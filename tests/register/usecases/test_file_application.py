@@ -167,3 +167,28 @@ def test_of_concurrent_first_filings_of_one_individual_one_producer_comes(desk: 
         producers = set(pool.map(attempt, ["А", "Б", "В", "Г", "Д"]))
     assert len(producers) == 1
     assert desk.kinds().count("ProducerRegistered") == 1
+
+
+def test_a_name_of_any_earlier_filing_still_names_its_product(desk: Desk) -> None:
+    """One product in the register under two entries would be two answers to one question."""
+    first = desk.file(product=named("Альфа жүйесі", "Система Альфа"))
+    refuse(desk, first)
+    again = desk.file(
+        product=named("Альфа жүйесі", "Система Бета"), follows=str(first.id), rectified=RECTIFIED
+    )
+    assert again.filed.product_id == first.filed.product_id
+    for kk, ru in (("Гамма жүйесі", "Система Бета"), ("Гамма жүйесі", "Система Альфа")):
+        with pytest.raises(Conflict, match="application_pending"):
+            desk.file(product=named(kk, ru))
+
+
+def refuse(desk: Desk, application: Application) -> None:
+    desk.accept(desk.notify("confirmation", "refused", application))
+
+
+def test_a_name_cannot_join_two_products_by_a_reapplication(desk: Desk) -> None:
+    first = desk.file(product=named("Альфа жүйесі", "Система Альфа"))
+    desk.file(product=named("Бета жүйесі", "Система Бета"))
+    refuse(desk, first)
+    with pytest.raises(Conflict, match="product_name_ambiguous"):
+        desk.file(product=named("Альфа жүйесі", "Система Бета"), follows=str(first.id), rectified=RECTIFIED)

@@ -8,11 +8,13 @@ from services.register.contract.events import TermMissed
 from services.register.domain.application import Application
 from services.register.domain.entry import Entry
 from services.register.projections.open_terms import OPEN_TERMS
+from services.register.usecases.grant_exclusion import GrantExclusion, grant_exclusion
 from services.register.usecases.record_missed_terms import record_missed_terms
 from services.register.usecases.request_exclusion import RequestExclusion, request_exclusion
 from services.register.usecases.return_notification import ReturnNotification, return_notification
+from services.register.usecases.withdraw_application import WithdrawApplication, withdraw_application
 from tests.register.desk import Desk
-from tests.register.given import BIN, REASONS
+from tests.register.given import BIN, REASONS, at
 
 
 def watch(desk: Desk) -> int:
@@ -95,3 +97,52 @@ def test_a_review_that_nobody_ends_includes_nothing_para_9(desk: Desk) -> None:
     desk.on("2027-03-01")
     assert watch(desk) == 1
     assert "Included" not in desk.kinds()
+
+
+def test_a_missed_term_counts_from_the_end_of_its_last_day_whenever_it_is_seen_para_9(desk: Desk) -> None:
+    """From 2 March 2026 ten working days end on the 17th: missed from midnight in Almaty, 19:00Z."""
+    desk.notify("confirmation", "confirmed", desk.file())
+    request_exclusion(
+        desk.journal,
+        RequestExclusion(entry_id=desk.include(name="Б").id, by=BIN),
+        desk.act("producer"),
+        desk.procedure,
+    )
+    desk.on("2026-05-04")
+    watch(desk)
+    counted = {
+        one.fact.data.term.name: one.fact.effective_at
+        for page in desk.journal.replay()
+        for one in page
+        if isinstance(one.fact.data, TermMissed)
+    }
+    assert counted == {"review": at("2026-03-17", "19:00"), "own_request": at("2026-03-05", "19:00")}
+
+
+def test_what_is_done_late_before_anyone_watched_was_missed_all_the_same_paras_9_31(desk: Desk) -> None:
+    """Each late act: acceptance, exclusion, own request granted, withdrawal. A missed term is never lost."""
+    review = desk.notify("confirmation", "confirmed", desk.file(name="А"))
+    withdrawn = desk.file(name="Б")
+    desk.notify("confirmation", "confirmed", withdrawn)
+    excluding = desk.notify("monitoring", "exclude", desk.include(name="В"))
+    asked = desk.include(name="Г")
+    command = RequestExclusion(entry_id=asked.id, by=BIN)
+    request_exclusion(desk.journal, command, desk.act("producer"), desk.procedure)
+    desk.on("2026-05-04")
+    desk.accept(review)
+    desk.accept(excluding)
+    grant_exclusion(desk.journal, GrantExclusion(entry_id=asked.id), desk.act())
+    withdrawal = WithdrawApplication(application_id=withdrawn.id, by=BIN)
+    withdraw_application(desk.journal, withdrawal, desk.act("producer"))
+    assert watch(desk) == 0
+    assert [event.term.name for event in missed(desk)] == ["review", "exclusion", "own_request", "review"]
+    late = [one for page in desk.journal.replay() for one in page if isinstance(one.fact.data, TermMissed)]
+    assert {one.fact.provenance.decided_by for one in late} == {"automatic"}
+
+
+def test_what_is_done_on_the_last_day_misses_nothing(desk: Desk) -> None:
+    review = desk.notify("confirmation", "confirmed", desk.file())
+    desk.on("2026-03-17", "18:59")
+    desk.accept(review)
+    desk.on("2026-05-04")
+    assert (watch(desk), missed(desk)) == (0, [])

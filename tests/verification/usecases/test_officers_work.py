@@ -7,16 +7,19 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 import pytest
 
 from services.kernel.calendar import Term
 from services.kernel.contract import OfficialText
 from services.kernel.errors import Conflict, Forbidden, Invalid
 from services.kernel.journal.journal import Work
+from services.register.contract.events import ProducerTransformed
 from services.verification.api.officers_forms import LONGEST_CHECK_REASON
 from services.verification.contract.events import TermMissed
 from services.verification.domain.case import Case
 from services.verification.projections.cases import CaseFilter, Place, list_cases
+from services.verification.projections.identifiers import producer_of
 from services.verification.projections.included_entries import latest
 from services.verification.projections.officers import keep_officer, list_officers
 from services.verification.usecases.assign_case import assign_case
@@ -25,7 +28,7 @@ from services.verification.usecases.monitor_round import Paces, carry_on
 from services.verification.usecases.open_rounds_due import open_rounds_due
 from services.verification.usecases.record_missed_terms import record_missed_terms
 from services.verification.usecases.supply_documents import Named
-from tests.verification.acting import NOON, REASONS, REMARKS, officer
+from tests.verification.acting import BIN, NOON, PRODUCER, REASONS, REMARKS, officer
 from tests.verification.authority import Q1, authority, report
 from tests.verification.officers import (
     FOUR_EYES,
@@ -139,6 +142,30 @@ def test_only_the_producer_of_the_case_answers_and_only_with_documents_at_hand(
         with pytest.raises(Invalid, match="document_not_of_case"):
             supply(here, case, Named("contracts", kept, "0" * 64))
         assert here.types() == before
+
+
+def test_a_former_bin_answers_no_more_and_the_new_one_does_art_51_6(
+    database_url: str, tmp_path: Path
+) -> None:
+    with authority(database_url, tmp_path) as here:
+        case = filed(here)
+        ask(here, case)
+        here.follow(
+            ProducerTransformed(
+                producer=msgspec.structs.replace(PRODUCER, bin="971240001315"),
+                former_bin=BIN,
+                transformed_on="2026-03-02",
+                reference="R-2",
+            ),
+            stream=PRODUCER.producer_id,
+        )
+        kept = here.keep(b"text", "text/plain")
+        with pytest.raises(Forbidden, match="not_yours"):
+            supply(here, case, Named("contracts", kept), by=BIN)
+        supply(here, case, Named("contracts", kept), by="971240001315")
+        with here.database.read() as connection:
+            named = {producer_of(connection, number) for number in (BIN, "971240001315")}
+        assert named == {PRODUCER.producer_id}, "its cases are found under both"
 
 
 def test_the_watcher_records_that_the_producer_missed_the_term_once(

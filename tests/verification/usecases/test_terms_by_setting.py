@@ -18,7 +18,8 @@ from services.verification.usecases.conclude_case import OfficersConclusion, con
 from services.verification.usecases.monitor_round import Paces, carry_on
 from services.verification.usecases.open_rounds_due import open_rounds_due
 from services.verification.usecases.record_missed_terms import record_missed_terms
-from tests.verification.acting import NOON, officer
+from services.verification.usecases.resubmit_notification import Resubmission, resubmit_notification
+from tests.verification.acting import NOON, REMARKS, officer
 from tests.verification.authority import Q1, Authority, authority
 
 APRIL = datetime(2026, 4, 1, 7, 0, tzinfo=UTC)
@@ -144,3 +145,39 @@ def test_the_terms_are_those_of_the_settings_alone() -> None:
     terms = VerificationSettings(_env_file=None, appeal_days=30).terms()
     assert {kind: (term.length, term.statutory) for kind, term in terms.items()} == {"appeal": (30, False)}
     assert terms["appeal"].fixed(NOON).due_on == "2026-04-17"
+
+
+@pytest.mark.parametrize("kind", ["confirmation", "monitoring"])
+def test_a_case_concluded_late_before_anyone_watched_missed_its_term_all_the_same(
+    database_url: str, tmp_path: Path, kind: CaseKind
+) -> None:
+    with with_settings(database_url, tmp_path, **{f"{kind}_days": 5}) as here:
+        case = opened(here, kind)
+        term = term_of(case)
+        here.clock.set(datetime(2026, 6, 1, 7, tzinfo=UTC))
+        concluded(here, case, "refused" if kind == "confirmation" else "exclude")
+        assert record_missed_terms(here.journal, here.practice) == 0
+        assert [(fact.subject_id, fact.term) for fact in missed(here)] == [(str(case.id), term)]
+
+
+def test_rework_done_late_before_anyone_watched_missed_its_five_days_all_the_same_order_327_para_9(
+    database_url: str, tmp_path: Path
+) -> None:
+    with with_settings(database_url, tmp_path) as here:
+        case = opened(here, "confirmation")
+        concluded(here, case, "refused")
+        term = here.return_notification(here.journal.load(Case, case.id))
+        here.clock.set(datetime(2026, 6, 1, 7, tzinfo=UTC))
+        again = Resubmission(REMARKS)
+        here.journal.transact(
+            lambda work: resubmit_notification(
+                work,
+                here.practice,
+                officer(at=here.clock.now()),
+                here.journal.load(Case, case.id),
+                again,
+            )
+        )
+        assert record_missed_terms(here.journal, here.practice) == 0
+        assert [fact.term for fact in missed(here)] == [term]
+        assert here.types()[-3:] == ["TermMissed", "CaseConcluded", "NotificationResubmitted"]
