@@ -241,6 +241,8 @@ class Follower:
             params={"after": after, "limit": PAGE, "wait": wait},
             headers={"Authorization": f"Bearer {self._address.token()}"},
         )
+        if response.status_code == httpx.codes.CONFLICT:
+            raise FeedBroken(f"the journal ends before position {after}")
         response.raise_for_status()
         try:
             feed = msgspec.json.decode(response.content, type=_Feed)
