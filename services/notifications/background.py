@@ -8,6 +8,7 @@ from services.kernel.clock import Clock, SystemClock
 from services.kernel.database import Database
 from services.kernel.feed.following import FeedAddress, Follower, Upstream
 from services.kernel.feed.sinks import Shelf, TableSink
+from services.kernel.http.health import Check
 from services.kernel.journal.units import CursorStep
 from services.kernel.runtime import Election, own_issuer
 from services.notifications.adapters.addresses import DEVELOPMENT_ADDRESSES, PRODUCTION_ADDRESSES
@@ -101,7 +102,7 @@ class Background:
         for election in self._elections.values():
             election.resign()
 
-    def lag(self) -> str | None:
-        """A readiness check: None while both authorities' facts come in; an unknown lag is no trouble."""
-        behind = sum(follower.lag or 0 for follower in self.followers)
-        return None if behind <= MAX_LAG else f"{behind} facts wait"
+    def checks(self) -> dict[str, Check]:
+        """Readiness checks: both authorities' facts come in, and messages go out."""
+        followed = {f"following {f.upstream}": partial(f.trouble, MAX_LAG) for f in self.followers}
+        return {**followed, "delivering": self.worker.trouble}

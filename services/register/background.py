@@ -52,9 +52,6 @@ class Background:
         self.follower.stop()
         self._election.resign()
 
-    def lag(self) -> str | None:
-        """A readiness check: None while the neighbour's facts come in; unknown lag is no trouble of ours."""
-        lag = self.follower.lag
-        if lag is None or lag <= self._lag_bound:
-            return None
-        return f"{lag} facts of the informatization authority wait"
+    def following(self) -> str | None:
+        """A readiness check: see `Follower.trouble`."""
+        return self.follower.trouble(self._lag_bound)

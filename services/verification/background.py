@@ -109,12 +109,9 @@ class Background:
         self.follower.stop()
         self._election.resign()
 
-    def lag(self) -> str | None:
-        """A readiness check: None while the register's facts come in; an unknown lag is no trouble."""
-        lag = self.follower.lag
-        if lag is None or lag <= self._settings.lag_bound:
-            return None
-        return f"{lag} facts of the industry authority wait"
+    def following(self) -> str | None:
+        """A readiness check: see `Follower.trouble`."""
+        return self.follower.trouble(self._settings.lag_bound)
 
     def _carry_on_rounds(self) -> float:
         """Open the rounds that are due and do one step of each open one; soon again while there is work.
