@@ -6,6 +6,7 @@ from functools import partial
 
 from services.kernel.clock import Clock, SystemClock
 from services.kernel.database import Database
+from services.kernel.expiring_keys import expiring_keys
 from services.kernel.feed.following import FeedAddress, Follower, Upstream
 from services.kernel.feed.sinks import Shelf, TableSink
 from services.kernel.http.health import Check
@@ -18,7 +19,7 @@ from services.notifications.adapters.webhook_http import WebhookSender
 from services.notifications.delivering import DeliveryWorker
 from services.notifications.domain.endpoint import DEVELOPMENT_URLS, PRODUCTION_URLS, UrlRules
 from services.notifications.inbox.handling import Inbox, inboxes
-from services.notifications.schema import FOLLOWING
+from services.notifications.schema import FOLLOWING, IDEMPOTENCY_KEYS
 from services.notifications.settings import NotificationsSettings
 
 MAX_LAG = 10_000
@@ -63,6 +64,7 @@ class Background:
             in_flight=settings.max_in_flight,
             in_flight_per_endpoint=settings.max_in_flight_per_endpoint,
         )
+        self._keys = expiring_keys(database, IDEMPOTENCY_KEYS, clock)
         urls = {"register": settings.register_url, "verification": settings.verification_url}
         self._elections = {name: Election(database, f"follow-{name}") for name in urls}
         self.followers = [
@@ -91,6 +93,7 @@ class Background:
     def start(self) -> None:
         """Begin to follow and to deliver."""
         self.worker.start()
+        self._keys.start()
         for follower in self.followers:
             follower.start()
 
@@ -99,6 +102,7 @@ class Background:
         for follower in self.followers:
             follower.stop()
         self.worker.stop()
+        self._keys.stop()
         for election in self._elections.values():
             election.resign()
 

@@ -7,6 +7,7 @@ from functools import partial
 from services.kernel.calendar import Quarter
 from services.kernel.clock import Clock, SystemClock
 from services.kernel.database import Database
+from services.kernel.expiring_keys import expiring_keys
 from services.kernel.feed.following import FeedAddress, Follower
 from services.kernel.feed.sinks import JournalSink, Shelf
 from services.kernel.journal.journal import Journal
@@ -79,6 +80,7 @@ class Background:
         self._journal, self._practice, self._settings = journal, practice, settings
         self._paces = Paces(settings.rounds_batch)
         self._recurring = [
+            expiring_keys(journal.database, journal.tables.idempotency_keys, practice.clock),
             Recurring(
                 "missed-terms",
                 partial(_watch, journal, practice, settings.missed_terms_seconds),
