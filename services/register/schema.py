@@ -20,4 +20,5 @@ INDIVIDUALS: Final = sa.Table(
     sa.Column("iin", sa.Text, primary_key=True),
     sa.Column("producer_id", sa.Uuid, nullable=False, index=True),
 )
-"""Which producer an IIN names. An IIN stands nowhere else in clear but in the vault, so it can be erased."""
+"""Which producer an IIN names. In clear an IIN stands here, in the vault and as a trusted listing's holder;
+whoever erases it empties all three (docs/operations.md, "Personal data")."""
