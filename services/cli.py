@@ -8,7 +8,10 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from sqlalchemy.exc import DatabaseError
+
 from services.commands.registry import SERVICES, Installation
+from services.kernel.clock import ClockUnreadable
 
 Command = Callable[[argparse.Namespace, Installation], int]
 
@@ -20,8 +23,11 @@ def main(arguments: list[str] | None = None) -> int:
     command: Command = parsed.command
     try:
         return command(parsed, Installation.from_environment())
-    except ValueError as error:
+    except (ValueError, OSError, ClockUnreadable) as error:
         print(f"tizilim: {error}", file=sys.stderr)
+        return 2
+    except DatabaseError as error:
+        print(f"tizilim: the database cannot be used: {error.orig}", file=sys.stderr)
         return 2
 
 

@@ -27,10 +27,10 @@ class Installation:
     @classmethod
     def from_environment(cls) -> Installation:
         """`VAR` (default `var`) and `PORT_BASE` (default 8000). Raises `ValueError` for a bad port."""
-        base = int(os.environ.get("PORT_BASE") or DEFAULT_PORT_BASE)
-        if not 1 <= base <= 65_000:
-            raise ValueError(f"PORT_BASE must be between 1 and 65000, not {base}")
-        return cls(Path(os.environ.get("VAR") or "var"), base)
+        given = os.environ.get("PORT_BASE") or str(DEFAULT_PORT_BASE)
+        if not given.isdecimal() or not 1 <= int(given) <= 65_000:
+            raise ValueError(f"PORT_BASE must be a number between 1 and 65000, not {given}")
+        return cls(Path(os.environ.get("VAR") or "var"), int(given))
 
     def port(self, service: str) -> int:
         """8001 for register, 8002 for verification, 8003 for notifications, by default."""

@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import Final
 
 import httpx
+import sqlalchemy as sa
 
 from services.commands.registry import DEFAULT_PORT_BASE, SERVICES, Installation, database_of
+from services.kernel.clock import ClockUnreadable, LegalClock
+from services.kernel.identity.tokens import development_issuer
 from services.kernel.migrating import upgrade
 
 READY_SECONDS: Final = 60.0
@@ -90,10 +93,9 @@ def running(installation: Installation, settings: Mapping[str, str] = _NONE) -> 
     """
     with _only_one(installation.var):
         _check_ports(installation)
+        _check_folder(installation.var)
         for service in SERVICES:
-            database = database_of(service, installation.var)
-            upgrade(service, database)
-            database.close()
+            _migrate(service, installation.var)
         processes = [Process(service, installation, settings) for service in SERVICES]
         try:
             _wait_until_ready(installation, processes)
@@ -140,10 +142,35 @@ def free_installation(var: Path) -> Installation:
         return found
 
 
+def _check_folder(var: Path) -> None:
+    """What all three services read from the data folder can be read."""
+    try:
+        development_issuer(var)
+        LegalClock(var / "clock.json").now()
+    except (ValueError, ClockUnreadable, OSError) as reason:
+        raise CannotStart(str(reason)) from None
+
+
+def _migrate(service: str, var: Path) -> None:
+    database = database_of(service, var)
+    try:
+        upgrade(service, database)
+    except (sa.exc.DatabaseError, OSError) as reason:
+        cause = getattr(reason, "orig", None) or reason
+        where = database.url.render_as_string(hide_password=True)
+        raise CannotStart(f"the database of {service} cannot be used ({where}): {cause}") from None
+    finally:
+        database.close()
+
+
 @contextmanager
 def _only_one(var: Path) -> Iterator[None]:
-    var.mkdir(parents=True, exist_ok=True)
-    with (var / "up.lock").open("w") as held:
+    try:
+        var.mkdir(parents=True, exist_ok=True)
+        lock = (var / "up.lock").open("w")
+    except OSError as reason:
+        raise CannotStart(f"{var} cannot be used as the data folder: {reason.strerror}") from None
+    with lock as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

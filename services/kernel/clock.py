@@ -51,6 +51,10 @@ class SimulatedClockRefused(RuntimeError):
     """A production service found a simulated clock in its data folder."""
 
 
+class ClockUnreadable(RuntimeError):
+    """The clock file holds no simulated instant; what counts in law now is not known."""
+
+
 class LegalClock:
     """The system's clock, moved in development by what the clock file says.
 
@@ -68,7 +72,7 @@ class LegalClock:
         self._simulable = not production
 
     def now(self) -> datetime:
-        """The present legal instant (UTC)."""
+        """The present legal instant (UTC). Raises `ClockUnreadable`."""
         if self._simulable:
             self._refresh()
         return self._system.now() + self._offset
@@ -81,9 +85,17 @@ class LegalClock:
             return
         seen = (status.st_mtime_ns, status.st_ino)
         if seen != self._seen:
-            content = json.loads(self._file.read_text())
-            self._offset = datetime.fromisoformat(content["set_to"]) - datetime.fromisoformat(content["at"])
+            self._offset = self._read_offset()
             self._seen = seen
+
+    def _read_offset(self) -> timedelta:
+        try:
+            content = json.loads(self._file.read_text())
+            return datetime.fromisoformat(content["set_to"]) - datetime.fromisoformat(content["at"])
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ClockUnreadable(
+                f"{self._file} holds no instant; set it with `tizilim clock`, or `tizilim clock real`"
+            ) from error
 
 
 def set_simulated_clock(file: Path, instant: datetime, *, system: Clock | None = None) -> None:

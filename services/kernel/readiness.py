@@ -1,9 +1,10 @@
-"""Readiness checks that every service has: its store answers, its tables are those of this version."""
+"""Readiness checks that every service has: its store answers, its tables are current, its clock reads."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 
+from services.kernel.clock import Clock, ClockUnreadable
 from services.kernel.database import Database
 from services.kernel.migrating import is_current
 
@@ -41,3 +42,18 @@ class TablesCurrent:
         except (sa.exc.SQLAlchemyError, OSError):
             return _NO_ANSWER
         return None if self._seen else "the tables are not at the newest revision"
+
+
+class ClockReads:
+    """The legal clock tells the present instant."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def __call__(self) -> str | None:
+        """None while it does."""
+        try:
+            self._clock.now()
+        except ClockUnreadable:
+            return "the simulated clock cannot be read"
+        return None

@@ -13,7 +13,7 @@ from services.kernel.database import Database
 from services.kernel.http.application import ServiceHttp, create_application
 from services.kernel.http.health import Check
 from services.kernel.http.responses import Cursors
-from services.kernel.readiness import StoreAnswers, TablesCurrent
+from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
 from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
 from services.kernel.telemetry import configure_logging
 from services.notifications.adapters.sealing import secret_box
@@ -41,6 +41,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
     checks: dict[str, Check] = {
         "store": StoreAnswers(database),
         "migrations": TablesCurrent("notifications", database),
+        "clock": ClockReads(clock),
     }
     start: list[Callable[[], None]] = [lock.acquire]
     stop: list[Callable[[], None]] = [database.close, lock.release]

@@ -11,7 +11,7 @@ from services.kernel.http.application import ServiceHttp, create_application
 from services.kernel.http.health import Check
 from services.kernel.http.responses import Cursors
 from services.kernel.journal.journal import Journal
-from services.kernel.readiness import StoreAnswers, TablesCurrent
+from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
 from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
 from services.kernel.telemetry import configure_logging
 from services.register.api.desk import Desk
@@ -37,6 +37,7 @@ def create_app(settings: RegisterSettings) -> FastAPI:
     checks: dict[str, Check] = {
         "store": StoreAnswers(database),
         "migrations": TablesCurrent("register", database),
+        "clock": ClockReads(clock),
     }
     start: list[Callable[[], None]] = [lock.acquire, journal.start]
     stop: list[Callable[[], None]] = [journal.close, lock.release]

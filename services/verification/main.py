@@ -13,7 +13,7 @@ from services.kernel.http.application import ServiceHttp, create_application
 from services.kernel.http.health import Check
 from services.kernel.http.responses import Cursors
 from services.kernel.journal.journal import Journal
-from services.kernel.readiness import StoreAnswers, TablesCurrent
+from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
 from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
 from services.kernel.telemetry import configure_logging
 from services.verification.api.desk import Desk
@@ -44,6 +44,7 @@ def create_app(settings: VerificationSettings) -> FastAPI:
     checks: dict[str, Check] = {
         "store": StoreAnswers(database),
         "migrations": TablesCurrent("verification", database),
+        "clock": ClockReads(clock),
     }
     rules_unchanged = partial(check_rule_sets, database, practice.rule_book)
     start: list[Callable[[], None]] = [lock.acquire, rules_unchanged, documents.prepare, journal.start]

@@ -232,4 +232,10 @@ def _key_in(path: Path) -> OKPKey:
             pass  # another process was first; its key is the one
         finally:
             draft.unlink()
-    return OKPKey.import_key(json.loads(path.read_text()))
+    try:
+        key = OKPKey.import_key(json.loads(path.read_text()))
+    except (ValueError, TypeError, KeyError, JoseError) as error:
+        raise ValueError(f"{path} holds no key; move it away and a new one is made") from error
+    if not key.is_private:
+        raise ValueError(f"{path} holds a public key only; move it away and a new one is made")
+    return key
