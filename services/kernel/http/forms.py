@@ -26,11 +26,19 @@ class Form(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class FormWrong(ValueError):
+    """A value is not of its form; `code` names the rule in `field_errors.json`."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 def _iso_day(value: object) -> object:
     if isinstance(value, str) and _ISO_DAY.fullmatch(value) is None:
-        raise ValueError("a day is written YYYY-MM-DD")
+        raise FormWrong("day_form")
     if not isinstance(value, str | date):
-        raise ValueError("a day is written YYYY-MM-DD")  # noqa: TRY004  # pydantic turns only this into a finding
+        raise FormWrong("day_form")
     return value
 
 
@@ -39,7 +47,7 @@ def parse_instant(value: object) -> datetime | None:
     if value is None or isinstance(value, datetime):
         return value
     if not isinstance(value, str) or _INSTANT.fullmatch(value) is None:
-        raise ValueError("an instant is written as in RFC 3339, for example 2026-03-02T07:00:00Z")
+        raise FormWrong("instant_form")
     return datetime.fromisoformat(value)
 
 

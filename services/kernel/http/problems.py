@@ -26,6 +26,7 @@ from services.kernel.telemetry import logger
 
 MEDIA_TYPE: Final = "application/problem+json"
 KERNEL_CATALOGUE: Final = Path(__file__).with_name("problems.json")
+FIELD_ERRORS: Final = Path(__file__).with_name("field_errors.json")
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 
 
@@ -52,12 +53,16 @@ class ProblemType(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One wrong place: `pointer` (RFC 6901) into the body, or the `parameter` of the URL or header."""
+    """One wrong place: `pointer` (RFC 6901) into the body, or the `parameter` of the URL or header.
+
+    Without a `detail` in the caller's language the catalogue explains `code` with `params`.
+    """
 
     code: str
-    detail: str
+    detail: str | None = None
     pointer: str | None = None
     parameter: str | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
 
 
 class ProblemCatalogue:
@@ -65,6 +70,7 @@ class ProblemCatalogue:
 
     def __init__(self, *files: Path) -> None:
         self.types: dict[str, ProblemType] = {}
+        self.fields = msgspec.json.decode(FIELD_ERRORS.read_bytes(), type=dict[str, Wording])
         for file in (KERNEL_CATALOGUE, *files):
             own = msgspec.json.decode(file.read_bytes(), type=dict[str, ProblemType])
             doubled = self.types.keys() & own.keys()
@@ -90,11 +96,21 @@ class ProblemCatalogue:
             document["params"] = dict(occurrence.params)
         if occurrence.errors:
             document["errors"] = [
-                {name: value for name, value in _as_dict(error).items() if value is not None}
+                {name: value for name, value in self._shown(error, language).items() if value is not None}
                 for error in occurrence.errors
             ]
         headers = {"Content-Language": language, "Cache-Control": "no-store", **occurrence.headers}
         return Response(msgspec.json.encode(document), status, headers, MEDIA_TYPE)
+
+    def _shown(self, error: FieldError, language: str) -> dict[str, str | None]:
+        kind = self.types.get(error.code)
+        wording = self.fields.get(error.code) or (kind.detail if kind else self.fields["value_error"])
+        return {
+            "code": error.code,
+            "detail": error.detail or wording.written(language, error.params),
+            "pointer": error.pointer,
+            "parameter": error.parameter,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +140,6 @@ class Problem(Exception):
         self.occurrence = Occurrence(code, params, errors, headers=headers or {})
 
 
-def _as_dict(error: FieldError) -> dict[str, str | None]:
-    return {
-        "code": error.code,
-        "detail": error.detail,
-        "pointer": error.pointer,
-        "parameter": error.parameter,
-    }
-
-
 def install(app: FastAPI, catalogue: ProblemCatalogue, admit: Callable[[Request], None]) -> None:
     """Answer every error of `app` with a problem document.
 
@@ -143,7 +150,7 @@ def install(app: FastAPI, catalogue: ProblemCatalogue, admit: Callable[[Request]
     def domain(request: Request, error: Exception) -> Response:
         if not isinstance(error, DomainError):
             raise error
-        errors = (FieldError(error.code, str(error), pointer=error.pointer),) if error.pointer else ()
+        errors = _place_of(error)
         headers = {"Retry-After": "1"} if error.status == 503 else {}
         return catalogue.response(
             request, Occurrence(error.code, error.params, errors, status=error.status, headers=headers)
@@ -174,6 +181,12 @@ def install(app: FastAPI, catalogue: ProblemCatalogue, admit: Callable[[Request]
     app.add_exception_handler(RequestValidationError, _validation(catalogue, admit))
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unexpected)
+
+
+def _place_of(error: DomainError) -> tuple[FieldError, ...]:
+    if error.pointer is None:
+        return ()
+    return (FieldError(error.code, pointer=error.pointer, params=error.params),)
 
 
 def _validation(
@@ -220,11 +233,12 @@ def _field_error(finding: Mapping[str, object]) -> FieldError:
     location = finding["loc"]
     parts = [str(part) for part in location] if isinstance(location, Sequence) else []
     place, path = (parts[0], parts[1:]) if parts else ("body", [])
-    code, detail = str(finding["type"]), str(finding["msg"])
+    code = str(finding["type"])
     context = finding.get("ctx")
+    params = {name: str(value) for name, value in context.items()} if isinstance(context, Mapping) else {}
     if isinstance(context, Mapping) and isinstance(reason := context.get("error"), ValueError):
-        code, detail = getattr(reason, "code", code), str(reason)
+        code = getattr(reason, "code", code)
     if place == "body":
         pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in path)
-        return FieldError(code, detail, pointer=pointer)
-    return FieldError(code, detail, parameter=".".join(path))
+        return FieldError(code, pointer=pointer, params=params)
+    return FieldError(code, parameter=".".join(path), params=params)

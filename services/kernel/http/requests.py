@@ -216,13 +216,12 @@ def _check_parameters(request: Request) -> None:
     wrong = [(name, "parameter_unknown") for name in given if name not in declared]
     wrong += [(name, "parameter_repeated") for name, count in given.items() if name in declared and count > 1]
     if wrong:
-        known = ", ".join(sorted(declared)) or "none"
-        message = {
-            "parameter_unknown": f"There is no such parameter here; known are: {known}",
-            "parameter_repeated": "The parameter may be given once",
-        }
+        known = ", ".join(sorted(declared)) or "-"
         raise RequestValidationError(
-            [{"type": code, "loc": ("query", name), "msg": message[code]} for name, code in wrong]
+            [
+                {"type": code, "loc": ("query", name), "msg": code, "ctx": {"known": known}}
+                for name, code in wrong
+            ]
         )
 
 

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from services.kernel.contract import Language
 from services.kernel.http import forms as shared
-from services.kernel.http.forms import Form, NameForm, OfficialTextForm
+from services.kernel.http.forms import Form, FormWrong, NameForm, OfficialTextForm
 from services.register.api import values
 from services.register.contract.events import Activity, Product
 from services.register.domain import application
@@ -48,7 +48,7 @@ class ProducerForm(Form):
     @model_validator(mode="after")
     def _has_one_number(self) -> Self:
         if (self.bin is None) == (self.iin is None):
-            raise ValueError("exactly one of bin and iin is given")
+            raise FormWrong("one_number_needed")
         return self
 
     @property
@@ -224,7 +224,7 @@ class ReorganisationForm(Form):
     def _only_a_transformation_renames(self) -> Self:
         renames = self.new_bin is not None or self.new_name is not None
         if renames != (self.form == "transformation"):
-            raise ValueError("new_bin or new_name belongs to a transformation, and to nothing else")
+            raise FormWrong("renaming_without_transformation")
         return self
 
 

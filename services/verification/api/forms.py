@@ -8,7 +8,15 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
-from services.kernel.http.forms import BinOrIin, Form, LegalDay, NameForm, OfficialTextForm, ShortText
+from services.kernel.http.forms import (
+    BinOrIin,
+    Form,
+    FormWrong,
+    LegalDay,
+    NameForm,
+    OfficialTextForm,
+    ShortText,
+)
 from services.verification.contract.events import AppealDecision, SignalKind
 from services.verification.usecases.conclude_case import OfficersConclusion, OfficersDecision
 from services.verification.usecases.list_software import NewListing
@@ -40,9 +48,9 @@ class ConclusionForm(Form):
     @model_validator(mode="after")
     def _is_one_of_both(self) -> Self:
         if (self.result is None) == (self.decision is None):
-            raise ValueError("exactly one of result and decision is given")
+            raise FormWrong("result_or_decision_needed")
         if self.corrects and (self.result != "conforms" or self.reasons is None):
-            raise ValueError("a correction finds that the product conforms, and gives reasons")
+            raise FormWrong("correction_incomplete")
         return self
 
     def outcome(self) -> OfficersConclusion | OfficersDecision:

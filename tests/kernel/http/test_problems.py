@@ -7,8 +7,9 @@ import re
 from pathlib import Path
 
 import pytest
+from fastapi import Request
 
-from services.kernel.http.problems import KERNEL_CATALOGUE, ProblemCatalogue
+from services.kernel.http.problems import KERNEL_CATALOGUE, FieldError, Occurrence, ProblemCatalogue
 from tests.kernel.ledger_service import BIN, IIN, LedgerService
 
 TYPES = ProblemCatalogue().types
@@ -87,6 +88,43 @@ def test_a_wrong_field_is_pointed_at(edge: LedgerService) -> None:
         "/a~1b~0c": "extra_forbidden",
     }
     assert edge.journal.head() == 0
+
+
+FIELDS = ProblemCatalogue().fields
+
+
+@pytest.mark.parametrize("code", FIELDS)
+def test_every_field_error_is_worded_in_three_languages(code: str) -> None:
+    wording = FIELDS[code]
+    texts = [wording.kk, wording.ru, wording.en]
+    assert len({frozenset(PLACES.findall(text)) for text in texts}) == 1, "they take other parameters"
+    assert len(set(texts)) == 3
+
+
+@pytest.mark.parametrize("language", ["kk", "ru", "en"])
+def test_field_errors_speak_the_callers_language_and_not_the_librarys(
+    edge: LedgerService, language: str
+) -> None:
+    body = {"owner": "x" * 101, "remark": {"kk": "", "ru": 5}, "wrong": 1}
+    problem = edge.post("/v1/ledgers", body, Accept_Language=language).json()
+    assert {error["pointer"]: error["detail"] for error in problem["errors"]} == {
+        "/owner": FIELDS["string_too_long"].written(language, {"max_length": "100"}),
+        "/remark/kk": FIELDS["string_too_short"].written(language, {"min_length": "1"}),
+        "/remark/ru": getattr(FIELDS["string_type"], language),
+        "/wrong": getattr(FIELDS["extra_forbidden"], language),
+    }
+    found = edge.get("/v1/ledgers?color=red", "auditor", {"Accept-Language": language}).json()["errors"]
+    known = {"known": "bin, cursor, limit"}
+    assert [error["detail"] for error in found] == [FIELDS["parameter_unknown"].written(language, known)]
+
+
+def test_a_finding_that_nobody_worded_is_told_in_general_words() -> None:
+    catalogue = ProblemCatalogue()
+    request = Request({"type": "http", "headers": [(b"accept-language", b"ru")]})
+    errors = (FieldError("new_in_the_library", pointer="/a"), FieldError("bin_check_digit", pointer="/b"))
+    answer = catalogue.response(request, Occurrence("request_invalid", errors=errors))
+    told = [error["detail"] for error in json.loads(bytes(answer.body))["errors"]]
+    assert told == [FIELDS["value_error"].ru, TYPES["bin_check_digit"].detail.ru]
 
 
 def test_a_wrong_parameter_is_named(edge: LedgerService) -> None:
