@@ -11,10 +11,10 @@ export VAR ?= var
 export PORT_BASE ?= 8000
 
 VENV := .venv
-BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+TOOLS := $(VENV)/bin
+PIP := $(TOOLS)/python -m pip --disable-pip-version-check -qq
 CODE := $(wildcard services tests bench migrations deploy)
-COMPILE := $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+COMPILE := $(TOOLS)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
            --no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
 # The interpreter for a new environment: PYTHON if given, else the first that starts and is new enough.
@@ -24,60 +24,60 @@ NEW_ENOUGH := import sys, ensurepip, sqlite3, ssl, venv; sys.exit(sys.version_in
 ##@ Running
 .PHONY: up demo token
 up: $(VENV)/.project ## Run the three services here until Ctrl-C (VAR=var, PORT_BASE=8000)
-	@exec $(BIN)/tizilim up $(ARGS)
+	@exec $(TOOLS)/tizilim up $(ARGS)
 
 demo: $(VENV)/.project ## Tell a producer's whole life, step by step, against running services
-	@exec $(BIN)/tizilim demo $(ARGS)
+	@exec $(TOOLS)/tizilim demo $(ARGS)
 
-token: $(VENV)/.project ## Print a development token: ROLE=industry_officer, or ROLE=producer PRODUCER=181240006529
-	@exec $(BIN)/tizilim token $(if $(ROLE),--role $(ROLE)) $(if $(PRODUCER),--producer $(PRODUCER)) $(ARGS)
+token: $(VENV)/.project ## Print a development token: ROLE=industry_officer, or ROLE=producer BIN=181240006529
+	@exec $(TOOLS)/tizilim token $(if $(ROLE),--role $(ROLE)) $(if $(BIN)$(IIN),--producer $(or $(BIN),$(IIN))) $(ARGS)
 
 ##@ Judging
 .PHONY: test check bench chaos fuzz
 test: $(VENV)/.dev ## Run the tests on both cores (ARGS goes to pytest)
-	@$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
+	@$(TOOLS)/pytest -n 2 --dist worksteal $(ARGS)
 
 check: check-style check-format check-types check-imports check-openapi check-migrations check-files ## Judge style, types, import rules, generated files and links
 
 bench: $(VENV)/.dev ## Measure appends, commands, feed, replay, latency, rounds (ARGS=journal)
-	@$(BIN)/python -m bench $(ARGS)
+	@$(TOOLS)/python -m bench $(ARGS)
 
 chaos: $(VENV)/.dev ## Kill the services again and again under load (CHAOS_KILLS=60, CHAOS_SEED=20260302)
-	@CHAOS_KILLS=$${CHAOS_KILLS:-60} $(BIN)/pytest -q tests/reliability $(ARGS)
+	@CHAOS_KILLS=$${CHAOS_KILLS:-60} $(TOOLS)/pytest -q tests/reliability $(ARGS)
 
 fuzz: $(VENV)/.dev ## Send hostile requests to every operation (FUZZ_EXAMPLES=300 each)
-	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} $(BIN)/pytest -q -n 2 --dist worksteal tests/contract $(ARGS)
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} $(TOOLS)/pytest -q -n 2 --dist worksteal tests/contract $(ARGS)
 
 .PHONY: check-style check-format check-types check-imports check-openapi check-migrations check-files
 check-style: $(VENV)/.dev
-	@$(BIN)/ruff check --quiet .
+	@$(TOOLS)/ruff check --quiet .
 
 check-format: $(VENV)/.dev
-	@$(BIN)/ruff format --check --quiet . || { echo "not formatted; run: make format" >&2; exit 1; }
+	@$(TOOLS)/ruff format --check --quiet . || { echo "not formatted; run: make format" >&2; exit 1; }
 
 check-types: $(VENV)/.dev
-	@$(BIN)/mypy --strict --no-error-summary $(CODE)
+	@$(TOOLS)/mypy --strict --no-error-summary $(CODE)
 
 check-imports: $(VENV)/.dev
-	@$(BIN)/lint-imports --no-logo
+	@$(TOOLS)/lint-imports --no-logo
 
 check-openapi: $(VENV)/.project
-	@$(BIN)/tizilim openapi --check
+	@$(TOOLS)/tizilim openapi --check
 
 check-migrations: $(VENV)/.project
-	@$(BIN)/tizilim migrate --check
+	@$(TOOLS)/tizilim migrate --check
 
 check-files: $(VENV)/.dev
-	@$(BIN)/pytest -q tests/deployment tests/documentation
+	@$(TOOLS)/pytest -q tests/deployment tests/documentation
 
 ##@ Writing
 .PHONY: format openapi lock
 format: $(VENV)/.dev ## Format the code and fix what can be fixed by itself
-	@$(BIN)/ruff check --fix --quiet . || true
-	@$(BIN)/ruff format .
+	@$(TOOLS)/ruff check --fix --quiet . || true
+	@$(TOOLS)/ruff format .
 
 openapi: $(VENV)/.project ## Write openapi/ anew from the code
-	@$(BIN)/tizilim openapi
+	@$(TOOLS)/tizilim openapi
 
 lock: $(VENV)/.dev ## Write the lock files anew from pyproject.toml (UPGRADE=1 takes newer versions)
 	@$(COMPILE) pyproject.toml --group build --output-file requirements.lock
@@ -97,7 +97,7 @@ clean: ## Remove the environment and caches; data in VAR stays
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Installed again only when the lock, or for the last step the project's own description, changes.
-$(BIN)/python:
+$(TOOLS)/python:
 	@for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3.14 python3 python); do \
 	  if "$$python" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then \
 	    echo "making $(VENV) with $$("$$python" --version)"; exec "$$python" -m venv --clear $(VENV); \
@@ -106,7 +106,7 @@ $(BIN)/python:
 	echo "No usable Python 3.11 or later (with venv, ssl and sqlite3)$(if $(PYTHON),: $(PYTHON))." >&2; \
 	echo "Install one, or name it: make $(firstword $(MAKECMDGOALS) help) PYTHON=/path/to/python3.11" >&2; exit 1
 
-$(VENV)/.runtime: requirements.lock | $(BIN)/python
+$(VENV)/.runtime: requirements.lock | $(TOOLS)/python
 	@echo "installing requirements.lock"
 	@$(PIP) install --require-hashes -r requirements.lock
 	@touch $@

@@ -14,7 +14,7 @@ def make_token(installation: Installation, role: str, *, producer: str | None, s
         raise ValueError(f"unknown role {role!r}; one of {', '.join(r for r in ROLES if r != 'public')}")
     if role == "producer":
         if producer is None:
-            raise ValueError("a producer's token needs --producer with its BIN or IIN")
+            raise ValueError("a producer's token needs its number: BIN=... to make, --producer here")
         parse_bin_or_iin(producer)
     issuer = development_issuer(installation.var)
     name = subject or (issuer.opaque_subject(producer) if producer else role.replace("_", "-"))
