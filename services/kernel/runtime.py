@@ -21,11 +21,12 @@ from fastapi import FastAPI
 from services.kernel.clock import Clock, LegalClock
 from services.kernel.database import Database
 from services.kernel.http.rates import Rate
-from services.kernel.http.requests import Edge
+from services.kernel.http.requests import ROLES, Edge
 from services.kernel.identity.tokens import (
     DEVELOPMENT_ISSUER,
     TokenIssuer,
     TokenVerifier,
+    bound,
     development_issuer,
     service_issuer,
     trusted_issuers,
@@ -58,6 +59,10 @@ def edge_of(settings: ServiceSettings, clock: Clock) -> Edge:
     issuers, granted = trusted_issuers(settings.trusted_issuers) if settings.trusted_issuers else ({}, {})
     if settings.production and DEVELOPMENT_ISSUER in issuers:
         raise ValueError("production does not trust the development issuer")
+    if unknown := set[str]().union(*granted.values()) - set(ROLES):
+        raise ValueError(f"a trusted issuer names roles that there are not: {', '.join(sorted(unknown))}")
+    if settings.production and (unbound := [name for name in issuers if not bound(name, granted)]):
+        raise ValueError(f"production needs the roles that {', '.join(unbound)} may grant")
     if not settings.production:
         issuers[DEVELOPMENT_ISSUER] = development_issuer(settings.var).public_keys()
     rate = Rate(settings.rate_per_second, settings.rate_burst)
@@ -196,11 +201,11 @@ class Recurring:
     def _loop(self) -> None:
         while not self._stopped.is_set():
             pause = ELECTION_SECONDS
-            if self._election.won():
-                try:
+            try:
+                if self._election.won():
                     pause = self._run()
-                except Exception as error:  # noqa: BLE001  # the task must outlive one failure; it is logged and tried again
-                    logger.error("background task failed", exc_info=error, extra={"task": self._name})
+            except Exception as error:  # noqa: BLE001  # the task must outlive one failure; it is logged and tried again
+                logger.error("background task failed", exc_info=error, extra={"task": self._name})
             self._stopped.wait(pause)
         self._election.resign()
 

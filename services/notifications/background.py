@@ -6,8 +6,10 @@ from functools import partial
 
 from services.kernel.clock import Clock, SystemClock
 from services.kernel.database import Database
+from services.kernel.expiring_keys import expiring_keys
 from services.kernel.feed.following import FeedAddress, Follower, Upstream
 from services.kernel.feed.sinks import Shelf, TableSink
+from services.kernel.http.health import Check
 from services.kernel.journal.units import CursorStep
 from services.kernel.runtime import Election, own_issuer
 from services.notifications.adapters.addresses import DEVELOPMENT_ADDRESSES, PRODUCTION_ADDRESSES
@@ -17,7 +19,7 @@ from services.notifications.adapters.webhook_http import WebhookSender
 from services.notifications.delivering import DeliveryWorker
 from services.notifications.domain.endpoint import DEVELOPMENT_URLS, PRODUCTION_URLS, UrlRules
 from services.notifications.inbox.handling import Inbox, inboxes
-from services.notifications.schema import FOLLOWING
+from services.notifications.schema import FOLLOWING, IDEMPOTENCY_KEYS
 from services.notifications.settings import NotificationsSettings
 
 MAX_LAG = 10_000
@@ -62,6 +64,7 @@ class Background:
             in_flight=settings.max_in_flight,
             in_flight_per_endpoint=settings.max_in_flight_per_endpoint,
         )
+        self._keys = expiring_keys(database, IDEMPOTENCY_KEYS, clock)
         urls = {"register": settings.register_url, "verification": settings.verification_url}
         self._elections = {name: Election(database, f"follow-{name}") for name in urls}
         self.followers = [
@@ -90,6 +93,7 @@ class Background:
     def start(self) -> None:
         """Begin to follow and to deliver."""
         self.worker.start()
+        self._keys.start()
         for follower in self.followers:
             follower.start()
 
@@ -98,10 +102,11 @@ class Background:
         for follower in self.followers:
             follower.stop()
         self.worker.stop()
+        self._keys.stop()
         for election in self._elections.values():
             election.resign()
 
-    def lag(self) -> str | None:
-        """A readiness check: None while both authorities' facts come in; an unknown lag is no trouble."""
-        behind = sum(follower.lag or 0 for follower in self.followers)
-        return None if behind <= MAX_LAG else f"{behind} facts wait"
+    def checks(self) -> dict[str, Check]:
+        """Readiness checks: both authorities' facts come in, and messages go out."""
+        followed = {f"following {f.upstream}": partial(f.trouble, MAX_LAG) for f in self.followers}
+        return {**followed, "delivering": self.worker.trouble}

@@ -87,6 +87,11 @@ class DeliveryWorker:
         if self._thread.is_alive():
             self._thread.join(timeout=STOP_SECONDS)
 
+    def trouble(self) -> str | None:
+        """A readiness check: None while it delivers."""
+        dead = self._thread.ident is not None and not self._thread.is_alive()
+        return "nothing delivers any more" if dead and not self._stopping.is_set() else None
+
     def _run(self) -> None:
         try:
             asyncio.run(self._deliver_until_stopped())
@@ -102,6 +107,9 @@ class DeliveryWorker:
                     pause = await self._turn()
                 except sa.exc.SQLAlchemyError as error:
                     logger.warning("deliveries not claimed", extra={"error": type(error).__name__})
+                    pause = POLL_SECONDS
+                except Exception as error:  # noqa: BLE001  # whatever happens, messages must go on going out
+                    logger.error("deliveries not claimed", exc_info=error)
                     pause = POLL_SECONDS
                 if pause:
                     await self._pause(pause)

@@ -48,7 +48,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
     if background is not None:
         start.append(background.start)
         stop.insert(0, background.stop)
-        checks["following"] = background.lag
+        checks.update(background.checks())
     app = create_application(
         ServiceHttp(
             name="notifications",

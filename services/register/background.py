@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from services.kernel.clock import Clock
+from services.kernel.expiring_keys import expiring_keys
 from services.kernel.feed.following import FeedAddress, Follower
 from services.kernel.journal.journal import Journal
 from services.kernel.runtime import Election, Recurring, own_issuer
@@ -34,6 +35,7 @@ class Background:
             partial(self._watch, journal, clock, settings.missed_terms_seconds),
             Election(journal.database, "missed-terms"),
         )
+        self._keys = expiring_keys(journal.database, journal.tables.idempotency_keys, clock)
         self._lag_bound = settings.lag_bound
 
     @staticmethod
@@ -45,16 +47,15 @@ class Background:
         """Begin to follow and to watch."""
         self.follower.start()
         self._watcher.start()
+        self._keys.start()
 
     def stop(self) -> None:
-        """Stop both after what is in hand."""
+        """Stop all after what is in hand."""
         self._watcher.stop()
+        self._keys.stop()
         self.follower.stop()
         self._election.resign()
 
-    def lag(self) -> str | None:
-        """A readiness check: None while the neighbour's facts come in; unknown lag is no trouble of ours."""
-        lag = self.follower.lag
-        if lag is None or lag <= self._lag_bound:
-            return None
-        return f"{lag} facts of the informatization authority wait"
+    def following(self) -> str | None:
+        """A readiness check: see `Follower.trouble`."""
+        return self.follower.trouble(self._lag_bound)

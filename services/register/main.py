@@ -44,7 +44,7 @@ def create_app(settings: RegisterSettings) -> FastAPI:
         background = Background(journal, clock, settings)
         start.append(background.start)
         stop.insert(0, background.stop)
-        checks["following"] = background.lag
+        checks["following"] = background.following
     app = create_application(
         ServiceHttp(
             name="register",

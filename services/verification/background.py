@@ -7,6 +7,7 @@ from functools import partial
 from services.kernel.calendar import Quarter
 from services.kernel.clock import Clock, SystemClock
 from services.kernel.database import Database
+from services.kernel.expiring_keys import expiring_keys
 from services.kernel.feed.following import FeedAddress, Follower
 from services.kernel.feed.sinks import JournalSink, Shelf
 from services.kernel.journal.journal import Journal
@@ -79,6 +80,7 @@ class Background:
         self._journal, self._practice, self._settings = journal, practice, settings
         self._paces = Paces(settings.rounds_batch)
         self._recurring = [
+            expiring_keys(journal.database, journal.tables.idempotency_keys, practice.clock),
             Recurring(
                 "missed-terms",
                 partial(_watch, journal, practice, settings.missed_terms_seconds),
@@ -109,12 +111,9 @@ class Background:
         self.follower.stop()
         self._election.resign()
 
-    def lag(self) -> str | None:
-        """A readiness check: None while the register's facts come in; an unknown lag is no trouble."""
-        lag = self.follower.lag
-        if lag is None or lag <= self._settings.lag_bound:
-            return None
-        return f"{lag} facts of the industry authority wait"
+    def following(self) -> str | None:
+        """A readiness check: see `Follower.trouble`."""
+        return self.follower.trouble(self._settings.lag_bound)
 
     def _carry_on_rounds(self) -> float:
         """Open the rounds that are due and do one step of each open one; soon again while there is work.

@@ -52,7 +52,7 @@ def create_app(settings: VerificationSettings) -> FastAPI:
         background = Background(journal, practice, settings)
         start.append(background.start)
         stop.insert(0, background.stop)
-        checks["following"] = background.lag
+        checks["following"] = background.following
     app = create_application(
         ServiceHttp(
             name="verification",

@@ -312,6 +312,20 @@ def test_production_trusts_no_development_issuer(tmp_path: Path) -> None:
         edge_of(smuggled, legal_clock(smuggled))
 
 
+def test_in_production_every_issuer_names_the_roles_it_may_grant(tmp_path: Path) -> None:
+    keys = development_issuer(tmp_path).public_keys().as_dict()
+    for named, told in (
+        ({}, "needs the roles that https://id.example may grant"),
+        ({"roles": ["king"]}, "there are not: king"),
+    ):
+        settings = production(tmp_path, json.dumps({"https://id.example": {**keys, **named}}))
+        with pytest.raises(ValueError, match=told):
+            edge_of(settings, legal_clock(settings))
+    bound = {"https://id.example": {**keys, "roles": ["producer"]}, "urn:tizilim:register": keys}
+    settings = production(tmp_path, json.dumps(bound))
+    edge_of(settings, legal_clock(settings))
+
+
 def test_production_refuses_a_simulated_clock(tmp_path: Path) -> None:
     set_simulated_clock(tmp_path / "clock.json", NOON)
     with pytest.raises(SimulatedClockRefused):

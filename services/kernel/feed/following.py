@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -22,6 +23,7 @@ from eventsourcing import persistence
 from sqlalchemy import exc as sqlalchemy_errors
 
 from services.kernel.errors import DomainError, Unavailable
+from services.kernel.http.health import Notice
 from services.kernel.journal.events import EventRegistry, Fact, Header, Provenance
 from services.kernel.journal.units import CursorStep
 from services.kernel.telemetry import FOLLOWER_LAG, PARKED_EVENTS, logger
@@ -162,6 +164,10 @@ class Follower:
         """Events the upstream holds beyond ours, as of the last page; None before the first."""
         self.caught_up = False
         """True while the upstream answers and its last page left nothing behind it."""
+        self.parked = 0
+        """Events kept for later, as of the last page."""
+        self._answered = time.monotonic()
+        self._failures = 0
 
     @property
     def upstream(self) -> str:
@@ -172,6 +178,22 @@ class Follower:
         """Begin to follow."""
         self._thread.start()
 
+    def trouble(self, lag_bound: int) -> str | None:
+        """A readiness check: what stands in the way of this upstream's facts, None while they come in.
+
+        An upstream that does not answer and facts kept for later are told, but this service can do its work.
+        """
+        if self._thread.ident is not None and not self._thread.is_alive() and not self._stopped.is_set():
+            return f"nothing follows {self.upstream} any more"
+        if self.lag is not None and self.lag > lag_bound:
+            return f"{self.lag} facts of {self.upstream} wait"
+        told = []
+        if self._failures:
+            told.append(f"{self.upstream} has not answered for {time.monotonic() - self._answered:.0f} s")
+        if self.parked:
+            told.append(f"{self.upstream}: facts parked: {self.parked}")
+        return Notice("; ".join(told)) if told else None
+
     def stop(self) -> None:
         """Stop after the event in hand; a long-poll under way is cut off."""
         self._stopped.set()
@@ -180,32 +202,31 @@ class Follower:
             self._thread.join(timeout=STOP_SECONDS)
 
     def _run(self) -> None:
-        failures = 0
         while not self._stopped.is_set():
-            if not self._elected():
-                self.caught_up = False
-                self._stopped.wait(ELECTION_PAUSE_SECONDS)
-                continue
             try:
+                if not self._elected():
+                    self.caught_up, self._failures, self.parked = False, 0, 0
+                    self._stopped.wait(ELECTION_PAUSE_SECONDS)
+                    continue
                 self.turn(wait=WAIT_SECONDS)
-                failures = 0
+                self._answered, self._failures = time.monotonic(), 0
             except Exception as error:  # noqa: BLE001  # whatever happens, the journal must go on being followed
                 if self._stopped.is_set():  # stop() closed the client under a request
                     return
                 self.caught_up = False
-                failures += 1
-                self._tell(error, failures)
-                pause = min(MAX_PAUSE_SECONDS, 0.05 * 2 ** min(failures, 8))
+                self._failures += 1
+                self._tell(error)
+                pause = min(MAX_PAUSE_SECONDS, 0.05 * 2 ** min(self._failures, 8))
                 self._stopped.wait(pause * (0.5 + random.random() / 2))  # noqa: S311  # jitter, not a secret
 
-    def _tell(self, error: Exception, failures: int) -> None:
+    def _tell(self, error: Exception) -> None:
         """Log why following was interrupted, with its place in the code when nobody foresaw it."""
         foreseen = isinstance(error, (httpx.HTTPError, FeedBroken, *STORE_TROUBLE))
         logger.log(
             logging.WARNING if foreseen else logging.ERROR,
             "following interrupted",
             exc_info=None if foreseen else error,
-            extra={"upstream": self.upstream, "error": type(error).__name__, "failures": failures},
+            extra={"upstream": self.upstream, "error": type(error).__name__, "failures": self._failures},
         )
 
     def turn(self, *, wait: int = 0) -> int:
@@ -241,6 +262,8 @@ class Follower:
             params={"after": after, "limit": PAGE, "wait": wait},
             headers={"Authorization": f"Bearer {self._address.token()}"},
         )
+        if response.status_code == httpx.codes.CONFLICT:
+            raise FeedBroken(f"the journal ends before position {after}")
         response.raise_for_status()
         try:
             feed = msgspec.json.decode(response.content, type=_Feed)
@@ -281,6 +304,7 @@ class Follower:
     def _park(self, event: Upstream, step: CursorStep, reason: str) -> None:
         self._sink.park(event, step, reason)
         self._blocked.add(event.stream_id)
+        self.parked += 1
         logger.warning(
             "upstream event parked",
             extra={
@@ -307,7 +331,8 @@ class Follower:
                 reason = error.code if isinstance(error, DomainError) else type(error).__name__
                 self._sink.retry_failed(event, self.upstream, reason)
         self._blocked = failed
-        PARKED_EVENTS.labels(self._service, self.upstream).set(sum(e.stream_id in failed for e in parked))
+        self.parked = sum(e.stream_id in failed for e in parked)
+        PARKED_EVENTS.labels(self._service, self.upstream).set(self.parked)
 
 
 def decoded(event: Upstream, registry: EventRegistry) -> Foreign:

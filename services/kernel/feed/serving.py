@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response, StreamingResponse
 from pydantic import Field
 
+from services.kernel.http.problems import Problem
 from services.kernel.http.requests import Caller, Reading
 from services.kernel.http.responses import JSON, Representation
 from services.kernel.journal.journal import Journal, JournalRow
@@ -53,12 +54,18 @@ def journal_router(journal: Journal, *roles: str, vault: Vault | None = None) ->
                 "model": Feed,
                 "description": "Events in order of position, without gaps.",
                 "content": {NDJSON: {"schema": {"type": "string"}}},
-            }
+            },
+            409: {"description": "The journal ends before `after`."},
         },
     )
     async def read_journal(
         caller: Annotated[Caller, Depends(reading)],
-        after: Annotated[int, Query(ge=0, le=2**53 - 1, description="The last position already known.")] = 0,
+        after: Annotated[
+            int,
+            Query(
+                ge=0, le=2**53 - 1, description="The last position already known; beyond the head is a 409."
+            ),
+        ] = 0,
         limit: Annotated[int, Query(ge=1, le=MAX_EVENTS)] = 100,
         wait: Annotated[
             int, Query(ge=0, le=MAX_WAIT_SECONDS, description="Seconds to wait for an event to come.")
@@ -69,6 +76,8 @@ def journal_router(journal: Journal, *roles: str, vault: Vault | None = None) ->
         ] = "json",
     ) -> Response:
         confidential = vault if caller.is_any("service") else None
+        if after > journal.signal.head and after > (head := await to_thread.run_sync(journal.head)):
+            raise Problem("position_ahead", position=str(after), head=str(head))
         if wait and journal.signal.head <= after:
             await journal.signal.beyond(after, seconds=wait)
         if format == "ndjson":

@@ -16,10 +16,10 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from services.kernel.http import problems
 from services.kernel.http.context import RequestContext
 from services.kernel.http.health import Check, health_router
-from services.kernel.http.openapi import described
+from services.kernel.http.openapi import described, roles_of
 from services.kernel.http.problems import Problem, ProblemCatalogue
 from services.kernel.http.rates import RateLimit
-from services.kernel.http.requests import Edge, query_parameters
+from services.kernel.http.requests import Edge, admit, query_parameters
 
 API_VERSION: Final = "1.0.0"
 
@@ -59,7 +59,7 @@ def create_application(service: ServiceHttp) -> FastAPI:
         app.include_router(router)
     app.include_router(health_router(service.checks))
     app.include_router(_problem_pages(catalogue))
-    problems.install(app, catalogue)
+    problems.install(app, catalogue, admit)
     app.add_middleware(
         RequestContext,
         service=service.name,
@@ -71,6 +71,7 @@ def create_application(service: ServiceHttp) -> FastAPI:
     app.state.query_parameters = {
         name: query_parameters(route.dependant) for name, route in operations.items()
     }
+    app.state.readings = {name: roles_of(route) for name, route in operations.items()}
     plain = app.openapi
 
     def openapi() -> dict[str, Any]:

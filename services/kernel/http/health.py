@@ -15,6 +15,12 @@ Check = Callable[[], str | None]
 """Returns None when all is well, else one short sentence without secrets."""
 
 
+class Notice(str):
+    """What a check tells although the service can do its work: someone should look at it."""
+
+    __slots__ = ()
+
+
 class Health(Representation):
     """Whether the service can do its work, and what stands in the way."""
 
@@ -43,10 +49,10 @@ def health_router(checks: Mapping[str, Check]) -> APIRouter:
     )
     def is_ready() -> Response:
         found = {name: check() for name, check in checks.items()}
-        ready = all(trouble is None for trouble in found.values())
+        ready = all(trouble is None or isinstance(trouble, Notice) for trouble in found.values())
         health = Health(
             status="ok" if ready else "unready",
-            checks={name: trouble or "ok" for name, trouble in found.items()},
+            checks={name: str(trouble or "ok") for name, trouble in found.items()},
         )
         return Response(rendered(health), 200 if ready else 503, media_type=JSON)
 

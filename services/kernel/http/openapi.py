@@ -89,8 +89,8 @@ def described(
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "at+jwt (RFC 9068)"}
     }
-    for operation in _all_operations(schema):
-        _complete(operation, routes[operation["operationId"]])
+    for method, operation in _all_operations(schema):
+        _complete(method, operation, routes[operation["operationId"]])
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     if webhooks:
@@ -113,12 +113,12 @@ def _find(dependant: Dependant) -> Reading | None:
     return None
 
 
-def _all_operations(schema: dict[str, Any]) -> Iterable[dict[str, Any]]:
+def _all_operations(schema: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any]]]:
     for methods in schema["paths"].values():
-        yield from methods.values()
+        yield from methods.items()
 
 
-def _complete(operation: dict[str, Any], route: RouteContext) -> None:
+def _complete(method: str, operation: dict[str, Any], route: RouteContext) -> None:
     reading = roles_of(route)
     responses = operation.setdefault("responses", {})
     if _is_default(responses.get("422")):
@@ -140,7 +140,7 @@ def _complete(operation: dict[str, Any], route: RouteContext) -> None:
         for code, response in responses.items():
             if code.startswith("2"):
                 response.setdefault("headers", _COMMAND_HEADERS)
-    elif "200" in responses and operation["operationId"] != "read_journal":
+    elif method == "get" and "200" in responses and operation["operationId"] != "read_journal":
         responses.setdefault("304", {"description": "The caller has this version already (`If-None-Match`)."})
 
 
@@ -151,7 +151,9 @@ def _is_default(response: dict[str, Any] | None) -> bool:
 
 def _statuses(operation: dict[str, Any], reading: Reading | None) -> set[int]:
     parameters = operation.get("parameters", [])
+    declared = {int(status) for status in operation["responses"] if status.startswith("4")}
     statuses = {400, 414} if operation["operationId"] == "is_alive" else {400, 414, 429}
+    statuses |= declared
     if any(parameter["in"] == "path" for parameter in parameters):
         statuses |= {404, 422}
     if parameters:

@@ -8,7 +8,7 @@ leaves the process.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from pathlib import Path
@@ -133,8 +133,12 @@ def _as_dict(error: FieldError) -> dict[str, str | None]:
     }
 
 
-def install(app: FastAPI, catalogue: ProblemCatalogue) -> None:
-    """Answer every error of `app` with a problem document."""
+def install(app: FastAPI, catalogue: ProblemCatalogue, admit: Callable[[Request], None]) -> None:
+    """Answer every error of `app` with a problem document.
+
+    `admit` raises `Problem` for a caller who may not use the route; such a one is told so, not what is wrong
+    with the request.
+    """
 
     def domain(request: Request, error: Exception) -> Response:
         if not isinstance(error, DomainError):
@@ -149,11 +153,6 @@ def install(app: FastAPI, catalogue: ProblemCatalogue) -> None:
         if not isinstance(error, Problem):
             raise error
         return catalogue.response(request, error.occurrence)
-
-    def validation(request: Request, error: Exception) -> Response:
-        if not isinstance(error, RequestValidationError):
-            raise error
-        return catalogue.response(request, _from_validation(error))
 
     def http(request: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):
@@ -172,9 +171,24 @@ def install(app: FastAPI, catalogue: ProblemCatalogue) -> None:
 
     app.add_exception_handler(DomainError, domain)
     app.add_exception_handler(Problem, edge)
-    app.add_exception_handler(RequestValidationError, validation)
+    app.add_exception_handler(RequestValidationError, _validation(catalogue, admit))
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unexpected)
+
+
+def _validation(
+    catalogue: ProblemCatalogue, admit: Callable[[Request], None]
+) -> Callable[[Request, Exception], Response]:
+    def validation(request: Request, error: Exception) -> Response:
+        if not isinstance(error, RequestValidationError):
+            raise error
+        try:
+            admit(request)
+        except Problem as refused:
+            return catalogue.response(request, refused.occurrence)
+        return catalogue.response(request, _from_validation(error))
+
+    return validation
 
 
 _HTTP_CODES: Final = {

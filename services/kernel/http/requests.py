@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
 from fastapi import Header, Request
@@ -34,6 +35,9 @@ ROLES: Final = (
     "service",
     "public",
 )
+_ENTITY_TAGS: Final = r'^(\*|(W/)?"[\x21\x23-\x7e]*"([ \t]*,[ \t]*(W/)?"[\x21\x23-\x7e]*")*)$'
+"""What `If-Match` may hold (RFC 9110 section 13.1.1)."""
+_VERSION: Final = re.compile(r'"[0-9]{1,9}"')
 _OFFICERS: Final = frozenset({"informatization_officer", "industry_officer"})
 
 
@@ -144,15 +148,45 @@ class Deciding(Commanding):
         ],
         if_match: Annotated[
             str,
-            Header(description="The `ETag` of the version decided on.", pattern=r'^"[0-9]{1,9}"$'),
+            Header(
+                description="The `ETag` of the version decided on; any other entity tag is a 412.",
+                max_length=1_000,
+                pattern=_ENTITY_TAGS,
+                json_schema_extra={"pattern": f"^{_VERSION.pattern}$"},
+            ),
         ],
     ) -> CommandRequest:
         """The command's frame with the version it was decided on."""
-        return await _command(request, self.roles, self.status, idempotency_key, int(if_match.strip('"')))
+        command = await _command(request, self.roles, self.status, idempotency_key, None)
+        if _VERSION.fullmatch(if_match) is None:
+            raise Problem("version_not_named")
+        return replace(command, if_match=int(if_match.strip('"')))
 
 
 def authorised(request: Request, roles: tuple[str, ...]) -> Caller:
     """The caller of a request that only `roles` may make, with no query parameter the route does not know."""
+    principal = _admitted(request, roles)
+    if request.scope["query_string"]:
+        _check_parameters(request)
+    return Caller(
+        principal,
+        preferred_language(request.headers.get("accept-language")),
+        request.scope.get("request_id", ""),
+    )
+
+
+def admit(request: Request) -> None:
+    """Refuse a caller who may not use the route, before anything else of the request is judged or waited for.
+
+    Raises the same 401 and 403 as the route's own dependency, which FastAPI calls only after others and only
+    for a request whose headers are complete.
+    """
+    reading: Reading | None = request.app.state.readings.get(request.scope["route"].operation_id)
+    if reading is not None:
+        _admitted(request, reading.roles)
+
+
+def _admitted(request: Request, roles: tuple[str, ...]) -> Principal:
     edge: Edge = request.app.state.edge
     principal = PUBLIC
     header = request.headers.get("authorization")
@@ -172,13 +206,7 @@ def authorised(request: Request, roles: tuple[str, ...]) -> Caller:
         if principal is PUBLIC:
             raise Problem("token_required", headers={"WWW-Authenticate": "Bearer"})
         raise Problem("role_insufficient", roles=", ".join(roles))
-    if request.scope["query_string"]:
-        _check_parameters(request)
-    return Caller(
-        principal,
-        preferred_language(request.headers.get("accept-language")),
-        request.scope.get("request_id", ""),
-    )
+    return principal
 
 
 def _check_parameters(request: Request) -> None:

@@ -85,7 +85,7 @@ class TokenVerifier:
         granted: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         self._issuers = dict(issuers)
-        services = (name for name in issuers if name.startswith(_OF_SERVICES) and name != DEVELOPMENT_ISSUER)
+        services = filter(_is_service, issuers)
         self._granted = {**dict.fromkeys(services, frozenset({"service"})), **(granted or {})}
         self._audience = audience
         self._cache: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
@@ -207,6 +207,15 @@ def trusted_issuers(file: Path) -> tuple[dict[str, KeySet], dict[str, frozenset[
     content = json.loads(file.read_text())
     keys = {name: KeySet.import_key_set({"keys": given["keys"]}) for name, given in content.items()}
     return keys, {name: frozenset(given["roles"]) for name, given in content.items() if "roles" in given}
+
+
+def bound(issuer: str, granted: Mapping[str, frozenset[str]]) -> bool:
+    """True for an issuer that may not grant every role: a service, or one whose roles are named."""
+    return _is_service(issuer) or issuer in granted
+
+
+def _is_service(issuer: str) -> bool:
+    return issuer.startswith(_OF_SERVICES) and issuer != DEVELOPMENT_ISSUER
 
 
 def _key_in(path: Path) -> OKPKey:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from services.kernel.errors import NotFound
-from services.kernel.http.forms import LegalDay
+from services.kernel.http.forms import BinOrIin, LegalDay
 from services.kernel.http.requests import Caller, CommandRequest, Deciding, Reading
 from services.kernel.http.responses import CursorParameter, Limit, page, read
 from services.kernel.journal.journal import Work
@@ -52,7 +52,7 @@ class Worklist:
 def _worklist(
     state: Annotated[Literal["open", "concluded", "rework", "closed"] | None, Query()] = None,
     kind: Annotated[CaseKind | None, Query()] = None,
-    identifier: Annotated[str | None, Query(alias="bin", pattern=r"^[0-9]{12}$")] = None,
+    identifier: Annotated[BinOrIin | None, Query(alias="bin")] = None,
     due_before: Annotated[LegalDay | None, Query(description="Whose term ends before this day.")] = None,
     assigned_to: Annotated[
         str | None,

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from services.kernel.http.answering import answered
-from services.kernel.http.forms import LegalDay
+from services.kernel.http.forms import BinOrIin, LegalDay
 from services.kernel.http.requests import Caller, Commanding, CommandRequest, Deciding, Reading
 from services.kernel.http.responses import CursorParameter, Limit, page, read
 from services.kernel.journal.journal import Work
@@ -89,7 +89,7 @@ def list_all(
     request: Request,
     desk: AtDesk,
     _caller: Annotated[Caller, Depends(Reading("public"))],
-    holder: Annotated[str | None, Query(alias="bin", pattern=r"^[0-9]{12}$")] = None,
+    holder: Annotated[BinOrIin | None, Query(alias="bin")] = None,
     product: Annotated[str | None, Query(min_length=1, max_length=300)] = None,
     on: Annotated[LegalDay | None, Query(description="Only what was listed on this day.")] = None,
     limit: Limit = 50,

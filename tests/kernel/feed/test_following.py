@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,7 @@ from prometheus_client import REGISTRY
 from services.kernel.errors import Unavailable
 from services.kernel.feed import following
 from services.kernel.feed.following import STORE_TROUBLE, FeedBroken, Follower, Upstream
+from services.kernel.http.health import Notice
 from services.kernel.journal.events import Header
 from services.kernel.journal.units import CursorStep
 from tests.kernel.feed.mirrors import UPSTREAM, Answering, Kind, Mirror, feed_of, in_turn, mirror_of
@@ -275,10 +277,11 @@ def test_an_upstream_that_lost_its_end_is_refused(ledger: LedgerService, mirror:
     """It was restored from before what we have handled; to go on would miss what it records anew."""
     opened(ledger, "a", "b")
     mirror.follower(feed_of(ledger)).turn()
-    follower = mirror.follower(lambda _request: httpx.Response(200, json={"events": [], "head": 2}))
-    with pytest.raises(FeedBroken, match="head"):
-        follower.turn()
-    assert not follower.caught_up
+    for answer in (httpx.Response(200, json={"events": [], "head": 2}), httpx.Response(409, json={})):
+        follower = mirror.follower(lambda _request, answer=answer: answer)  # type: ignore[misc]
+        with pytest.raises(FeedBroken, match=r"head|ends before position 3"):
+            follower.turn()
+        assert not follower.caught_up
 
 
 def test_trouble_that_nobody_foresaw_does_not_end_the_following(
@@ -315,6 +318,75 @@ def test_while_the_upstream_is_down_the_service_answers_and_is_not_caught_up(
         assert not follower.caught_up
         assert own.opened("while the neighbour is down")["owner"]
         follower.stop()
+
+
+def test_readiness_tells_an_upstream_that_does_not_answer_and_goes_on(
+    ledger: LedgerService, sqlite_url: str
+) -> None:
+    opened(ledger, "a")
+    asked = threading.Semaphore(0)
+
+    def down(request: httpx.Request) -> httpx.Response:
+        asked.release()
+        return unanswered(request)
+
+    with mirror_of(sqlite_url, "journal") as mirror:
+        follower = mirror.follower(in_turn([down, down, feed_of(ledger)]))
+        assert follower.trouble(10) is None
+        follower.start()
+        for _ in range(2):
+            assert asked.acquire(timeout=PATIENCE)
+        told = follower.trouble(10)
+        assert isinstance(told, Notice)
+        assert re.fullmatch(r"ledger has not answered for \d+ s", told)
+        assert mirror.journal.signal.wait(1, timeout=PATIENCE) == 2
+        follower.stop()
+
+
+def test_readiness_tells_parked_facts_and_refuses_only_when_far_behind(
+    ledger: LedgerService, mirror: Mirror
+) -> None:
+    opened(ledger, "ill", "poison")
+    follower = mirror.follower(feed_of(ledger))
+    follower.turn()
+    assert follower.trouble(10) == "ledger: facts parked: 1"
+    assert isinstance(follower.trouble(10), Notice)
+    follower.lag = 11
+    assert follower.trouble(10) == "11 facts of ledger wait"
+    assert not isinstance(follower.trouble(10), Notice)
+
+
+def test_an_election_that_fails_does_not_end_the_following(ledger: LedgerService, sqlite_url: str) -> None:
+    stream = opened(ledger, "a")
+    answers = iter([ZeroDivisionError()])
+
+    def elected() -> bool:
+        for trouble in answers:
+            raise trouble
+        return True
+
+    with mirror_of(sqlite_url, "journal") as mirror:
+        client = httpx.Client(transport=httpx.MockTransport(feed_of(ledger)))
+        address = following.FeedAddress(UPSTREAM, "http://ledger", lambda: "token")
+        follower = Follower("mirror", address, mirror.sink, client=client, elected=elected)
+        follower.start()
+        assert mirror.journal.signal.wait(1, timeout=PATIENCE) == 2
+        follower.stop()
+        assert mirror.lines(stream) == 1
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_follower_that_died_makes_its_service_unready(sqlite_url: str) -> None:
+    def deadly(_request: httpx.Request) -> httpx.Response:
+        raise SystemExit
+
+    with mirror_of(sqlite_url, "journal") as mirror:
+        follower = mirror.follower(deadly)
+        follower.start()
+        follower._thread.join(PATIENCE)
+        told = follower.trouble(10)
+        assert told == "nothing follows ledger any more"
+        assert not isinstance(told, Notice)
 
 
 def test_only_the_elected_follower_asks(sqlite_url: str) -> None:

@@ -48,9 +48,9 @@ def test_pages_are_contiguous_and_bounded_and_tell_the_head(service: LedgerServi
 
 def test_after_the_head_there_is_nothing_and_the_head_is_told(service: LedgerService) -> None:
     service.opened()
-    answer = service.get(f"{FEED}?after=99", "service")
+    answer = service.get(f"{FEED}?after=1", "service")
     assert (answer.status_code, answer.json()) == (200, {"events": [], "head": 1})
-    assert answer.headers["Journal-Position"] == "99"
+    assert answer.headers["Journal-Position"] == "1"
 
 
 def test_an_empty_journal_is_an_empty_page(service: LedgerService) -> None:
@@ -288,6 +288,26 @@ def test_a_position_not_reached_in_time_is_412(edge: LedgerService, monkeypatch:
     assert answer.status_code == 412
     assert answer.json()["code"] == "position_not_reached"
     assert answer.json()["params"] == {"position": "2"}
+
+
+def test_who_may_not_read_does_not_wait(edge: LedgerService, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def waited(_position: int, *, seconds: float) -> bool:
+        pytest.fail(f"a stranger waits {seconds} s")
+
+    monkeypatch.setattr(edge.journal.signal, "beyond", waited)
+    ledger = edge.opened()["id"]
+    answer = edge.get(f"/v1/ledgers/{ledger}?min_position=2", headers={"Authorization": "Bearer x.y.z"})
+    assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("query", ["", "&wait=30", "&format=ndjson"])
+def test_a_reader_ahead_of_the_head_is_told(service: LedgerService, query: str) -> None:
+    """It read a journal since restored from an older copy: lag 0 would hide the difference for ever."""
+    service.opened()
+    assert service.get(f"/v1/journal/events?after=1{query.replace('30', '0')}", "auditor").status_code == 200
+    answer = service.get(f"/v1/journal/events?after=2{query}", "auditor")
+    assert (answer.status_code, answer.json()["code"]) == (409, "position_ahead")
+    assert answer.json()["params"] == {"position": "2", "head": "1"}
 
 
 @pytest.mark.parametrize("wrong", ["-1", "x", "9007199254740992"])

@@ -168,8 +168,17 @@ def test_a_decision_on_an_old_version_is_412_and_names_both(edge: LedgerService)
     assert edge.journal.head() == 2
 
 
-@pytest.mark.parametrize("given", ["1", "*", 'W/"1"', '"1", "2"', '"x"', '""', '"-1"', '"1234567890"'])
-def test_a_version_that_is_none_is_422(edge: LedgerService, given: str) -> None:
+@pytest.mark.parametrize("given", ["*", 'W/"1"', '"1", "2"', '"x"', '""', '"-1"', '"1234567890"'])
+def test_an_entity_tag_that_names_no_single_version_is_412(edge: LedgerService, given: str) -> None:
+    """Weak tags never match (RFC 9110 section 13.1.1), and a decision is made on one version."""
+    path = f"/v1/ledgers/{edge.opened()['id']}/lines"
+    answer = edge.post(path, {"text": "a"}, "industry_officer", If_Match=given)
+    assert (answer.status_code, answer.json()["code"]) == (412, "version_not_named")
+    assert edge.journal.head() == 1
+
+
+@pytest.mark.parametrize("given", ["1", "x", '"1', '"1" "2"', "W/1", " "])
+def test_what_is_no_entity_tag_is_422(edge: LedgerService, given: str) -> None:
     path = f"/v1/ledgers/{edge.opened()['id']}/lines"
     answer = edge.post(path, {"text": "a"}, "industry_officer", If_Match=given)
     assert answer.status_code == 422
@@ -196,6 +205,25 @@ def test_who_proves_nothing_is_told_how(
     answer = edge.client.post("/v1/ledgers", json={"owner": "o"}, headers={"Idempotency-Key": "k", **given})
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Idempotency-Key": ""}, {"Idempotency-Key": "k", "Content-Type": "application/json"}],
+    ids=["no key", "no good key", "no body"],
+)
+def test_who_may_not_ask_is_told_that_first(edge: LedgerService, headers: dict[str, str]) -> None:
+    """Whatever else is wrong with the request: a stranger learns nothing about its form."""
+    answer = edge.client.post(
+        "/v1/ledgers", content=b"{", headers={"Content-Type": "application/json"} | headers
+    )
+    assert (answer.status_code, answer.json()["code"]) == (401, "token_required")
+    other = edge.client.post(
+        "/v1/ledgers",
+        content=b"{",
+        headers={"Content-Type": "application/json", **headers, **edge.headers("auditor")},
+    )
+    assert (other.status_code, other.json()["code"]) == (403, "role_insufficient")
 
 
 def test_another_role_is_403(edge: LedgerService) -> None:

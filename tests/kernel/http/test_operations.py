@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.kernel.http.application import ServiceHttp, create_application
+from services.kernel.http.health import Notice
 from services.kernel.http.requests import Reading
 from services.kernel.readiness import StoreAnswers
 from tests.kernel.ledger_service import LedgerService
@@ -27,6 +28,15 @@ def test_a_check_that_fails_makes_it_unready_and_says_what(
     assert answer.status_code == 503
     assert answer.json() == {"status": "unready", "checks": {"store": "the store does not answer"}}
     assert edge.get("/healthz").status_code == 200
+
+
+def test_a_notice_is_told_and_turns_nobody_away(edge: LedgerService, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(StoreAnswers, "__call__", lambda _self: Notice("3 facts are parked"))
+    answer = edge.get("/readyz")
+    assert (answer.status_code, answer.json()) == (
+        200,
+        {"status": "ok", "checks": {"store": "3 facts are parked"}},
+    )
 
 
 def test_requests_are_counted_by_route_and_not_by_path(edge: LedgerService) -> None:
@@ -85,8 +95,9 @@ def test_every_operation_tells_every_status_it_can_end_in(document: dict[str, An
     assert statuses["open_ledger"] == command
     assert statuses["write_line"] == command | {"404", "412", "428"}
     assert statuses["read_ledger"] == {"200", "304", "400", "401", "404", "412", "414", "422", "429", "503"}
+    assert statuses["measure_scan"].isdisjoint({"304"}), "only a GET is conditional on If-None-Match"
     assert statuses["list_ledgers"] == {"200", "304", "400", "401", "403", "414", "422", "429", "503"}
-    assert statuses["read_journal"] == {"200", "400", "401", "403", "414", "422", "429", "503"}
+    assert statuses["read_journal"] == {"200", "400", "401", "403", "409", "414", "422", "429", "503"}
     assert statuses["is_alive"] == {"200", "400", "414"}
     assert statuses["is_ready"] == {"200", "400", "414", "429", "503"}
 

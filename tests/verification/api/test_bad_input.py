@@ -103,6 +103,17 @@ def test_a_round_needs_a_quarter(authority: Authority, head: int, quarter: objec
     assert problem["errors"][0]["pointer"] == "/quarter"
 
 
+@pytest.mark.parametrize("path", ["/v1/cases", "/v1/trusted-software"])
+def test_a_filter_with_a_mistyped_number_is_refused_rather_than_finding_nothing(
+    authority: Authority, path: str
+) -> None:
+    headers = headers_of(authority.var, "informatization_officer")
+    assert authority.client.get(f"{path}?bin=181240006529", headers=headers).status_code == 200
+    answer = authority.client.get(f"{path}?bin=181240006528", headers=headers)
+    (error,) = authority.refused(answer, 422, "request_invalid")["errors"]
+    assert (error["parameter"], error["code"]) == ("bin", "bin_check_digit")
+
+
 def test_a_round_for_a_future_quarter_is_refused(authority: Authority, head: int) -> None:
     """Order 327 para. 29: monitoring is of a quarter that is over."""
     answer = authority.post("/v1/monitoring-rounds", {"quarter": "2099-Q4"})
