@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import commands, journal, life, rounds, simulation
+from bench import commands, explanation, journal, life, rounds, simulation
 from bench.report import Report, machine
 
 PARTS: Final[dict[str, Callable[[Report, int], None]]] = {
@@ -16,6 +16,7 @@ PARTS: Final[dict[str, Callable[[Report, int], None]]] = {
     "life": life.measure,
     "rounds": rounds.measure,
     "simulation": simulation.measure,
+    "explanation": explanation.measure,
 }
 
 

@@ -7,6 +7,8 @@ import signal
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -232,18 +234,12 @@ def test_a_service_told_to_stop_answers_its_long_polls_and_ends_well(
         url = process.ready()
         opened = client.post(f"{url}/v1/ledgers", json={"owner": "o"}, headers=headers(tmp_path, "producer"))
         assert opened.status_code == 201
-        with ThreadPoolExecutor(1) as pool:
-            poll = pool.submit(
-                httpx.get,
-                f"{url}/v1/journal/events?after=1&wait=30",
-                headers=headers(tmp_path, "service"),
-                timeout=60,
-                trust_env=False,
-            )
-            await_polling(client, url)
+        with closing(HTTPConnection(url.removeprefix("http://"), timeout=PATIENCE)) as poll:
+            poll.request("GET", "/v1/journal/events?after=1&wait=30", headers=headers(tmp_path, "service"))
+            await_polling(client, url)  # the poll was sent before these
             process.tell(signal.SIGTERM)
-            answer = poll.result(PATIENCE)
-        assert answer.json() == {"events": [], "head": 1}
+            answer = poll.getresponse()
+            assert json.loads(answer.read()) == {"events": [], "head": 1}
         assert process.ended() in {0, -signal.SIGTERM}
     assert not [line for line in process.log if line["level"] == "error"]
     with ledger_process(database_url, tmp_path) as process, httpx.Client(trust_env=False) as client:

@@ -5,7 +5,7 @@ The aggregate, the read model and the answers about the past all evolve this one
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime
 from functools import singledispatch
 from typing import Literal
@@ -127,12 +127,26 @@ def evolved(state: EntryState | None, fact: Fact) -> EntryState | None:
     return None if state is None else _evolve(fact.data, state, fact)
 
 
-def folded(facts: Iterable[Fact]) -> EntryState | None:
-    """The entry that these facts, in the order in which they count, make."""
+def folded(facts: Iterable[Fact], left_out: Container[str] = ()) -> EntryState | None:
+    """The entry that these facts, in the order in which they count, make.
+
+    An exclusion that is `left_out` (by its event's id) from the start keeps nothing out; it shows as undone.
+    """
     state: EntryState | None = None
     for fact in facts:
-        state = evolved(state, fact)
+        without_effect = fact.id in left_out and state is not None
+        after = evolved(state, fact)
+        state = _told_only(state, after) if without_effect and state and after else after
     return state
+
+
+def _told_only(before: EntryState, after: EntryState) -> EntryState:
+    """The entry after an exclusion that a later fact annuls from the start."""
+    *earlier, annulled = after.exclusions
+    told = msgspec.structs.replace(annulled, undone=True, annulled=True)
+    return msgspec.structs.replace(
+        after, status=before.status, changed_at=before.changed_at, exclusions=(*earlier, told)
+    )
 
 
 def _included(state: EntryState | None, event: Included, fact: Fact) -> EntryState:
@@ -233,8 +247,7 @@ def _without(
         else x
         for x in state.exclusions
     )
-    current = state.exclusion
-    returns = current is not None and current.event_id == exclusion_id
+    returns = _keeps_out(state, exclusion_id)
     return msgspec.structs.replace(
         state,
         status="included" if returns else state.status,
@@ -242,6 +255,17 @@ def _without(
         reinstated_on=reinstated_on if returns else state.reinstated_on,
         changed_at=max(state.changed_at, fact.effective_at) if returns else state.changed_at,
     )
+
+
+def _keeps_out(state: EntryState, exclusion_id: str) -> bool:
+    """True of the exclusion since the last inclusion, also where it is only told of, being annulled.
+
+    Event ids are UUIDv7, so the greater id is the later event.
+    """
+    last = state.exclusions[-1] if state.exclusions else None
+    if last is None or last.event_id != exclusion_id:
+        return False
+    return state.status == "excluded" or (last.annulled and exclusion_id > state.included_by)
 
 
 @_evolve.register
@@ -281,6 +305,8 @@ def _(event: AppealClosed, state: EntryState, _fact: Fact) -> EntryState:
 
 @_evolve.register
 def _(event: ExclusionRequested, state: EntryState, fact: Fact) -> EntryState:
+    if state.status == "excluded":
+        return state  # an exclusion that was recorded later counts from before the request
     return msgspec.structs.replace(state, requested_on=_day(fact), request_term=event.term)
 
 

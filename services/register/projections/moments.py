@@ -78,7 +78,8 @@ def _entries_at(connection: sa.Connection, entry_ids: Sequence[UUID], moment: Mo
     states: list[tuple[EntryState, int]] = []
     for entry_id in entry_ids:
         known = facts.get(entry_id, [])
-        state = folded(_counting(known, moment.valid_at))
+        left_out = annulled(one.fact for one in known)
+        state = folded(_counting(known, moment.valid_at), left_out)
         if state is not None:
             states.append((state, known[-1].fact.originator_version))
     producers = facts_until(
@@ -122,12 +123,10 @@ def recorded_at(connection: sa.Connection, position: int) -> int:
 
 def _counting(known: Iterable[KnownFact], valid_at: int) -> list[Fact]:
     """The facts that count at a legal instant, in the order in which they count."""
-    facts = list(known)
-    left_out = annulled(one.fact for one in facts)
     counting = [
         (microseconds(one.fact.effective_at), one.position, one.fact)
-        for one in facts
-        if one.fact.id not in left_out and microseconds(one.fact.effective_at) <= valid_at
+        for one in known
+        if microseconds(one.fact.effective_at) <= valid_at
     ]
     return [fact for _, _, fact in sorted(counting, key=lambda entry: entry[:2])]
 

@@ -7,6 +7,7 @@ opens it again.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache, singledispatchmethod
 from typing import Final, Literal
 from uuid import UUID, uuid5
@@ -46,10 +47,15 @@ class MonitoringRound(Aggregate):
         self.quarter: Quarter
         self.entries = 0
 
-    def open(self, act: Act, quarter: Quarter, *, entries: int, known_to: int | None = None) -> None:
-        """Order 327 para. 29: begin the quarter's monitoring; raises `Invalid` while the quarter runs.
+    def open(
+        self, act: Act, quarter: Quarter, *, entries: int, first: date | None, known_to: int | None = None
+    ) -> None:
+        """Order 327 para. 29: begin the quarter's monitoring.
 
-        `known_to` is the position of the industry authority's journal up to which entries are known.
+        `first` is the day on which an entry was first included: before it there was nothing to monitor, and a
+        round would stand for a monitoring that no one carried out. `known_to` is the position of the industry
+        authority's journal up to which entries are known. Raises `Invalid` (`quarter_not_over`,
+        `quarter_before_register`).
         """
         if quarter.last_day >= legal_date(act.at):
             raise Invalid(
@@ -58,6 +64,8 @@ class MonitoringRound(Aggregate):
                 quarter=str(quarter),
                 last_day=quarter.last_day.isoformat(),
             )
+        if first is None or quarter.last_day < first:
+            raise Invalid("quarter_before_register", pointer="/quarter", quarter=str(quarter))
         self.record(
             act,
             MonitoringRoundOpened(

@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,10 +18,11 @@ from services.kernel.journal.events import microseconds
 from services.kernel.journal.units import Recorded
 from services.register.domain.application import Application
 from services.register.domain.entry import Entry
-from services.register.domain.entry_state import folded
+from services.register.domain.entry_state import EntryState, folded
 from services.register.domain.timeline import annulled
 from services.register.projections.applications import of_product
-from services.register.projections.entries import ENTRIES
+from services.register.projections.entries import ENTRIES, find
+from services.register.projections.moments import Moment, find_at
 from services.register.projections.periods import PERIODS, covers, had_begun
 from services.register.usecases.file_appeal import FileAppeal, file_appeal
 from tests.register.desk import RECTIFIED, Desk, open_desk
@@ -121,6 +123,7 @@ def test_the_periods_say_what_replay_says_at_any_two_times(plan: list[tuple[int,
             desk.later(hours=hours)
             step(desk, entry, choice)
         all_moments_agree(desk, entry.id)
+        present_reads_as_at_now(desk, entry.id)
 
 
 def test_what_was_known_stays_known_when_an_appeal_annuls_from_the_start(automatic: Desk) -> None:
@@ -152,3 +155,39 @@ def test_rows_are_closed_and_never_changed(automatic: Desk) -> None:
         automatic.on(f"2026-03-{day:02d}")
         automatic.notify(kind, result, entry)
     assert len(automatic.rows(PERIODS)) == 2
+
+
+def test_an_entry_annulled_from_the_start_reads_at_now_as_it_reads_now(automatic: Desk) -> None:
+    """What was left out is told of as undone in both; the reinstatement counts from the exclusion's day."""
+    entry = automatic.include()
+    automatic.on("2026-04-01")
+    automatic.exclude(entry)
+    command = FileAppeal(entry_id=entry.id, by=BIN, grounds="г", language="ru")
+    file_appeal(automatic.journal, command, automatic.act("producer"))
+    automatic.on("2026-05-04")
+    appeal = automatic.journal.load(Entry, entry.id).state.appeals[0]
+    automatic.notify("appeal", "upheld", entry, appeal_id=appeal.appeal_id, annuls_from_start=True)
+    present_reads_as_at_now(automatic, entry.id)
+    (then,) = states_at(automatic, entry.id, microseconds(automatic.clock.now()))
+    assert (then.status, then.reinstated_on) == ("included", "2026-04-01")
+    assert (then.first_included_on, then.included.included_on) == ("2026-03-02", "2026-03-02")
+    assert [(exclusion.excluded_on, exclusion.undone) for exclusion in then.exclusions] == [
+        ("2026-04-01", True)
+    ]
+    (between,) = states_at(automatic, entry.id, microseconds(NOON + timedelta(days=45)))
+    assert (between.status, between.reinstated_on) == ("included", None)
+
+
+def states_at(desk: Desk, entry_id: UUID, valid_at: int) -> list[EntryState]:
+    with desk.journal.database.read() as connection:
+        found = find_at(connection, entry_id, Moment(valid_at, desk.journal.head()))
+    return [] if found is None else [found.state]
+
+
+def present_reads_as_at_now(desk: Desk, entry_id: UUID) -> None:
+    """`changed_at` is not shown: it orders decisions, and what is annulled has none."""
+    with desk.journal.database.read() as connection:
+        now = find(connection, entry_id)
+    assert now is not None
+    (then,) = states_at(desk, entry_id, microseconds(desk.clock.now() + timedelta(days=3_650)))
+    assert msgspec.structs.replace(then, changed_at=now.state.changed_at) == now.state

@@ -19,6 +19,7 @@ import pytest
 from services.commands.rebuild import refill
 from services.kernel.calendar import Quarter
 from services.kernel.contract import OfficialText
+from services.kernel.errors import Invalid
 from services.kernel.journal.events import new_stream_id
 from services.register.contract.events import EntryCorrected, Reinstated
 from services.verification.contract.events import (
@@ -375,3 +376,15 @@ def test_asked_again_the_same_round_answers(sqlite_url: str, tmp_path: Path) -> 
         assert outcome is not None
         assert outcome[1] is False
         assert UUID(str(outcome[0].id)) == row(here).round_id
+
+
+def test_an_officer_cannot_open_a_quarter_of_before_the_register(database_url: str, tmp_path: Path) -> None:
+    with authority(database_url, tmp_path) as here:
+        included(here, 1)
+        here.clock.set(APRIL)
+        before = here.types()
+        with pytest.raises(Invalid, match="quarter_before_register"):
+            opened(here, Quarter(2020, 1))
+        assert here.types() == before
+        opened(here)
+        assert row(here).status == "open"
