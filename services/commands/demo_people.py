@@ -33,6 +33,8 @@ class Person:
         producer: str | None = None,
     ) -> None:
         self._stage = stage
+        self.bins: set[str] = set()
+        """Of the producers whose stories were begun: officers conclude what concerns these alone."""
         self._issuer = issuer
         self._role = role
         self._subject = subject
@@ -73,6 +75,8 @@ class Cast:
 
     def __init__(self, stage: Installation) -> None:
         self._stage = stage
+        self.bins: set[str] = set()
+        """Of the producers whose stories were begun: officers conclude what concerns these alone."""
         self._issuer = development_issuer(stage.var)
         self.integrator = self.person("integrator", "procurement-platform")
         self.industry = self.person("industry_officer", "industry-officer-aigerim")
@@ -102,6 +106,7 @@ class Story:
         self._cast = cast
         self._told = told
         self.bin: str = told["producer"]["bin"]
+        cast.bins.add(self.bin)
         self._producer = cast.person("producer", f"producer-{self.bin}", self.bin)
         self._documents: list[dict[str, Any]] = []
         self._application: dict[str, Any] = {}
@@ -236,7 +241,7 @@ class Story:
             etag = self._cast.industry.request("GET", "register", path).headers["etag"]
             found = self._cast.industry.post("register", f"{path}/acceptance", {}, if_match=etag).json()
         self._handled.add((found["notification_id"], found["revision"]))
-        print(f"  the industry authority: {found['outcome']}")
+        print(f"  the industry authority: {found['outcome'].replace('_', ' ')}")
 
     def return_for_rework(self, remarks: dict[str, str]) -> bool:
         """Return the notification with remarks; False where review is automatic and it is settled."""
@@ -292,10 +297,10 @@ class Story:
 
         def look() -> bool:
             officer = self._cast.informatization
-            for case in officer.get("verification", "/v1/cases", kind="monitoring", state="open", limit=500)[
-                "items"
-            ]:
-                self._decide(case, {"result": "conforms"}, officer)
+            page = officer.get("verification", "/v1/cases", kind="monitoring", state="open", limit=500)
+            for case in page["items"]:
+                if case.get("bin") in self._cast.bins:
+                    self._decide(case, {"result": "conforms"}, officer)
             shown = officer.get("verification", f"/v1/monitoring-rounds/{quarter}")
             return bool(shown["status"] == "closed")
 
