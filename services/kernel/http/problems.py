@@ -27,6 +27,8 @@ from services.kernel.telemetry import logger
 MEDIA_TYPE: Final = "application/problem+json"
 KERNEL_CATALOGUE: Final = Path(__file__).with_name("problems.json")
 FIELD_ERRORS: Final = Path(__file__).with_name("field_errors.json")
+CODED: Final = frozenset({"state", "allowed", "ground", "kind", "judgement"})
+"""Parameters whose values are codes; a service's `words.json` words them for its texts."""
 _PLACE: Final = re.compile(r"\{(\w+)\}")
 
 
@@ -71,6 +73,9 @@ class ProblemCatalogue:
     def __init__(self, *files: Path) -> None:
         self.types: dict[str, ProblemType] = {}
         self.fields = msgspec.json.decode(FIELD_ERRORS.read_bytes(), type=dict[str, Wording])
+        self.words: dict[str, Wording] = {}
+        for words in filter(Path.exists, (file.with_name("words.json") for file in files)):
+            self.words.update(msgspec.json.decode(words.read_bytes(), type=dict[str, Wording]))
         for file in (KERNEL_CATALOGUE, *files):
             own = msgspec.json.decode(file.read_bytes(), type=dict[str, ProblemType])
             doubled = self.types.keys() & own.keys()
@@ -83,15 +88,16 @@ class ProblemCatalogue:
         language = preferred_language(request.headers.get("accept-language"))
         kind = self.types.get(occurrence.code)
         status = occurrence.status or (kind.status if kind else 500)
+        params = self._worded(occurrence.params, language)
         document: dict[str, object] = {
             "type": f"/problems/{occurrence.code}",
-            "title": kind.title.written(language, occurrence.params) if kind else HTTPStatus(status).phrase,
+            "title": kind.title.written(language, params) if kind else HTTPStatus(status).phrase,
             "status": status,
             "code": occurrence.code,
             "instance": f"urn:request:{request.scope.get('request_id', '')}",
         }
         if kind:
-            document["detail"] = kind.detail.written(language, occurrence.params)
+            document["detail"] = kind.detail.written(language, params)
         if occurrence.params:
             document["params"] = dict(occurrence.params)
         if occurrence.errors:
@@ -102,12 +108,25 @@ class ProblemCatalogue:
         headers = {"Content-Language": language, "Cache-Control": "no-store", **occurrence.headers}
         return Response(msgspec.json.encode(document), status, headers, MEDIA_TYPE)
 
+    def _worded(self, params: Mapping[str, str], language: str) -> dict[str, str]:
+        """The parameters as a text in this language names them: codes of states and steps in words."""
+        return {
+            name: ", ".join(self._word(code, language) for code in value.split(", "))
+            if name in CODED
+            else value
+            for name, value in params.items()
+        }
+
+    def _word(self, code: str, language: str) -> str:
+        word = self.words.get(code)
+        return str(getattr(word, language)) if word else code
+
     def _shown(self, error: FieldError, language: str) -> dict[str, str | None]:
         kind = self.types.get(error.code)
         wording = self.fields.get(error.code) or (kind.detail if kind else self.fields["value_error"])
         return {
             "code": error.code,
-            "detail": error.detail or wording.written(language, error.params),
+            "detail": error.detail or wording.written(language, self._worded(error.params, language)),
             "pointer": error.pointer,
             "parameter": error.parameter,
         }

@@ -245,7 +245,7 @@ def test_an_iin_is_no_legal_entity_to_liquidate(api: Api) -> None:
     )
     assert problem["errors"][0] == {
         "code": "bin_type",
-        "detail": "the fifth digit of a BIN is 4, 5 or 6",
+        "detail": "БСН бесінші цифры 4, 5 немесе 6 болады.",
         "parameter": "bin",
     }
 
@@ -313,7 +313,7 @@ def waiting(api: Api) -> str:
 
 @pytest.mark.parametrize(
     ("if_match", "status", "code"),
-    [(None, 428, "if_match_required"), ('"7"', 412, "version_stale"), ("*", 422, "request_invalid")],
+    [(None, 428, "if_match_required"), ('"7"', 412, "version_stale"), ("*", 412, "version_not_named")],
 )
 def test_a_decision_names_the_version_it_was_made_on(
     both: Api, if_match: str | None, status: int, code: str
