@@ -51,10 +51,15 @@ def etag_of(version: int) -> str:
 
 
 def recorded(
-    model: BaseModel, *, status: int, version: int, position: int, location: str | None = None
+    model: BaseModel, *, status: int, version: int, position: int | None, location: str | None = None
 ) -> Response:
-    """The answer to a command: the new representation, its version and the position that holds the fact."""
-    headers = {"ETag": etag_of(version), "Journal-Position": str(position), "Cache-Control": "no-store"}
+    """The answer to a command: the new representation, its version and the position that holds the fact.
+
+    A service without a journal has no position to name.
+    """
+    headers = {"ETag": etag_of(version), "Cache-Control": "no-store"}
+    if position is not None:
+        headers["Journal-Position"] = str(position)
     if location is not None:
         headers["Location"] = location
     return Response(rendered(model), status, headers, JSON)

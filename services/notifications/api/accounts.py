@@ -125,7 +125,7 @@ def confirm_opening(
         _presented(row, command.caller.language),
         status=201,
         version=1,
-        position=0,
+        position=None,
         location=f"/v1/accounts/{identifier}/messages",
     )
 

@@ -149,7 +149,7 @@ def create(
         row = subscription_of(connection, owner, subscription_id)
     shown = _presented(row, secret=None if replayed else checked.secret)
     location = f"/v1/subscriptions/{subscription_id}"
-    return recorded(shown, status=201, version=1, position=0, location=location)
+    return recorded(shown, status=201, version=1, position=None, location=location)
 
 
 @router.get(
@@ -214,7 +214,7 @@ def delete(
 
     once(desk.database, desk.clock, command.answer, act)
     return recorded(
-        Ended(subscription_id=subscription_id, state="deleted"), status=200, version=2, position=0
+        Ended(subscription_id=subscription_id, state="deleted"), status=200, version=2, position=None
     )
 
 
@@ -260,7 +260,7 @@ def test(
     delivery_id = _queue_test(desk, command, subscription_id)
     desk.wake()
     location = f"/v1/subscriptions/{subscription_id}/deliveries"
-    return recorded(Queued(delivery_id=delivery_id), status=201, version=1, position=0, location=location)
+    return recorded(Queued(delivery_id=delivery_id), status=201, version=1, position=None, location=location)
 
 
 def _queue_test(desk: Desk, command: CommandRequest, subscription_id: str) -> str:
