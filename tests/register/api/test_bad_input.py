@@ -313,7 +313,7 @@ def waiting(api: Api) -> str:
 
 @pytest.mark.parametrize(
     ("if_match", "status", "code"),
-    [(None, 428, "if_match_required"), ('"7"', 412, "version_stale"), ("*", 422, "request_invalid")],
+    [(None, 428, "if_match_required"), ('"7"', 412, "version_stale"), ("*", 412, "version_not_named")],
 )
 def test_a_decision_names_the_version_it_was_made_on(
     both: Api, if_match: str | None, status: int, code: str
