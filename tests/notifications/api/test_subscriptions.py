@@ -42,6 +42,12 @@ def test_the_same_key_and_body_make_one_subscription_and_show_no_secret_again(ap
     assert len(api.office.rows(SUBSCRIPTIONS)) == 1
 
 
+def test_no_journal_position_is_named_where_there_is_no_journal(api: Api) -> None:
+    made = api.post("/v1/subscriptions", {"url": HOOK}, key="k-1")
+    assert (made.status_code, made.headers["ETag"]) == (201, '"1"')
+    assert "Journal-Position" not in made.headers
+
+
 def test_the_same_key_of_two_owners_makes_two(api: Api) -> None:
     for who in ("a", "b"):
         assert api.post("/v1/subscriptions", {"url": HOOK}, who=who, key="k-1").status_code == 201
