@@ -8,10 +8,13 @@ from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
+from eventsourcing.persistence import PersistenceError
 
 from services.kernel.calendar import Quarter
-from services.kernel.errors import Conflict
+from services.kernel.errors import Conflict, Unavailable
+from services.kernel.journal.aggregate import Act
 from services.kernel.journal.journal import Journal, Work
+from services.kernel.telemetry import logger
 from services.verification.domain.case import Case
 from services.verification.domain.monitoring_round import MonitoringRound, Tally, round_id
 from services.verification.projections.cases import cases_of_round
@@ -129,7 +132,7 @@ def _is_still_included(work: Work, period: Passed) -> bool:
 
 
 def _judge_cases(work: Work, practice: Practice, quarter: Quarter, size: int) -> int:
-    """Conclude at most `size` cases as the judgement says; those with an obstacle wait for an officer."""
+    """Conclude at most `size` cases as the judgement says; those it cannot end wait for an officer."""
     act, day = practice.own_act(), quarter.last_day.isoformat()
     with work.database.read() as connection:
         progress = progress_of(connection, str(quarter))
@@ -139,10 +142,24 @@ def _judge_cases(work: Work, practice: Practice, quarter: Quarter, size: int) ->
         if status != "open":
             continue
         case = work.load(Case, case_id)
-        if case.status == "open" and conclude_by_judgement(work, practice, act, case):
+        if case.status == "open" and _is_concluded(work, practice, act, case):
             work.save(case)
     work.write(advance(str(quarter), "judged", progress.judged, _reached(found, size, progress.opened)))
     return len(found)
+
+
+def _is_concluded(work: Work, practice: Practice, act: Act, case: Case) -> bool:
+    """False where there is an obstacle, and where judging fails: one case must not stop a round of others.
+
+    A store that cannot answer now is no matter of the case: the whole unit is tried again.
+    """
+    try:
+        return conclude_by_judgement(work, practice, act, case)
+    except (Unavailable, sa.exc.SQLAlchemyError, PersistenceError):
+        raise
+    except Exception as error:  # noqa: BLE001  # told, and left to an officer
+        logger.error("a case could not be judged", exc_info=error, extra={"case_id": str(case.id)})
+        return False
 
 
 def _reached(found: list[Passed], size: int, end: int) -> int:

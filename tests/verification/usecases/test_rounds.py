@@ -19,8 +19,10 @@ import pytest
 from services.commands.rebuild import refill
 from services.kernel.calendar import Quarter
 from services.kernel.contract import OfficialText
-from services.kernel.errors import Invalid
+from services.kernel.errors import Invalid, Unavailable
+from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import new_stream_id
+from services.kernel.journal.journal import Work
 from services.register.contract.events import EntryCorrected, Reinstated
 from services.verification.contract.events import (
     CaseOpened,
@@ -30,10 +32,16 @@ from services.verification.contract.events import (
 )
 from services.verification.domain.case import Case
 from services.verification.projections.rounds import RoundRow, find_round
-from services.verification.usecases.conclude_case import OfficersConclusion, conclude_case
+from services.verification.usecases import monitor_round
+from services.verification.usecases.conclude_case import (
+    OfficersConclusion,
+    conclude_by_judgement,
+    conclude_case,
+)
 from services.verification.usecases.monitor_round import Paces, carry_on
 from services.verification.usecases.open_round import open_round
 from services.verification.usecases.open_rounds_due import open_rounds_due
+from services.verification.usecases.practice import Practice
 from tests.verification.acting import PRODUCER, REASONS, automatic, officer
 from tests.verification.authority import Q1, Authority, authority
 
@@ -330,6 +338,46 @@ def test_a_case_with_an_obstacle_waits_for_an_officer_and_is_not_tried_again(
         (case,) = here.cases(quarter="2025-Q4")
         assert (case.status, case.opened.entry_id) == ("open", entry)
         assert carried_on(here, Quarter.parse("2025-Q4")) == 0
+
+
+def _failing_for(entry_id: str, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def judging(work: Work, practice: Practice, act: Act, case: Case) -> bool:
+        if case.opened.entry_id == entry_id:
+            raise error
+        return conclude_by_judgement(work, practice, act, case)
+
+    monkeypatch.setattr(monitor_round, "conclude_by_judgement", judging)
+
+
+def test_a_case_that_cannot_be_judged_waits_for_an_officer_and_stops_no_other(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Art. 51-2(3): every entry is monitored, whatever is wrong with one."""
+    with in_april(database_url, tmp_path, 3, "monitoring") as (here, entries):
+        _failing_for(entries[0], ZeroDivisionError("a report nobody foresaw"), monkeypatch)
+        carried_on(here, most=2)
+        left = [case for case in here.cases(quarter="2026-Q1") if case.status == "open"]
+        assert [case.opened.entry_id for case in left] == [entries[0]]
+        assert (row(here).status, row(here).conforming) == ("open", 2)
+        assert [vars(line)["case_id"] for line in caplog.records if "judged" in line.message] == [
+            str(left[0].id)
+        ]
+        concluded(here, left[0])
+        carried_on(here)
+        assert row(here).status == "closed"
+
+
+def test_a_store_that_cannot_answer_leaves_the_judging_for_later(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with in_april(sqlite_url, tmp_path, 2, "monitoring") as (here, entries):
+        with monkeypatch.context() as broken:
+            _failing_for(entries[1], Unavailable("document_store_unavailable"), broken)
+            with pytest.raises(Unavailable):
+                carried_on(here)
+            assert row(here).conforming == 0
+        carried_on(here)
+        assert (row(here).status, row(here).conforming) == ("closed", 2)
 
 
 def test_the_counts_are_those_of_the_cases_corrections_included(database_url: str, tmp_path: Path) -> None:
