@@ -40,7 +40,7 @@ from services.verification.domain.case import Case
 from services.verification.domain.judgement import rule_book
 from services.verification.inbox.register import REGISTRY, UPSTREAM, RegisterInbox
 from services.verification.journal import open_journal
-from services.verification.projections.cases import CaseFilter, list_cases
+from services.verification.projections.worklist import CaseFilter, list_cases
 from services.verification.schema import FOLLOWING
 from services.verification.usecases.list_software import NewListing, list_software
 from services.verification.usecases.practice import Practice

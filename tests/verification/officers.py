@@ -14,7 +14,7 @@ from services.kernel.journal.events import Provenance
 from services.kernel.journal.journal import Work
 from services.verification.domain.case import Case
 from services.verification.domain.listing import Listing
-from services.verification.projections.cases import CaseFilter, list_cases
+from services.verification.projections.worklist import CaseFilter, list_cases
 from services.verification.usecases.conclude_case import OfficersConclusion, conclude_case
 from services.verification.usecases.delist_software import delist_software
 from services.verification.usecases.request_documents import request_documents

@@ -23,8 +23,9 @@ from services.verification.api.officers_work import by_officer
 from services.verification.api.representations import CaseLine, CasePage, TextShown
 from services.verification.contract.events import CaseKind
 from services.verification.domain.case import Case
-from services.verification.projections.cases import CaseFilter, Order, Place, find_notification, list_cases
+from services.verification.projections.cases import find_notification
 from services.verification.projections.identifiers import producer_of
+from services.verification.projections.worklist import CaseFilter, Order, Place, list_cases
 from services.verification.usecases.conclude_case import conclude_case
 from services.verification.usecases.correct_exclusion import correct_exclusion
 from services.verification.usecases.resubmit_notification import resubmit_notification

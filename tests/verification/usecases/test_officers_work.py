@@ -18,10 +18,10 @@ from services.register.contract.events import ProducerTransformed
 from services.verification.api.officers_forms import LONGEST_CHECK_REASON
 from services.verification.contract.events import TermMissed
 from services.verification.domain.case import Case
-from services.verification.projections.cases import CaseFilter, Place, list_cases
 from services.verification.projections.identifiers import producer_of
 from services.verification.projections.included_entries import latest
 from services.verification.projections.officers import keep_officer, list_officers
+from services.verification.projections.worklist import CaseFilter, Place, list_cases
 from services.verification.usecases.assign_case import assign_case
 from services.verification.usecases.check_criterion import check_criterion
 from services.verification.usecases.monitor_round import Paces, carry_on
