@@ -143,7 +143,7 @@ def terminate_holders(database: Database, name: str) -> None:
     with database.write() as connection:
         ended = connection.scalar(
             sa.text(
-                "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory' "
+                "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_locks WHERE locktype = 'advisory' "
                 f"AND ((classid::bigint << 32) | objid::bigint) = {number} "
                 "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             )

@@ -243,7 +243,7 @@ def test_a_watch_whose_connection_broke_is_taken_up_again(
         with other.database.write() as connection:
             ended = connection.scalar(
                 sa.text(
-                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                    "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity "
                     "WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
             )

@@ -170,9 +170,9 @@ def test_a_worker_that_lost_its_presence_but_lives_cannot_record(fresh_postgres:
         election = Election(office.database, presence_name("a"))
         assert election.won()
         (one,) = claimed(office, "a")
-        with office.database.read() as connection:  # the server ends its session: a broken line
+        with office.database.read() as connection:  # the server ends its session, and says when
             connection.exec_driver_sql(
-                "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' "
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' "
                 "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
             )
         assert free_leases(office.database, "b") == 1
