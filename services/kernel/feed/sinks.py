@@ -101,8 +101,9 @@ def _upstream(position: int, record: bytes, confidential: bytes | None) -> Upstr
 
 
 def _ignored(registry: EventRegistry, handlers: Container[type[Event]]) -> frozenset[str]:
-    """The known type names without an effect here."""
-    return frozenset(name for name, kind in registry.classes().items() if kind not in handlers)
+    """The known type names, present and former, without an effect here."""
+    without = [kind for kind in registry.classes().values() if kind not in handlers]
+    return frozenset(name for kind in without for name in registry.names_of(kind))
 
 
 class JournalSink:

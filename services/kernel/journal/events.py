@@ -24,6 +24,7 @@ MAX_RECORD_BYTES: Final = 65_535
 DataT = TypeVar("DataT", bound="Event")
 EventClass = TypeVar("EventClass", bound="type[Event]")
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+"""A pure function from the data of one version of an event, as JSON reads it, to that of the next."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -164,17 +165,46 @@ class EventRegistry:
 
         return register
 
-    def upcast(self, old_name: str, new_name: str, change: Upcaster) -> None:
-        """Read events of type `old_name` as `new_name`, their data changed by `change`."""
-        self._upcasters[f"{self.prefix}.{old_name}"] = (f"{self.prefix}.{new_name}", change)
+    def upcast(self, old_name: str, new_name: str) -> Callable[[Upcaster], Upcaster]:
+        """Read events of type `old_name` for ever as `new_name`, which may be upcast in its turn.
+
+        Decorates the change of their data and stands next to the new version's class; a change of a whole
+        version is all that data can lose or turn into, because a version only ever gains optional fields.
+        Raises `ValueError` for an old name that is still written or read already, and for a new one unknown.
+        """
+        old, new = f"{self.prefix}.{old_name}", f"{self.prefix}.{new_name}"
+        if old in self._by_name or old in self._upcasters:
+            raise ValueError(f"{old} is already read")
+        if new not in self._by_name and new not in self._upcasters:
+            raise ValueError(f"{new} is not published")
+
+        def register(change: Upcaster) -> Upcaster:
+            self._upcasters[old] = (new, change)
+            return change
+
+        return register
 
     def name_of(self, event_class: type[Event]) -> str:
         """The published type name of a class."""
         return self._by_class[event_class].name
 
+    def names_of(self, event_class: type[Event]) -> tuple[str, ...]:
+        """Every type name under which events of a class may be stored: the present one and former ones."""
+        name = self.name_of(event_class)
+        return (name, *(old for old in self._upcasters if self._present(old) == name))
+
     def classes(self) -> Mapping[str, type[Event]]:
-        """Every published type by name, for schemas and golden files."""
+        """Every type that is published now, by name, for schemas."""
         return {name: entry.event_class for name, entry in self._by_name.items()}
+
+    def readable(self) -> tuple[str, ...]:
+        """Every type name that can be decoded: those published now, and former versions."""
+        return (*self._by_name, *self._upcasters)
+
+    def _present(self, name: str) -> str:
+        while name in self._upcasters:
+            name = self._upcasters[name][0]
+        return name
 
     def encode(self, fact: Fact) -> bytes:
         """The canonical bytes of a fact, its time and number still placeholders."""
@@ -211,10 +241,11 @@ class EventRegistry:
             return _to_fact(entry.decoder.decode(record))
         if type_name not in self._upcasters:
             raise UnknownEventType(type_name)
-        new_name, change = self._upcasters[type_name]
         raw = msgspec.json.decode(record)
-        raw["data"] = change(raw["data"])
-        return _to_fact(self._by_name[new_name].decoder.decode(_ENCODER.encode(raw)))
+        while type_name in self._upcasters:
+            type_name, change = self._upcasters[type_name]
+            raw["data"] = change(raw["data"])
+        return _to_fact(self._by_name[type_name].decoder.decode(_ENCODER.encode(raw)))
 
 
 def _to_fact(envelope: Envelope[Any]) -> Fact:

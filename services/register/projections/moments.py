@@ -100,7 +100,8 @@ def facts_until(
 ) -> dict[UUID, list[KnownFact]]:
     """The facts of streams up to a position, oldest first; with `kinds` only those."""
     events = JOURNAL.events.c
-    wanted = events.type.in_([REGISTER_EVENTS.name_of(kind) for kind in kinds]) if kinds else sa.true()
+    names = [name for kind in kinds for name in REGISTER_EVENTS.names_of(kind)]
+    wanted = events.type.in_(names) if kinds else sa.true()
     found: dict[UUID, list[KnownFact]] = {}
     for some in in_parts(set(stream_ids)):
         rows = connection.execute(
