@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import DatabaseError
 
-from services.commands.registry import SERVICES, Installation
+from services.commands.registry import JOURNALS, SERVICES, Installation
 from services.kernel.clock import ClockUnreadable
 
 Command = Callable[[argparse.Namespace, Installation], int]
@@ -55,8 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     migrate.add_argument("--check", action="store_true", help="only check that code and migrations agree")
     migrate.set_defaults(command=_migrate)
     rebuild = commands.add_parser("rebuild", help="fold the journal into empty read models again")
-    rebuild.add_argument("service", choices=SERVICES[:2])
+    rebuild.add_argument("service", choices=JOURNALS)
     rebuild.set_defaults(command=_rebuild)
+    _export_parsers(commands)
     simulate = commands.add_parser("simulate", help="try a draft rule set on the decided cases of a period")
     simulate.add_argument("draft", type=Path, metavar="DRAFT.json")
     simulate.add_argument("--from", dest="first_day", type=date.fromisoformat, required=True, metavar="DAY")
@@ -66,6 +67,18 @@ def _parser() -> argparse.ArgumentParser:
     openapi.add_argument("--check", action="store_true", help="only check that they are as generated")
     openapi.set_defaults(command=_openapi)
     return parser
+
+
+def _export_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    export = commands.add_parser("export", help="write a whole journal to one plain file")
+    export.add_argument("service", choices=JOURNALS)
+    export.add_argument("file", type=Path, help="a new file, compressed if it ends in .gz; - for stdout")
+    export.add_argument("--checkpoint", type=Path, metavar="FILE", help="the log's signed checkpoint")
+    export.set_defaults(command=_export)
+    importing = commands.add_parser("import", help="fill an empty database from an exported journal")
+    importing.add_argument("service", choices=JOURNALS)
+    importing.add_argument("file", type=Path)
+    importing.set_defaults(command=_import)
 
 
 def _up(_parsed: argparse.Namespace, installation: Installation) -> int:
@@ -119,6 +132,22 @@ def _rebuild(parsed: argparse.Namespace, installation: Installation) -> int:
 
     count, seconds = rebuild(installation, parsed.service)
     print(f"{parsed.service}: {count} events folded in {seconds:.2f} s")
+    return 0
+
+
+def _export(parsed: argparse.Namespace, installation: Installation) -> int:
+    from services.commands.export import export_journal
+
+    end = export_journal(installation, parsed.service, parsed.file, parsed.checkpoint)
+    print(f"{parsed.service}: {end.position} records exported, root hash {end.root}", file=sys.stderr)
+    return 0
+
+
+def _import(parsed: argparse.Namespace, installation: Installation) -> int:
+    from services.commands.importing import import_journal
+
+    done = import_journal(installation, parsed.service, parsed.file)
+    print(f"{parsed.service}: {done.records} records imported, root hash {done.root}")
     return 0
 
 

@@ -6,12 +6,10 @@ import gc
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 
 import sqlalchemy as sa
 
-from services.commands.registry import Installation, database_of
-from services.kernel.clock import SystemClock
+from services.commands.registry import Installation, database_of, journal_of
 from services.kernel.journal.journal import Journal
 
 
@@ -22,7 +20,7 @@ def rebuild(installation: Installation, service: str) -> tuple[int, float]:
     """
     database = database_of(service, installation.var)
     try:
-        journal: Journal = import_module(f"services.{service}.journal").open_journal(database, SystemClock())
+        journal = journal_of(service, database)
         started = time.perf_counter()
         return refill(journal), time.perf_counter() - started
     finally:

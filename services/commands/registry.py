@@ -10,10 +10,14 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from services.kernel.clock import SystemClock
 from services.kernel.database import Database
+from services.kernel.journal.journal import Journal
 from services.kernel.settings import ServiceSettings
 
 SERVICES: Final = ("register", "verification", "notifications")
+JOURNALS: Final = ("register", "verification")
+"""The services that record facts; notifications keeps ordinary tables."""
 DEFAULT_PORT_BASE: Final = 8_000
 
 
@@ -65,6 +69,14 @@ def application_of(service: str, settings: ServiceSettings) -> FastAPI:
     if not isinstance(app, FastAPI):
         raise TypeError(f"services.{service}.main.create_app makes no application")
     return app
+
+
+def journal_of(service: str, database: Database) -> Journal:
+    """A service's journal on a migrated database of its own or any other, with the machine's clock."""
+    opened = import_module(f"services.{service}.journal").open_journal(database, SystemClock())
+    if not isinstance(opened, Journal):
+        raise TypeError(f"services.{service}.journal.open_journal opens no journal")
+    return opened
 
 
 def database_of(service: str, var: Path) -> Database:
