@@ -34,7 +34,11 @@ PRODUCTS: Final = sa.Table(
     sa.Column("name_ru", sa.Text, nullable=False),
     sa.Column("name_en", sa.Text, nullable=True),
     sa.Column("entry_number", sa.Text, nullable=True),
+    sa.Column("region", sa.Text, nullable=True),
+    sa.Column("status", sa.Text, nullable=True),
+    sa.Column("exclusion_id", sa.Text, nullable=True),
 )
+"""`region` is a KATO code, `status` `included` or `excluded`, `exclusion_id` the last exclusion's event."""
 
 APPLICATIONS: Final = sa.Table(
     "applications",
@@ -93,8 +97,27 @@ SUBSCRIPTIONS: Final = sa.Table(
     sa.Column("state_reason", sa.Text, nullable=True),
     sa.Column("failing_since", BigInt, nullable=True),
     sa.Column("created_at", BigInt, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("product_id", sa.Text, nullable=True),
+    sa.Column("status", sa.Text, nullable=True),
+    sa.Column("region", sa.Text, nullable=True),
+    sa.Column("track", sa.Text, nullable=True),
+    sa.Column("ordering", sa.Text, nullable=False, server_default="unordered"),
+    sa.Column("deliveries_per_minute", sa.Integer, nullable=True),
+    sa.Column("allowed_per_minute", sa.Integer, nullable=True),
+    sa.Column("consent", sa.Text, nullable=False, server_default="challenge"),
+    sa.Column("consented_at", BigInt, nullable=True),
+    sa.Column("former_secrets", sa.LargeBinary, nullable=True),
 )
-"""`event_types` are separated by spaces, none meaning all; `secret` is encrypted."""
+"""A webhook consumer's interest.
+
+`event_types` are types and prefixes with `.*`, separated by spaces, none meaning all. `secret` and
+`former_secrets`, which sign on while a rotation overlaps, are encrypted. `state` is `pending` (no consent
+yet), `active`, `paused` (deliveries wait), `disabled` or `deleted`. `ordering` is `unordered` or `fifo` (one
+subject's deliveries one after the other). At most `deliveries_per_minute`, the owner's wish, and
+`allowed_per_minute`, the endpoint's (`WebHook-Allowed-Rate`), leave; NULL sets no bound. `consent` is how the
+endpoint is asked: `challenge` or `handshake`; `consented_at` is when it agreed to this URL.
+"""
 
 EVENTS: Final = sa.Table(
     "webhook_events",

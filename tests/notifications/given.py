@@ -84,19 +84,20 @@ def received(application: ApplicationFiled, **given: Any) -> NotificationReceive
     return NotificationReceived(**{**values, **given})
 
 
-def included(application: ApplicationFiled) -> Included:
-    return Included(
-        entry_id=application.product_id,
-        application_id=application.application_id,
-        application_number=application.number,
-        notification_id=str(new_stream_id()),
-        producer=application.producer,
-        product=application.product,
-        activity=ACTIVITY,
-        included_on="2026-03-02",
-        commitments={},
-        number="0000000001",
-    )
+def included(application: ApplicationFiled, **given: Any) -> Included:
+    values: dict[str, Any] = {
+        "entry_id": application.product_id,
+        "application_id": application.application_id,
+        "application_number": application.number,
+        "notification_id": str(new_stream_id()),
+        "producer": application.producer,
+        "product": application.product,
+        "activity": ACTIVITY,
+        "included_on": "2026-03-02",
+        "commitments": {},
+        "number": "0000000001",
+    }
+    return Included(**{**values, **given})
 
 
 def term(name: str, due_on: str) -> FixedTerm:

@@ -128,8 +128,16 @@ class Office:
         sink.position(name)
         sink.apply(event, CursorStep(name, event.position - 1, event.position))
 
-    def subscribe(self, owner: str = "owner", url: str = URL, *, active: bool = True, **given: Any) -> str:
-        """A subscription; an active one has answered its challenge."""
+    def subscribe(
+        self,
+        owner: str = "owner",
+        url: str = URL,
+        *,
+        active: bool = True,
+        state: str = "active",
+        **given: Any,
+    ) -> str:
+        """A subscription; unless it is not to be `active`, it has answered its challenge."""
         checked = check(NewSubscription(url, **given), DEVELOPMENT_URLS, EVENT_TYPES)
         with self.database.write() as connection:
             found = subscribe(connection, owner, checked, self.box, now=self.now())
@@ -137,7 +145,7 @@ class Office:
                 challenge = sa.update(DELIVERIES).where(DELIVERIES.c.subscription_id == found)
                 connection.execute(challenge.values(state="delivered"))
                 confirmed = sa.update(SUBSCRIPTIONS).where(SUBSCRIPTIONS.c.subscription_id == found)
-                connection.execute(confirmed.values(state="active"))
+                connection.execute(confirmed.values(state=state, consented_at=self.now()))
         return found
 
     def rows(self, table: sa.Table, **where: Any) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from services.kernel.http.responses import (
 )
 from services.kernel.journal.events import from_microseconds, microseconds
 from services.notifications.api.desk import AtDesk, Desk
+from services.notifications.domain.filters import Status, Track
 from services.notifications.projections.subscriptions import (
     attempts_of,
     deliveries_of,
@@ -51,9 +52,40 @@ class SubscriptionRequest(Representation):
     url: Annotated[str, Field(max_length=2_000, examples=["https://procurement.example/hooks/register"])]
     event_types: Annotated[
         list[Annotated[str, Field(max_length=100)]],
-        Field(max_length=50, description="Types of the register's events; none means all."),
+        Field(
+            max_length=50,
+            description="Types of the register's events, or their prefixes with `.*`; none means all.",
+            examples=[["kz.register.entry.*", "kz.register.application.inclusion-refused.v1"]],
+        ),
     ] = Field(default_factory=list)
     bin: Annotated[str, Field(max_length=12, description="Only events that concern this BIN.")] | None = None
+    product_id: (
+        Annotated[
+            str,
+            Field(
+                pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+                description="Only events that concern this product; an entry has its product's id.",
+            ),
+        ]
+        | None
+    ) = None
+    status: Status | None = Field(
+        default=None, description="Only events after which the entry they concern has this status."
+    )
+    region: (
+        Annotated[
+            str,
+            Field(
+                pattern="^[0-9]{2,9}$",
+                description="Only events about products of this region: a KATO code or its beginning.",
+                examples=["75"],
+            ),
+        ]
+        | None
+    ) = None
+    track: Track | None = Field(
+        default=None, description="Only events of this course of the Article 51-2 cycle: the kind of case."
+    )
     description: Annotated[str, Field(max_length=500), Printable] | None = None
     secret: (
         Annotated[
@@ -70,8 +102,12 @@ class Subscription(Representation):
     url: str
     event_types: list[str]
     bin: str | None = None
+    product_id: str | None = None
+    status: Status | None = None
+    region: str | None = None
+    track: Track | None = None
     description: str | None = None
-    state: Literal["pending", "active", "disabled"]
+    state: Literal["pending", "active", "paused", "disabled"]
     state_reason: str | None = None
     created_at: datetime
     secret: str | None = None
@@ -135,7 +171,7 @@ def create(
     body: SubscriptionRequest,
 ) -> Response:
     """The endpoint gets a signed challenge first, and events once it has sent it back."""
-    asked = NewSubscription(body.url, tuple(body.event_types), body.bin, body.description, body.secret)
+    asked = NewSubscription(**{**body.model_dump(), "event_types": tuple(body.event_types)})
     checked = check(asked, desk.urls, desk.event_types)
     owner, now = command.caller.principal.key, microseconds(desk.clock.now())
     subscription_id, replayed = once(
@@ -278,6 +314,10 @@ def _presented(row: sa.RowMapping, *, secret: str | None = None) -> Subscription
         url=row["url"],
         event_types=row["event_types"].split(" ") if row["event_types"] else [],
         bin=row["bin"],
+        product_id=row["product_id"],
+        status=row["status"],
+        region=row["region"],
+        track=row["track"],
         description=row["description"],
         state=row["state"],
         state_reason=row["state_reason"],

@@ -12,7 +12,9 @@ from services.kernel.clock import Clock
 from services.kernel.feed.following import Foreign
 from services.kernel.feed.sinks import TableHandler
 from services.kernel.journal.events import Event, EventRegistry, microseconds
+from services.notifications.domain.filters import Concerns
 from services.notifications.inbox import register, verification
+from services.notifications.inbox.concerns import concerns_of
 from services.notifications.inbox.drafts import Drafting
 from services.notifications.projections import known
 from services.notifications.usecases.put_message import put_message
@@ -23,7 +25,7 @@ from services.verification.contract.events import VERIFICATION_EVENTS
 EVENT_TYPES: Final = frozenset(REGISTER_EVENTS.classes())
 """What can be subscribed to: the register's events; the other journal is for services."""
 
-BinOf = Callable[[sa.Connection, Foreign], str | None]
+ConcernsOf = Callable[[sa.Connection, Foreign], Concerns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def inboxes(legal_clock: Clock, clock: Clock) -> dict[str, Inbox]:
     return {
         "register": Inbox(
             REGISTER_EVENTS,
-            {kind: _handler(legal_clock, clock, draft, register.bin_of) for kind, draft in every.items()},
+            {kind: _handler(legal_clock, clock, draft, concerns_of) for kind, draft in every.items()},
         ),
         "verification": Inbox(
             VERIFICATION_EVENTS,
@@ -54,7 +56,7 @@ def inboxes(legal_clock: Clock, clock: Clock) -> dict[str, Inbox]:
 
 
 def _handler(
-    legal_clock: Clock, clock: Clock, drafting: Drafting | None, bin_of: BinOf | None
+    legal_clock: Clock, clock: Clock, drafting: Drafting | None, concerning: ConcernsOf | None
 ) -> TableHandler:
     def handle(connection: sa.Connection, foreign: Foreign) -> None:
         draft = drafting(connection, foreign) if drafting else None
@@ -70,8 +72,8 @@ def _handler(
                 put_at=put_at,
                 due_on=draft.due_on,
             )
-        if bin_of is not None:
-            bin_ = bin_of(connection, foreign)
-            queue_deliveries(connection, foreign, bin_=bin_, now=microseconds(clock.now()))
+        if concerning is not None:
+            concerns = concerning(connection, foreign)
+            queue_deliveries(connection, foreign, concerns, now=microseconds(clock.now()))
 
     return handle

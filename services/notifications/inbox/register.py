@@ -6,7 +6,6 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from services.kernel.contract import ProducerRef
 from services.kernel.feed.following import Foreign
 from services.kernel.journal.events import Event
 from services.notifications.domain.messages import ParameterValue
@@ -263,12 +262,3 @@ DRAFTS: Final[dict[type[Event], Drafting]] = {
     register.ProducerTransformed: producer_transformed,
     register.TermMissed: term_missed,
 }
-
-
-def bin_of(connection: sa.Connection, foreign: Foreign) -> str | None:
-    """The BIN an event concerns, for subscriptions that ask for one."""
-    ref = getattr(foreign.fact.data, "producer", None)
-    if isinstance(ref, ProducerRef):
-        return ref.bin
-    producer_id = getattr(foreign.fact.data, "producer_id", None)
-    return known.bin_of(connection, producer_id) if isinstance(producer_id, str) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -53,6 +55,52 @@ def learn_entry(connection: sa.Connection, product_id: str, number: str) -> None
     connection.execute(
         sa.update(PRODUCTS).where(PRODUCTS.c.product_id == product_id).values(entry_number=number)
     )
+
+
+def learn_region(connection: sa.Connection, product_id: str, region: str) -> None:
+    """Remember where a product's producer works, as a KATO code."""
+    _set_product(connection, product_id, region=region)
+
+
+def learn_included(connection: sa.Connection, product_id: str) -> None:
+    """Remember that an entry is in the register."""
+    _set_product(connection, product_id, status="included")
+
+
+def learn_excluded(connection: sa.Connection, product_id: str, exclusion_id: str) -> None:
+    """Remember that an entry left the register, and by which event."""
+    _set_product(connection, product_id, status="excluded", exclusion_id=exclusion_id)
+
+
+def learn_undone(connection: sa.Connection, product_id: str, exclusion_id: str) -> None:
+    """Remember that an exclusion is undone: the entry is back unless a later one keeps it out."""
+    connection.execute(
+        sa.update(PRODUCTS)
+        .where(PRODUCTS.c.product_id == product_id, PRODUCTS.c.exclusion_id == exclusion_id)
+        .values(status="included")
+    )
+
+
+def _set_product(connection: sa.Connection, product_id: str, **values: str) -> None:
+    connection.execute(sa.update(PRODUCTS).where(PRODUCTS.c.product_id == product_id).values(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an entry stands and its producer works; None where that is not known or there is none."""
+
+    status: str | None = None
+    region: str | None = None
+
+
+def standing_of(connection: sa.Connection, product_id: str | None) -> Standing:
+    """The standing of a product, empty for none and for one not known yet."""
+    if product_id is None:
+        return Standing()
+    found = connection.execute(
+        sa.select(PRODUCTS.c.status, PRODUCTS.c.region).where(PRODUCTS.c.product_id == product_id)
+    ).one_or_none()
+    return Standing(*found) if found is not None else Standing()
 
 
 def learn_application(connection: sa.Connection, application_id: str, product_id: str, number: str) -> None:

@@ -173,7 +173,7 @@ def record_attempt(
         connection.execute(sa.insert(ATTEMPTS).values(_attempt_row(claimed, attempt, now)))
         outcome = _judged(claimed, attempt, now)
         if outcome.verdict is Verdict.DELIVERED:
-            return _succeeded(connection, claimed)
+            return _succeeded(connection, claimed, now)
         if state != "pending":
             return str(state)
         return _failed(connection, claimed, outcome, now, rng)
@@ -215,11 +215,11 @@ def _echoed(claimed: Claimed, attempt: Attempt) -> bool:
     return attempt.answer is not None and challenge_in(claimed.body).encode() in attempt.answer.body
 
 
-def _succeeded(connection: sa.Connection, claimed: Claimed) -> str:
+def _succeeded(connection: sa.Connection, claimed: Claimed, now: int) -> str:
     _set(connection, claimed, state="delivered")
     changes: dict[str, object] = {"failing_since": None}
     if claimed.kind == "challenge":
-        changes["state"] = "active"
+        changes |= {"state": "active", "consented_at": now, "version": SUBSCRIPTIONS.c.version + 1}
     connection.execute(
         sa.update(SUBSCRIPTIONS)
         .where(
@@ -272,7 +272,7 @@ def _disable(connection: sa.Connection, subscription_id: str, reason: str) -> No
     connection.execute(
         sa.update(SUBSCRIPTIONS)
         .where(SUBSCRIPTIONS.c.subscription_id == subscription_id, SUBSCRIPTIONS.c.state != "deleted")
-        .values(state="disabled", state_reason=reason)
+        .values(state="disabled", state_reason=reason, version=SUBSCRIPTIONS.c.version + 1)
     )
     cancel_pending(connection, subscription_id)
 

@@ -7,23 +7,30 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from services.kernel.feed.following import Foreign
 from services.kernel.journal.events import new_event_id
+from services.notifications.domain.filters import Concerns, Filter
 from services.notifications.schema import DELIVERIES, EVENTS, SUBSCRIPTIONS
 
 
-def queue_deliveries(connection: sa.Connection, foreign: Foreign, *, bin_: str | None, now: int) -> int:
+def queue_deliveries(connection: sa.Connection, foreign: Foreign, concerns: Concerns, *, now: int) -> int:
     """Write the deliveries of an event with its recorded bytes; returns how many.
 
-    `bin_` is the BIN the event concerns; a subscription for one BIN gets only events that concern it. A
-    subscription still waiting for its challenge collects deliveries, which leave once it is confirmed.
+    A subscription still waiting for its consent, and a paused one, collect deliveries, which leave once it is
+    active.
     """
+    columns = SUBSCRIPTIONS.c
+    collecting = sa.select(
+        columns.subscription_id,
+        columns.event_types,
+        columns.bin,
+        columns.product_id,
+        columns.status,
+        columns.region,
+        columns.track,
+    ).where(columns.state.in_(("pending", "active", "paused")))
     wanted = [
-        row.subscription_id
-        for row in connection.execute(
-            sa.select(
-                SUBSCRIPTIONS.c.subscription_id, SUBSCRIPTIONS.c.event_types, SUBSCRIPTIONS.c.bin
-            ).where(SUBSCRIPTIONS.c.state.in_(("pending", "active")))
-        )
-        if _asks_for(row.event_types, foreign.upstream.header.type) and row.bin in {None, bin_}
+        subscription_id
+        for subscription_id, event_types, *bounds in connection.execute(collecting)
+        if Filter(tuple(event_types.split()), *bounds).asks_for(foreign.upstream.header.type, concerns)
     ]
     if not wanted:
         return 0
@@ -64,7 +71,3 @@ def delivery_row(subscription_id: str, event_id: str, kind: str, now: int) -> di
         "leased_until": 0,
         "lease_owner": None,
     }
-
-
-def _asks_for(event_types: str, type_name: str) -> bool:
-    return not event_types or type_name in event_types.split(" ")

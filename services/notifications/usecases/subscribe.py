@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
 from services.kernel.errors import Conflict, Invalid
-from services.kernel.identifiers import IdentifierWrong, parse_bin
 from services.kernel.journal.events import new_event_id
 from services.notifications.adapters.sealing import SecretBox
 from services.notifications.domain.endpoint import UrlRules, parse_endpoint_url
+from services.notifications.domain.filters import Filter, checked
 from services.notifications.domain.signing import InvalidKey, SymmetricSecret
 from services.notifications.schema import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.usecases.own_events import CHALLENGE, TEST, own_event
@@ -23,39 +22,47 @@ MAX_SUBSCRIPTIONS = 50
 
 @dataclass(frozen=True, slots=True)
 class NewSubscription:
-    """What an owner asks for; no event types mean all of the register's, no BIN means every producer's."""
+    """What an owner asks for; an absent bound means all of the register's events.
+
+    `ordering` is `unordered` or `fifo`: of one subject's deliveries one after the other. At most
+    `deliveries_per_minute` leave; None sets no bound.
+    """
 
     url: str
     event_types: tuple[str, ...] = ()
     bin: str | None = None
+    product_id: str | None = None
+    status: str | None = None
+    region: str | None = None
+    track: str | None = None
+    ordering: str = "unordered"
+    deliveries_per_minute: int | None = None
     description: str | None = None
     secret: str | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A request whose every value was found right, with the secret that will sign."""
-
-    url: str
-    event_types: tuple[str, ...]
-    bin: str | None
-    description: str | None
-    secret: str
+    @property
+    def filter(self) -> Filter:
+        """Which events are asked for."""
+        return Filter(self.event_types, self.bin, self.product_id, self.status, self.region, self.track)
 
 
-def check(asked: NewSubscription, urls: UrlRules, event_types: frozenset[str]) -> Checked:
-    """Check URL, event types, BIN and secret. Raises `Invalid` naming the field and the rule."""
-    return Checked(
+def check(asked: NewSubscription, urls: UrlRules, event_types: frozenset[str]) -> NewSubscription:
+    """The request with its URL normalised, each type once, and the secret that will sign.
+
+    Raises `Invalid` naming the field and the rule.
+    """
+    return replace(
+        asked,
         url=parse_endpoint_url(asked.url, urls).text,
-        event_types=tuple(_known_types(asked.event_types, event_types)),
-        bin=_bin(asked.bin),
-        description=asked.description,
+        event_types=checked(asked.filter, event_types).event_types,
         secret=_secret(asked.secret),
     )
 
 
-def subscribe(connection: sa.Connection, owner: str, checked: Checked, box: SecretBox, *, now: int) -> str:
-    """Write the subscription, pending, and its challenge; returns its id. `now` is in microseconds."""
+def subscribe(
+    connection: sa.Connection, owner: str, asked: NewSubscription, box: SecretBox, *, now: int
+) -> str:
+    """Write a checked subscription, pending, and its challenge; returns its id. `now` is in microseconds."""
     held = connection.scalar(
         sa.select(sa.func.count())
         .select_from(SUBSCRIPTIONS)
@@ -68,11 +75,17 @@ def subscribe(connection: sa.Connection, owner: str, checked: Checked, box: Secr
         sa.insert(SUBSCRIPTIONS).values(
             subscription_id=subscription_id,
             owner=owner,
-            url=checked.url,
-            event_types=" ".join(checked.event_types),
-            bin=checked.bin,
-            description=checked.description,
-            secret=box.seal(checked.secret, subscription_id),
+            url=asked.url,
+            event_types=" ".join(asked.event_types),
+            bin=asked.bin,
+            product_id=asked.product_id,
+            status=asked.status,
+            region=asked.region,
+            track=asked.track,
+            ordering=asked.ordering,
+            deliveries_per_minute=asked.deliveries_per_minute,
+            description=asked.description,
+            secret=box.seal(_secret(asked.secret), subscription_id),
             state="pending",
             created_at=now,
         )
@@ -114,21 +127,6 @@ def cancel_pending(connection: sa.Connection, subscription_id: str) -> None:
         .where(DELIVERIES.c.subscription_id == subscription_id, DELIVERIES.c.state == "pending")
         .values(state="cancelled")
     )
-
-
-def _known_types(asked: Iterable[str], known: frozenset[str]) -> list[str]:
-    types = list(dict.fromkeys(asked))
-    for number, name in enumerate(types):
-        if name not in known:
-            raise Invalid("event_type_unknown", pointer=f"/event_types/{number}", type=name[:100])
-    return types
-
-
-def _bin(text: str | None) -> str | None:
-    try:
-        return parse_bin(text) if text is not None else None
-    except IdentifierWrong as wrong:
-        raise Invalid(wrong.code, pointer="/bin") from wrong
 
 
 def _secret(text: str | None) -> str:

@@ -24,6 +24,20 @@ def test_a_new_subscription_is_pending_and_its_challenge_waits(api: Api) -> None
     assert [row["kind"] for row in api.office.rows(DELIVERIES)] == ["challenge"]
 
 
+def test_a_subscription_shows_what_it_asks_for(api: Api) -> None:
+    asked: dict[str, Any] = {
+        "event_types": ["kz.register.entry.*"],
+        "product_id": NOBODY,
+        "status": "excluded",
+        "region": "75",
+        "track": "monitoring",
+    }
+    made = api.subscribed(**asked)
+    assert {**made, **asked} == made
+    shown = api.get(path_of(made)).json()
+    assert {**shown, **asked} == shown
+
+
 def test_the_secret_is_shown_once_and_stands_encrypted(api: Api) -> None:
     made = api.subscribed()
     assert "secret" not in api.get(path_of(made)).json()

@@ -1,0 +1,100 @@
+"""What an event of the industry authority concerns, for the filters of subscriptions."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+
+from services.kernel.contract import ProducerRef
+from services.kernel.feed.following import Foreign
+from services.kernel.journal.events import Event
+from services.notifications.domain.filters import Concerns, Track
+from services.notifications.projections import known
+from services.register.contract import appeals, rulings
+from services.register.contract import events as register
+
+_TRACKS: Final[dict[type[Event], Track]] = {
+    register.ApplicationFiled: "confirmation",
+    register.ApplicationWithdrawn: "confirmation",
+    register.ApplicationClosed: "confirmation",
+    register.ApplicationSatisfied: "confirmation",
+    register.InclusionRefused: "confirmation",
+    register.NotificationReturned: "confirmation",
+    register.Included: "confirmation",
+    register.MonitoringRecorded: "monitoring",
+    register.EntryCorrected: "monitoring",
+    register.AppealFiled: "appeal",
+    register.AppealDismissed: "appeal",
+    register.Reinstated: "appeal",
+    appeals.AppealClosed: "appeal",
+    rulings.CourtRulingRecorded: "appeal",
+}
+_SETTLED: Final[dict[str, Track]] = {
+    "included": "confirmation",
+    "inclusion_refused": "confirmation",
+    "monitoring_recorded": "monitoring",
+    "excluded": "monitoring",
+    "exclusion_corrected": "monitoring",
+    "reinstated": "appeal",
+    "appeal_dismissed": "appeal",
+}
+
+
+def concerns_of(connection: sa.Connection, foreign: Foreign) -> Concerns:
+    """Learn from the event where its entry stands, and tell what it concerns."""
+    data = foreign.fact.data
+    _learn_standing(connection, foreign)
+    product_id = _product_id(connection, data)
+    standing = known.standing_of(connection, product_id)
+    return Concerns(
+        bin=_bin(connection, data),
+        product_id=product_id,
+        status=standing.status,
+        region=standing.region,
+        track=track_of(data),
+    )
+
+
+def track_of(data: Event) -> Track | None:
+    """The course an event belongs to; None for what belongs to none, such as an exclusion on request."""
+    if isinstance(data, register.NotificationReceived):
+        return data.kind
+    if isinstance(data, register.NotificationSettled):
+        return _SETTLED.get(data.outcome)
+    if isinstance(data, register.Excluded):
+        return "monitoring" if data.ground == "software_monitoring" else None
+    return _TRACKS.get(type(data))
+
+
+def _learn_standing(connection: sa.Connection, foreign: Foreign) -> None:
+    data = foreign.fact.data
+    if isinstance(data, register.ApplicationFiled):
+        known.learn_region(connection, data.product_id, data.activity.kato)
+    elif isinstance(data, register.Included):
+        known.learn_region(connection, data.entry_id, data.activity.kato)
+        known.learn_included(connection, data.entry_id)
+    elif isinstance(data, register.Excluded):
+        known.learn_excluded(connection, data.entry_id, foreign.fact.id)
+    elif isinstance(data, register.Reinstated):
+        known.learn_undone(connection, data.entry_id, data.exclusion_event_id)
+    elif isinstance(data, register.EntryCorrected):
+        known.learn_undone(connection, data.entry_id, data.corrected_event_id)
+
+
+def _product_id(connection: sa.Connection, data: Event) -> str | None:
+    for name in ("product_id", "entry_id"):  # an entry has the id of its product
+        found = getattr(data, name, None)
+        if isinstance(found, str):
+            return found
+    if isinstance(data, register.NotificationReturned):
+        return known.product_of_application(connection, data.application_id)
+    return None
+
+
+def _bin(connection: sa.Connection, data: Event) -> str | None:
+    ref = getattr(data, "producer", None)
+    if isinstance(ref, ProducerRef):
+        return ref.bin
+    producer_id = getattr(data, "producer_id", None)
+    return known.bin_of(connection, producer_id) if isinstance(producer_id, str) else None
