@@ -9,6 +9,7 @@ from services.register import schema
 from services.register.contract.events import REGISTER_EVENTS
 from services.register.projections.applications import Applications
 from services.register.projections.entries import Entries
+from services.register.projections.extracts import Extracts
 from services.register.projections.notifications import Notifications
 from services.register.projections.open_terms import OpenTerms
 from services.register.projections.periods import Periods
@@ -30,6 +31,7 @@ def open_journal(database: Database, clock: Clock) -> Journal:
             Applications(),
             Entries(),
             Periods(),
+            Extracts(),
             Notifications(),
             OpenTerms(),
         ],

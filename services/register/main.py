@@ -15,6 +15,7 @@ from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
 from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
 from services.kernel.telemetry import configure_logging
 from services.register.api.desk import Desk
+from services.register.api.extracts import ExtractOffice
 from services.register.api.routers import LARGER_BODIES, PROBLEMS, routers
 from services.register.background import Background
 from services.register.journal import open_journal
@@ -62,6 +63,7 @@ def create_app(settings: RegisterSettings) -> FastAPI:
         )
     )
     app.state.desk = Desk(journal, settings.procedure(), clock, Cursors(edge.body_key))
+    app.state.extracts = ExtractOffice(settings.public_address)
     app.state.journal = journal
     return app
 

@@ -22,3 +22,13 @@ INDIVIDUALS: Final = sa.Table(
 )
 """Which producer an IIN names. In clear an IIN stands here, in the vault and as a trusted listing's holder;
 whoever erases it empties all three (docs/operations.md, "Personal data")."""
+
+EXTRACT_CONTENTS: Final = sa.Table(
+    "extract_contents",
+    METADATA,
+    sa.Column("extract_id", sa.Uuid, primary_key=True),
+    sa.Column("content", sa.LargeBinary, nullable=False),
+    sa.Column("personal_of", sa.Text, nullable=False),
+)
+"""What each extract says, with the random code that nothing can derive; an individual's number and name are
+left out and read from the vault again, under the filing's event `personal_of`."""

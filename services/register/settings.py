@@ -21,6 +21,11 @@ class RegisterSettings(ServiceSettings):
     port: int = Field(default=8001, ge=0, le=65_535)
     verification_url: str = "http://127.0.0.1:8002"
     """Where the informatization authority's journal is followed."""
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^/?#\s]+(/[^?#\s]*[^/?#\s])?$")
+    """The address under which everybody reaches this service, by default its port on this machine.
+
+    It stands in extracts for ever: their QR codes open it.
+    """
     automatic: frozenset[Step] = frozenset()
     """Steps that wait for no officer, as JSON: `["review", "exclusion", "reinstatement", "own_request"]`."""
     moves_to_working_day: bool = True
@@ -42,6 +47,17 @@ class RegisterSettings(ServiceSettings):
             own_request_days=self.own_request_days,
             signature_required=self.production,
         )
+
+    @property
+    def public_address(self) -> str:
+        """Where everybody reaches this service, without a slash at the end."""
+        return self.public_url or f"http://127.0.0.1:{self.port}"
+
+    @model_validator(mode="after")
+    def _extracts_can_be_verified(self) -> Self:
+        if self.production and self.public_url is None:
+            raise ValueError("production needs public_url: extracts lead there for ever")
+        return self
 
     @model_validator(mode="after")
     def _sqlite_has_one_process(self) -> Self:

@@ -3,6 +3,7 @@
 from services.register.projections import (
     applications,
     entries,
+    extracts,
     notifications,
     open_terms,
     periods,
@@ -16,6 +17,7 @@ __all__ = [
     "METADATA",
     "applications",
     "entries",
+    "extracts",
     "notifications",
     "open_terms",
     "periods",

@@ -11,7 +11,15 @@ from fastapi import APIRouter, Depends
 from services.kernel.feed.reflecting import reflecting
 from services.kernel.feed.serving import journal_router
 from services.kernel.journal.journal import Journal
-from services.register.api import applications, entries, exclusions, notifications, origin_checks, producers
+from services.register.api import (
+    applications,
+    entries,
+    exclusions,
+    extracts,
+    notifications,
+    origin_checks,
+    producers,
+)
 from services.register.schema import VAULT
 
 PROBLEMS: Final = Path(__file__).with_name("problems.json")
@@ -21,10 +29,10 @@ LARGER_BODIES: Final = {origin_checks.BATCH_PATH: origin_checks.MAX_BATCH_BYTES}
 def routers(journal: Journal) -> Sequence[APIRouter]:
     """The routers of commands, of reads, and of the journal itself."""
     reads = APIRouter(dependencies=[Depends(reflecting(journal))])
-    for room in (applications, entries, notifications, origin_checks):
+    for room in (applications, entries, extracts, notifications, origin_checks):
         reads.include_router(room.reads)
     return [
-        *(room.commands for room in (applications, exclusions, notifications, producers)),
+        *(room.commands for room in (applications, exclusions, extracts, notifications, producers)),
         reads,
         journal_router(journal, "public", "service", vault=VAULT),
     ]

@@ -1,0 +1,112 @@
+"""Extracts by the digest of their verification code, and what an extract is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import msgspec
+import sqlalchemy as sa
+
+from services.kernel.journal.rows import BulkInsert
+from services.kernel.journal.units import Recorded
+from services.register.contract.extracts import ExtractIssued
+from services.register.domain.extract import (
+    PERSONAL,
+    ExtractContent,
+    canonical,
+    digest_of_code,
+    with_personal,
+    without_personal,
+)
+from services.register.projections.entries import EntryFilter, FoundEntry
+from services.register.projections.moments import Moment, list_at
+from services.register.projections.parts import AT_ONCE
+from services.register.schema import EXTRACT_CONTENTS, METADATA, VAULT
+
+EXTRACTS: Final = sa.Table(
+    "extracts",
+    METADATA,
+    sa.Column("extract_id", sa.Uuid, primary_key=True),
+    sa.Column("code_sha256", sa.Text, nullable=False, unique=True),
+    sa.Column("producer_id", sa.Uuid, nullable=False, index=True),
+)
+_DECODER: Final = msgspec.json.Decoder(ExtractContent)
+
+
+class Extracts:
+    """One row an extract."""
+
+    tables: Sequence[sa.Table] = (EXTRACTS,)
+
+    def __init__(self) -> None:
+        self._insert = BulkInsert(EXTRACTS)
+
+    def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
+        """Add the extracts issued."""
+        rows = [
+            {
+                "extract_id": recorded.fact.originator_id,
+                "code_sha256": data.code_sha256,
+                "producer_id": UUID(data.producer.producer_id),
+            }
+            for recorded in facts
+            if isinstance(data := recorded.fact.data, ExtractIssued)
+        ]
+        self._insert(connection, rows)
+
+
+def extract_of_code(connection: sa.Connection, code: str) -> UUID | None:
+    """The extract that a verification code opens."""
+    query = sa.select(EXTRACTS.c.extract_id).where(EXTRACTS.c.code_sha256 == digest_of_code(code))
+    return connection.execute(query).scalar_one_or_none()
+
+
+def in_force_at(connection: sa.Connection, producer_id: UUID, moment: Moment) -> list[FoundEntry]:
+    """All entries of a producer that were in force at a moment, by their ids."""
+    wanted = EntryFilter(producer_id=producer_id, status="included")
+    found: list[FoundEntry] = []
+    after: UUID | None = None
+    while some := list_at(connection, wanted, moment, after=after, limit=AT_ONCE):
+        found += some
+        after = UUID(some[-1].state.included.entry_id)
+    return found
+
+
+def personal_of(connection: sa.Connection, event_ids: Collection[str]) -> dict[str, str]:
+    """An individual's number and name as given with a filing, by field; without those that were erased."""
+    opened = VAULT.of_events(connection, event_ids)
+    return {
+        field: value.value
+        for fields in opened.values()
+        for field, value in fields.items()
+        if field in PERSONAL
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """A unit's write that keeps what an extract says beside its fact; `filing` is whose values it shows."""
+
+    extract_id: UUID
+    content: ExtractContent
+    filing: str
+
+    def __call__(self, connection: sa.Connection, recorded: Sequence[Recorded]) -> None:
+        """Insert the row."""
+        kept = canonical(without_personal(self.content))
+        row = {"extract_id": self.extract_id, "content": kept, "personal_of": self.filing}
+        connection.execute(sa.insert(EXTRACT_CONTENTS).values(row))
+
+
+def content_of(connection: sa.Connection, extract_id: UUID) -> ExtractContent | None:
+    """What an extract says, as it was issued; None when a value that it shows was erased since."""
+    columns = EXTRACT_CONTENTS.c
+    row = connection.execute(
+        sa.select(columns.content, columns.personal_of).where(columns.extract_id == extract_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    return with_personal(_DECODER.decode(bytes(row.content)), personal_of(connection, [row.personal_of]))
