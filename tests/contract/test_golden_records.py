@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -26,7 +25,8 @@ def written_again(registry: EventRegistry, fact: Fact, recorded_at: str) -> byte
     number = None
     if fact.data.numbered is not None:
         number = int(msgspec.to_builtins(fact.data)["number"])
-        fact = replace(fact, data=msgspec.structs.replace(fact.data, number=NUMBER_PLACEHOLDER))
+        data = msgspec.structs.replace(fact.data, number=NUMBER_PLACEHOLDER)
+        fact = msgspec.structs.replace(fact, data=data)
     return encode(registry, fact).recorded(1, microseconds(instant), number).record
 
 

@@ -104,8 +104,25 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class _Stored(msgspec.Struct, Generic[DataT], frozen=True, kw_only=True):
+    """Of an envelope what a fact is made of: a replay reads nothing else."""
+
+    actor: str
+    correlationid: str
+    data: DataT
+    decidedby: str
+    effectiveat: datetime
+    id: str
+    legalbasis: str
+    streamversion: int
+    subject: UUID
+    causationid: str | None = None
+    traceparent: str | None = None
+    xroadclient: str | None = None
+    xroadid: str | None = None
+
+
+class Fact(msgspec.Struct, frozen=True):
     """An event of one stream as the domain sees it; satisfies the event sourcing library's protocols.
 
     `effective_at` is the legal instant (UTC). The recorded instant and the position are the journal's to
@@ -134,7 +151,7 @@ class UnknownEventType(LookupError):
 class _Published:
     name: str
     event_class: type[Event]
-    decoder: msgspec.json.Decoder[Envelope[Any]]
+    decoder: msgspec.json.Decoder[_Stored[Any]]
 
 
 class EventRegistry:
@@ -158,7 +175,7 @@ class EventRegistry:
             full = f"{self.prefix}.{name}"
             if full in self._by_name:
                 raise ValueError(f"{full} is already published")
-            decoder = msgspec.json.Decoder(Envelope[event_class])  # type: ignore[valid-type]  # built at run time
+            decoder = msgspec.json.Decoder(_Stored[event_class])  # type: ignore[valid-type]  # built at run time
             entry = _Published(full, event_class, decoder)
             self._by_name[full] = self._by_class[event_class] = entry
             return event_class
@@ -248,9 +265,9 @@ class EventRegistry:
         return _to_fact(self._by_name[type_name].decoder.decode(_ENCODER.encode(raw)))
 
 
-def _to_fact(envelope: Envelope[Any]) -> Fact:
+def _to_fact(envelope: _Stored[Any]) -> Fact:
     return Fact(
-        originator_id=UUID(envelope.subject),
+        originator_id=envelope.subject,
         originator_version=envelope.streamversion,
         id=envelope.id,
         data=envelope.data,

@@ -276,13 +276,24 @@ class Journal:
 
     def replay(self, *, page: int = 5_000, after: int = 0, to: int | None = None) -> Iterator[list[Recorded]]:
         """The whole journal as decoded facts, page by page, in order."""
-        while rows := self.after(after, page):
-            after = rows[-1].position
-            kept = [self._recorded(row) for row in rows if to is None or row.position <= to]
-            if kept:
-                yield kept
-            if to is not None and after >= to:
-                return
+        events, decode = self.tables.events.c, self.registry.decode
+        query = (
+            sa.select(events.position, events.recorded_at, events.record, events.type)
+            .where(events.position > sa.bindparam("after"), events.position <= sa.bindparam("last"))
+            .order_by(events.position)
+        )
+        last = self.head() if to is None else to
+        while after < last:
+            wanted = {"after": after, "last": min(after + page, last)}
+            with self.database.read() as connection:
+                rows = connection.execute(query, wanted).all()
+            if len(rows) != wanted["last"] - after:
+                raise ValueError(f"the journal lacks a position between {after} and {wanted['last']}")
+            after = wanted["last"]
+            yield [
+                Recorded(position, recorded_at, record, decode(name, record))
+                for position, recorded_at, record, name in rows
+            ]
 
     def head(self) -> int:
         """The last position, 0 while the journal is empty."""

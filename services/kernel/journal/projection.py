@@ -7,10 +7,11 @@ keyed models share: load the rows a batch touches, evolve them in memory, write 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import sqlalchemy as sa
 
+from services.kernel.journal.events import Event
 from services.kernel.journal.rows import BulkUpsert, Row
 from services.kernel.journal.units import Recorded
 
@@ -27,7 +28,12 @@ class Projection(Protocol):
 
 
 class RowFold:
-    """A projection whose rows each evolve from the facts that name their key."""
+    """A projection whose rows each evolve from the facts that name their key.
+
+    `kinds` are the events that can name one; empty, any event can.
+    """
+
+    kinds: ClassVar[frozenset[type[Event]]] = frozenset()
 
     def __init__(self, table: sa.Table) -> None:
         self.table = table
@@ -54,7 +60,9 @@ class RowFold:
 
     def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
         """Load the rows that `facts` touch, evolve them in order, write them back."""
-        touched = [(key, recorded) for recorded in facts for key in self.keys_of(recorded)]
+        kinds = self.kinds
+        concerned = [fact for fact in facts if type(fact.fact.data) in kinds] if kinds else facts
+        touched = [(key, recorded) for recorded in concerned for key in self.keys_of(recorded)]
         if not touched:
             return
         rows: dict[Hashable, Row | None] = {}

@@ -7,8 +7,9 @@ the interpreter's lock to the threads that serve requests.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import Any, Final
 
 import psycopg
@@ -80,10 +81,9 @@ class BulkInsert:
         self._columns = [column.name for column in table.columns]
         self._sqlite = self._on_sqlite()
         dialect = sqlite.dialect()
-        self._bound = [
-            (column.name, column.type.dialect_impl(dialect).bind_processor(dialect))
-            for column in table.columns
-        ]
+        bound = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in table.columns]
+        self._bound = [(place, bind) for place, bind in enumerate(bound) if bind is not None]
+        self._values_of = itemgetter(*self._columns) if len(self._columns) > 1 else _only(self._columns[0])
         names = ", ".join(self._columns)
         self._insert = f"INSERT INTO {table.name} ({names})"
         self._values = f"({', '.join(['%s'] * len(self._columns))})"
@@ -120,7 +120,10 @@ class BulkInsert:
             psycopg_connection(connection).execute(query, parameters)
 
     def _tuple(self, row: Row) -> tuple[Any, ...]:
-        return tuple(row[name] if bind is None else bind(row[name]) for name, bind in self._bound)
+        values = list(self._values_of(row))
+        for place, bind in self._bound:
+            values[place] = bind(values[place])
+        return tuple(values)
 
     def _statement(self, rows: Sequence[Row]) -> tuple[str, list[Any]]:
         count = len(rows)
@@ -131,6 +134,11 @@ class BulkInsert:
             values = ", ".join([self._values] * count)
             query = self._few[count] = f"{self._insert} VALUES {values} {self.conflict_clause()}"
         return query, [row[name] for row in rows for name in self._columns]
+
+
+def _only(name: str) -> Callable[[Row], tuple[Any]]:
+    """The one value of a row, as `itemgetter` gives several."""
+    return lambda row: (row[name],)
 
 
 class BulkUpsert(BulkInsert):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
 import sqlalchemy as sa
@@ -43,7 +43,8 @@ class EncodedEvent(StoredEvent):
         if self.number_offset is not None and number is not None:
             text = f"{number:0{_NUMBER_WIDTH}d}"
             record[self.number_offset : self.number_offset + _NUMBER_WIDTH] = text.encode()
-            fact = replace(fact, data=msgspec.structs.replace(fact.data, number=text))
+            data = msgspec.structs.replace(fact.data, number=text)
+            fact = msgspec.structs.replace(fact, data=data)
         return Recorded(position, recorded_at, bytes(record), fact)
 
 
@@ -71,8 +72,7 @@ def encode(registry: EventRegistry, fact: Fact) -> EncodedEvent:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(msgspec.Struct, frozen=True):
     """A fact in the journal: its position (contiguous from 1), when it was recorded, and its bytes.
 
     `recorded_at` is in microseconds since 1970 (UTC).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -52,6 +52,8 @@ _ENDS: Final[dict[type[Event], str]] = {
 
 class Applications(RowFold):
     """One row an application."""
+
+    kinds: ClassVar[frozenset[type[Event]]] = frozenset({ApplicationFiled, *_ENDS})
 
     def __init__(self) -> None:
         super().__init__(APPLICATIONS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 import msgspec
@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from services.kernel.contract import ProducerRef
 from services.kernel.database import BigInt
+from services.kernel.journal.events import Event
 from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
 from services.kernel.names import normalised_name
@@ -71,6 +72,8 @@ _DECODER: Final = msgspec.json.Decoder(EntryState)
 
 class Entries(StateFold[EntryState]):
     """One row an entry."""
+
+    kinds: ClassVar[frozenset[type[Event]]] = frozenset({*_KINDS, TermMissed})
 
     def __init__(self) -> None:
         super().__init__(ENTRIES, EntryState)

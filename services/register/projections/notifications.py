@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 
 from services.kernel.database import BigInt
+from services.kernel.journal.events import Event
 from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
 from services.register.contract.events import (
@@ -48,6 +49,8 @@ _DECODER: Final = msgspec.json.Decoder(NotificationState)
 
 class Notifications(StateFold[NotificationState]):
     """One row a notification."""
+
+    kinds: ClassVar[frozenset[type[Event]]] = frozenset({*_KINDS, TermMissed})
 
     def __init__(self) -> None:
         super().__init__(NOTIFICATIONS, NotificationState)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.kernel.contract import OfficialText, ProducerRef
 from services.kernel.identifiers import is_bin
+from services.kernel.journal.events import Event
 from services.kernel.journal.projection import RowFold
 from services.kernel.journal.rows import BulkInsert, Row
 from services.kernel.journal.units import Recorded
@@ -47,13 +48,16 @@ PRODUCER_BINS: Final = sa.Table(
 class Producers(RowFold):
     """One row a producer."""
 
+    kinds: ClassVar[frozenset[type[Event]]] = frozenset(
+        {ProducerRegistered, ProducerTransformed, ProducerLiquidated, ProducerReorganised}
+    )
+
     def __init__(self) -> None:
         super().__init__(PRODUCERS)
 
     def keys_of(self, recorded: Recorded) -> Iterable[Hashable]:
         """The producer of its own stream."""
-        kinds = (ProducerRegistered, ProducerTransformed, ProducerLiquidated, ProducerReorganised)
-        return (recorded.fact.originator_id,) if isinstance(recorded.fact.data, kinds) else ()
+        return (recorded.fact.originator_id,) if type(recorded.fact.data) in self.kinds else ()
 
     def begins(self, recorded: Recorded) -> bool:
         """Registration begins a row."""

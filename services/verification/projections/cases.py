@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.kernel.contract import DocumentRef, FixedTerm
+from services.kernel.journal.events import Event
 from services.kernel.journal.projection import RowFold
 from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
@@ -94,6 +95,8 @@ _KINDS: Final = (
 
 class Cases(RowFold):
     """One row a case."""
+
+    kinds: ClassVar[frozenset[type[Event]]] = frozenset(_KINDS)
 
     def __init__(self) -> None:
         super().__init__(CASES)

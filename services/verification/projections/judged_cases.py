@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 
+from services.kernel.journal.events import Event
 from services.kernel.journal.projection import RowFold
 from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
@@ -35,6 +36,8 @@ _DECODER: Final = msgspec.json.Decoder(JudgedCase)
 
 class JudgedCases(RowFold):
     """One row a concluded case, as it was concluded last."""
+
+    kinds: ClassVar[frozenset[type[Event]]] = frozenset({CaseConcluded})
 
     def __init__(self) -> None:
         super().__init__(JUDGED_CASES)

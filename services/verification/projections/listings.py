@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Container, Hashable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.kernel.contract import OfficialText
+from services.kernel.journal.events import Event
 from services.kernel.journal.projection import RowFold
 from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
@@ -49,13 +50,14 @@ ONE_LISTED: Final = sa.Index(
 class Listings(RowFold):
     """One row a listing."""
 
+    kinds: ClassVar[frozenset[type[Event]]] = frozenset({TrustedSoftwareListed, TrustedSoftwareDelisted})
+
     def __init__(self) -> None:
         super().__init__(LISTINGS)
 
     def keys_of(self, recorded: Recorded) -> Iterable[Hashable]:
         """The listing itself."""
-        kinds = (TrustedSoftwareListed, TrustedSoftwareDelisted)
-        return (recorded.fact.originator_id,) if isinstance(recorded.fact.data, kinds) else ()
+        return (recorded.fact.originator_id,) if type(recorded.fact.data) in self.kinds else ()
 
     def begins(self, recorded: Recorded) -> bool:
         """Listing begins a row."""

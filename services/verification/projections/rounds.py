@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import ClassVar, Final, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.kernel.calendar import Quarter
 from services.kernel.database import BigInt
-from services.kernel.journal.events import microseconds
+from services.kernel.journal.events import Event, microseconds
 from services.kernel.journal.projection import RowFold
 from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
@@ -81,6 +81,8 @@ class RoundRow:
 
 class Rounds(RowFold):
     """One row a round."""
+
+    kinds: ClassVar[frozenset[type[Event]]] = frozenset({*_OF_THE_ROUND, *_OF_ITS_CASES})
 
     def __init__(self) -> None:
         super().__init__(ROUNDS)
