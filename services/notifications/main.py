@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,12 +18,14 @@ from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
 from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
 from services.kernel.telemetry import configure_logging
 from services.notifications.adapters.sealing import secret_box
-from services.notifications.api import accounts, subscriptions
+from services.notifications.api import accounts, receipts, subscriptions
 from services.notifications.api.desk import Desk
 from services.notifications.api.webhooks import webhooks
 from services.notifications.background import Background, url_rules
+from services.notifications.domain.messages import catalogue
 from services.notifications.inbox.handling import EVENT_TYPES
 from services.notifications.settings import NotificationsSettings
+from services.notifications.usecases.check_templates import check_templates
 
 PROBLEMS: Final = Path(__file__).with_name("api") / "problems.json"
 DESCRIPTION: Final = (
@@ -43,7 +46,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
         "migrations": TablesCurrent("notifications", database),
         "clock": ClockReads(clock),
     }
-    start: list[Callable[[], None]] = [lock.acquire]
+    start: list[Callable[[], None]] = [lock.acquire, partial(check_templates, database, catalogue())]
     stop: list[Callable[[], None]] = [database.close, lock.release]
     background = Background(database, clock, box, settings) if settings.workers == "inside" else None
     if background is not None:
@@ -56,7 +59,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
             title="Tizilim: notifications",
             description=DESCRIPTION,
             edge=edge,
-            routers=(accounts.router, subscriptions.router),
+            routers=(accounts.router, receipts.router, subscriptions.router),
             problem_files=(PROBLEMS,),
             checks=checks,
             webhooks=webhooks(sorted(EVENT_TYPES)),

@@ -63,17 +63,23 @@ MESSAGES: Final = sa.Table(
     METADATA,
     sa.Column("message_id", sa.Text, primary_key=True),
     sa.Column("recipient", sa.Text, nullable=False),
-    sa.Column("event_id", sa.Text, nullable=False),
-    sa.Column("event_type", sa.Text, nullable=False),
+    sa.Column("occasion", sa.Text, nullable=False),
+    sa.Column("event_id", sa.Text, nullable=True),
+    sa.Column("event_type", sa.Text, nullable=True),
     sa.Column("template_id", sa.Text, nullable=False),
     sa.Column("template_version", sa.Integer, nullable=False),
     sa.Column("texts", sa.LargeBinary, nullable=False),
+    sa.Column("searched", sa.Text, nullable=False),
     sa.Column("due_on", sa.Text, nullable=True),
     sa.Column("put_at", BigInt, nullable=False),
-    sa.UniqueConstraint("event_id", "recipient", name="messages_once"),
+    sa.UniqueConstraint("recipient", "occasion", name="messages_once"),
     sa.Index("messages_recipient", "recipient", "message_id"),
 )
-"""`recipient` is a BIN or IIN, or the name of an authority. `texts` are as rendered, for good."""
+"""`recipient` is a BIN or IIN, or the name of an authority. `texts` are as rendered, for good.
+
+`occasion` is what the message is put for, once: an event's id, a term and its reminder, a day. `searched` are
+the texts as a search compares them. Event and type are absent where no fact stands behind it.
+"""
 
 RECEIPTS: Final = sa.Table(
     "receipts",

@@ -1,5 +1,6 @@
 """Every table of the service, for migrations and the drift check."""
 
+from services.notifications.projections import matters, used_wordings
 from services.notifications.schema import METADATA
 
-__all__ = ["METADATA"]
+__all__ = ["METADATA", "matters", "used_wordings"]

@@ -7,7 +7,9 @@ from services.kernel.runtime import legal_clock, run_until_stopped
 from services.kernel.telemetry import configure_logging
 from services.notifications.adapters.sealing import secret_box
 from services.notifications.background import Background
+from services.notifications.domain.messages import catalogue
 from services.notifications.settings import NotificationsSettings
+from services.notifications.usecases.check_templates import check_templates
 
 
 def main() -> None:
@@ -17,6 +19,7 @@ def main() -> None:
     database = Database(settings.database("notifications"), schema=settings.database_schema)
     if not database.is_postgresql:
         raise SystemExit("on SQLite the workers run inside the serving process")
+    check_templates(database, catalogue())
     box = secret_box(settings.secrets_key_file, settings.var)
     background = Background(database, legal_clock(settings), box, settings)
     run_until_stopped([background.start], [background.stop, database.close])

@@ -1,68 +1,59 @@
-"""`/v1/accounts/{bin}/messages`: a producer's personal account."""
+"""`/v1/accounts/{bin}`: a producer's personal account, and an authority's."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Final
 
-import msgspec
 import sqlalchemy as sa
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
-from pydantic import Field
 
-from services.kernel.errors import Forbidden, Invalid, NotFound
+from services.kernel.errors import NotFound
 from services.kernel.http.requests import Caller, Commanding, CommandRequest, Reading
-from services.kernel.http.responses import CursorParameter, Limit, Page, Representation, page, recorded
-from services.kernel.identifiers import IdentifierWrong, parse_bin_or_iin
-from services.kernel.journal.events import from_microseconds, microseconds
+from services.kernel.http.responses import CursorParameter, Limit, page, read, recorded
+from services.kernel.journal.events import microseconds
 from services.notifications.api.desk import AtDesk
-from services.notifications.projections.messages import message_of, messages_of
+from services.notifications.api.messages import (
+    Account,
+    AccountShown,
+    Message,
+    MessageId,
+    Messages,
+    asked,
+    may_open,
+    may_read,
+    presented,
+    presented_term,
+)
+from services.notifications.projections import known
+from services.notifications.projections.matters import AUTHORITIES, terms_of
+from services.notifications.projections.messages import Search, counts_of, message_of, messages_of
 from services.notifications.usecases.once import once
 from services.notifications.usecases.open_message import open_message
 
 router = APIRouter(tags=["accounts"])
 
-Identifier = Annotated[
-    str,
-    Path(
-        alias="bin",
-        description="BIN or IIN of the account.",
-        pattern=r"^[0-9]{12}$",
-        examples=["181240006529"],
-    ),
-]
-MessageId = Annotated[
-    str, Path(pattern=r"^[0-9a-f-]{36}$", examples=["0191f3c0-0000-7000-8000-000000000000"])
-]
+READERS: Final = ("producer", "informatization_officer", "industry_officer", "auditor")
+MAX_TERMS: Final = 100
 
 
-class MessageText(Representation):
-    """A message in one language."""
-
-    subject: str
-    body: str
-
-
-class Message(Representation):
-    """An item of a personal account: put there by a legal step, in Kazakh, Russian and English."""
-
-    message_id: str
-    event_id: str = Field(description="The fact behind it, as in the journal.")
-    event_type: str
-    template: str
-    template_version: int
-    subject: str = Field(description="In the language of the request.")
-    texts: dict[str, MessageText]
-    put_at: datetime
-    opened_at: datetime | None = Field(
-        default=None, description="When it was first opened: proof of service."
-    )
-    due_on: date | None = Field(default=None, description="The last day of the term it speaks of.")
-
-
-class Messages(Page[Message]):
-    """One page of an account, newest first."""
+@router.get(
+    "/v1/accounts/{bin}",
+    operation_id="get_account",
+    summary="What an account holds: unread messages and running terms",
+    responses={200: {"model": AccountShown}},
+)
+def get_account(
+    request: Request, desk: AtDesk, caller: Annotated[Caller, Depends(Reading(*READERS))], account: Account
+) -> Response:
+    """An account that holds nothing yet is empty."""
+    may_read(caller, account)
+    with desk.database.read() as connection:
+        messages, unread = counts_of(connection, account)
+        holder = account if account in AUTHORITIES else known.producer_of(connection, account)
+        terms = terms_of(connection, holder, limit=MAX_TERMS) if holder is not None else ()
+    shown = [presented_term(term) for term in terms]
+    return read(request, AccountShown(account=account, messages=messages, unread=unread, terms=shown))
 
 
 @router.get(
@@ -74,23 +65,39 @@ class Messages(Page[Message]):
 def list_messages(
     request: Request,
     desk: AtDesk,
-    caller: Annotated[
-        Caller, Depends(Reading("producer", "informatization_officer", "industry_officer", "auditor"))
-    ],
-    identifier: Identifier,
-    unread: Annotated[bool, Query(description="Only what was never opened.")] = False,  # a query
+    caller: Annotated[Caller, Depends(Reading(*READERS))],
+    account: Account,
+    search: Annotated[Search, Depends(asked)],
     limit: Limit = 50,
     cursor: CursorParameter = None,
 ) -> Response:
-    """Messages of a BIN or IIN."""
-    _own(caller, identifier)
-    filters = {"account": identifier, "unread": unread}
+    """Messages of a BIN or IIN, or of an authority, newest first."""
+    may_read(caller, account)
+    filters = {"account": account, "search": search}
     before = str(desk.cursors.read(cursor, filters)[0]) if cursor else None
     with desk.database.read() as connection:
-        rows = messages_of(connection, identifier, unread=unread, before=before, limit=limit + 1)
+        rows = messages_of(connection, account, search, before=before, limit=limit + 1)
     following = desk.cursors.write([rows[limit - 1]["message_id"]], filters) if len(rows) > limit else None
-    items = [_presented(row, caller.language) for row in rows[:limit]]
+    items = [presented(row, caller.language) for row in rows[:limit]]
     return page(request, items, Messages, next_cursor=following)
+
+
+@router.get(
+    "/v1/accounts/{bin}/messages/{message_id}",
+    operation_id="get_message",
+    summary="Read one message; this is no receipt",
+    responses={200: {"model": Message}},
+)
+def get_message(
+    request: Request,
+    desk: AtDesk,
+    caller: Annotated[Caller, Depends(Reading(*READERS))],
+    account: Account,
+    message_id: MessageId,
+) -> Response:
+    """A message counts as opened only by its receipt, which its own account confirms."""
+    may_read(caller, account)
+    return read(request, presented(message_at(desk, account, message_id), caller.language))
 
 
 @router.post(
@@ -102,54 +109,36 @@ def list_messages(
 )
 def confirm_opening(
     desk: AtDesk,
-    command: Annotated[CommandRequest, Depends(Commanding("producer"))],
-    identifier: Identifier,
+    command: Annotated[
+        CommandRequest, Depends(Commanding("producer", "informatization_officer", "industry_officer"))
+    ],
+    account: Account,
     message_id: MessageId,
 ) -> Response:
     """The first opening is the proof of service; opening again changes nothing."""
-    _own(command.caller, identifier)
+    may_open(command.caller, account)
 
     def act(connection: sa.Connection) -> str:
-        if message_of(connection, identifier, message_id) is None:
+        if message_of(connection, account, message_id) is None:
             raise NotFound("message_unknown", id=message_id)
         now = microseconds(desk.legal_clock.now())
         open_message(connection, message_id, command.act.provenance.actor, now=now)
         return message_id
 
     once(desk.database, desk.clock, command.answer, act)
-    with desk.database.read() as connection:
-        row = message_of(connection, identifier, message_id)
-    if row is None:
-        raise NotFound("message_unknown", id=message_id)
     return recorded(
-        _presented(row, command.caller.language),
+        presented(message_at(desk, account, message_id), command.caller.language),
         status=201,
         version=1,
         position=None,
-        location=f"/v1/accounts/{identifier}/messages",
+        location=f"/v1/accounts/{account}/messages/{message_id}/receipt",
     )
 
 
-def _own(caller: Caller, identifier: str) -> None:
-    try:
-        parse_bin_or_iin(identifier)
-    except IdentifierWrong as wrong:
-        raise Invalid(wrong.code) from wrong
-    if not caller.acts_for(identifier):
-        raise Forbidden("not_yours")
-
-
-def _presented(row: sa.RowMapping, language: str) -> Message:
-    texts = msgspec.json.decode(bytes(row["texts"]), type=dict[str, dict[str, str]])
-    return Message(
-        message_id=row["message_id"],
-        event_id=row["event_id"],
-        event_type=row["event_type"],
-        template=row["template_id"],
-        template_version=row["template_version"],
-        subject=texts[language]["subject"],
-        texts={name: MessageText(**text) for name, text in texts.items()},
-        put_at=from_microseconds(row["put_at"]),
-        opened_at=from_microseconds(row["opened_at"]) if row["opened_at"] is not None else None,
-        due_on=date.fromisoformat(row["due_on"]) if row["due_on"] else None,
-    )
+def message_at(desk: AtDesk, account: str, message_id: str) -> sa.RowMapping:
+    """A message of an account. Raises `NotFound` (`message_unknown`)."""
+    with desk.database.read() as connection:
+        row = message_of(connection, account, message_id)
+    if row is None:
+        raise NotFound("message_unknown", id=message_id)
+    return row

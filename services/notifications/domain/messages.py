@@ -12,10 +12,13 @@ from functools import cache
 from typing import Final, TypeAlias
 
 from services.kernel.contract import Language, OfficialText
-from services.notifications.domain.phrasing import LANGUAGES, date_in, quarter_in
+from services.notifications.domain.phrasing import LANGUAGES, counted, date_in, quarter_in
 from services.notifications.domain.templates import (
     DAY,
+    VOCABULARY,
     Audience,
+    Edition,
+    Naming,
     ParameterKind,
     Placeholder,
     Source,
@@ -27,7 +30,7 @@ from services.notifications.domain.templates import (
     pieces,
 )
 
-ParameterValue: TypeAlias = dt.date | OfficialText | str
+ParameterValue: TypeAlias = dt.date | OfficialText | str | int
 
 _BASIS: Final[dict[Language, str]] = {
     "kk": "Құқықтық негізі",
@@ -54,11 +57,15 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class RenderedMessage:
-    """A message in all languages, with what is needed to render it again."""
+    """A message in all languages, with what is needed to render it again.
+
+    `editions` are the wordings it was made of: the template's, and those of the names it uses.
+    """
 
     template_id: str
     version: int
     audience: Audience
+    editions: tuple[Edition, ...]
     kk: Text
     ru: Text
     en: Text
@@ -72,8 +79,14 @@ class RenderedMessage:
 class Catalogue:
     """Every template, and the vocabulary they share."""
 
-    def __init__(self, templates: Mapping[str, Template], vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        templates: Mapping[str, Template],
+        vocabulary: Vocabulary,
+        editions: Mapping[tuple[str, int], Edition],
+    ) -> None:
         self.templates = templates
+        self.editions = editions
         self._vocabulary = vocabulary
 
     def render(
@@ -83,8 +96,8 @@ class Catalogue:
 
         `params` are exactly those the template declares: `date` as `datetime.date` (a legal day in
         Asia/Almaty), `text` as `OfficialText` (where it has no English, the English message shows the
-        Russian), `string` as text, `quarter` as `2026-Q1`, `choice` as one of its keys. `version` renders
-        an old wording again; by default the one in use on the day `on`.
+        Russian), `string` as text, `quarter` as `2026-Q1`, `choice` as one of its keys, `count` as a whole
+        number. `version` renders an old wording again; by default the one in use on the day `on`.
 
         Raises UnknownTemplate and WrongParameters.
         """
@@ -97,7 +110,22 @@ class Catalogue:
         chosen = _chosen(template, day, version)
         _check_parameters(template_id, chosen, params)
         texts = {language: self._text(language, chosen, params, day) for language in LANGUAGES}
-        return RenderedMessage(template_id, chosen.version, template.audience, **texts)
+        editions = self._used(template_id, chosen, day)
+        return RenderedMessage(template_id, chosen.version, template.audience, editions, **texts)
+
+    def _used(self, template_id: str, version: Version, day: dt.date) -> tuple[Edition, ...]:
+        sources = (version.texts.kk, version.texts.ru, version.texts.en)
+        texts = [text for source in sources for text in source.parts()]
+        named = {piece.name for text in texts for piece in pieces(text) if not isinstance(piece, str)}
+        names = sorted(named & set(self._vocabulary.terms))
+        numbers = [1 + self._vocabulary.terms[name].index(self._naming(name, day)) for name in names]
+        return (
+            self.editions[template_id, version.version],
+            *(self.editions[VOCABULARY + name, number] for name, number in zip(names, numbers, strict=True)),
+        )
+
+    def _naming(self, name: str, day: dt.date) -> Naming:
+        return in_force(self._vocabulary.terms[name], day)
 
     def _text(
         self, language: Language, version: Version, params: Mapping[str, ParameterValue], day: dt.date
@@ -121,11 +149,13 @@ class Catalogue:
         place: Placeholder,
     ) -> str:
         if place.name in self._vocabulary.terms:
-            text = in_force(self._vocabulary.terms[place.name], day).forms[language][place.form]
+            text = self._naming(place.name, day).forms[language][place.form]
         elif version.parameters[place.name] == "choice":
             text = _official(version.choices[place.name][str(params[place.name])], language)
+        elif isinstance(value := params[place.name], int):
+            text = counted(language, value, version.plurals[place.name][language])
         else:
-            text = _written(language, version.parameters[place.name], params[place.name], place.form)
+            text = _written(language, version.parameters[place.name], value, place.form)
         return text[:1].upper() + text[1:] if place.capital else text
 
 
@@ -155,6 +185,8 @@ def _fits(kind: ParameterKind, value: ParameterValue) -> bool:
         return isinstance(value, dt.date) and not isinstance(value, dt.datetime)
     if kind == "text":
         return isinstance(value, OfficialText) and bool(value.kk.strip() and value.ru.strip())
+    if kind == "count":
+        return isinstance(value, int) and not isinstance(value, bool) and value >= 0
     if not isinstance(value, str) or not value.strip():
         return False
     if kind == "quarter":
@@ -170,7 +202,7 @@ def _is_quarter(value: str) -> bool:
     return True
 
 
-def _written(language: Language, kind: ParameterKind, value: ParameterValue, form: str) -> str:
+def _written(language: Language, kind: ParameterKind, value: dt.date | OfficialText | str, form: str) -> str:
     if isinstance(value, dt.date):
         return date_in(language, value, form)
     if isinstance(value, OfficialText):
@@ -180,6 +212,17 @@ def _written(language: Language, kind: ParameterKind, value: ParameterValue, for
 
 def _official(text: OfficialText, language: Language) -> str:
     return {"kk": text.kk, "ru": text.ru, "en": text.en or text.ru}[language]
+
+
+def folded(text: str) -> str:
+    """A text as a search compares it: without regard to case, spaces run together."""
+    return " ".join(text.casefold().split())
+
+
+def searchable(message: RenderedMessage) -> str:
+    """All texts of a message as a search compares them."""
+    texts = (message.kk, message.ru, message.en)
+    return "\n".join(folded(part) for text in texts for part in (text.subject, text.body))
 
 
 @cache

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Mapping
 from typing import Final
 
+from babel import Locale
 from babel.dates import format_date
+from babel.numbers import format_decimal
 
 from services.kernel.contract import Language
 
@@ -76,3 +79,14 @@ def quarter_in(language: Language, quarter: str) -> str:
     if language == "ru":
         return f"{_ROMAN[number]} квартал {year} года"
     return f"the {_ENGLISH[number]} quarter of {year}"
+
+
+def plural_categories(language: Language) -> frozenset[str]:
+    """The plural categories by which a language tells numbers apart (CLDR), `other` always among them."""
+    return frozenset({*Locale.parse(language).plural_form.tags, "other"})
+
+
+def counted(language: Language, count: int, phrases: Mapping[str, str]) -> str:
+    """The phrase of a count's plural category, with the number as the language writes it for `{n}`."""
+    phrase = phrases[Locale.parse(language).plural_form(count)]
+    return phrase.replace("{n}", format_decimal(count, locale=language))

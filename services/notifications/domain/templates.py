@@ -7,6 +7,7 @@ authorities and acts stand in the vocabulary, with days of their own, because le
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import itertools
 import string
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,14 +20,17 @@ from typing import Final, Literal, TypeVar
 import msgspec
 
 from services.kernel.contract import Language, OfficialText
-from services.notifications.domain.phrasing import DATE_FORMS, LANGUAGES, NOMINATIVE
+from services.notifications.domain.phrasing import DATE_FORMS, LANGUAGES, NOMINATIVE, plural_categories
 
-ParameterKind = Literal["date", "text", "string", "quarter", "choice"]
+ParameterKind = Literal["date", "text", "string", "quarter", "choice", "count"]
 Audience = Literal["producer", "authority"]
 
 CAPITAL: Final = "capital"
+VOCABULARY: Final = "vocabulary/"
 DAY: Final = "on"
 """Every template takes the day of its fact; it also chooses the version and the vocabulary."""
+NUMBER: Final = "{n}"
+"""Where a count stands in the phrases of its plural forms."""
 
 
 class TemplateError(Exception):
@@ -60,13 +64,17 @@ class Texts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Version(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One wording, used from a day on until the next version's day."""
+    """One wording, used from a day on until the next version's day.
+
+    `plurals` give a count's phrase for each plural category of each language (CLDR), with `{n}` in it.
+    """
 
     version: int
     in_force_from: dt.date
     parameters: dict[str, ParameterKind]
     texts: Texts
     choices: dict[str, dict[str, EnglishToo]] = {}
+    plurals: dict[str, dict[Language, dict[str, str]]] = {}
 
 
 class Template(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,6 +96,15 @@ class Vocabulary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Names that templates use without being given them, each with its namings, oldest first."""
 
     terms: dict[str, tuple[Naming, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """One wording by the SHA-256 of what its file says: of a template, or of a name (`vocabulary/<name>`)."""
+
+    id: str
+    version: int
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +146,10 @@ def _cut(text: str) -> Iterator[str | Placeholder]:
         yield Placeholder(name, form, rest == CAPITAL)
 
 
-def load(folder: Traversable | None = None) -> tuple[Mapping[str, Template], Vocabulary]:
-    """Read and check every template of a folder, by default the service's own.
+def load(
+    folder: Traversable | None = None,
+) -> tuple[Mapping[str, Template], Vocabulary, Mapping[tuple[str, int], Edition]]:
+    """Read and check every template of a folder, by default the service's own; with each wording's edition.
 
     Raises TemplateError naming the file and what is wrong with it.
     """
@@ -138,6 +157,10 @@ def load(folder: Traversable | None = None) -> tuple[Mapping[str, Template], Voc
     vocabulary = _decode(folder / "vocabulary.json", Vocabulary)
     _check_vocabulary(vocabulary)
     templates: dict[str, Template] = {}
+    wordings: dict[str, list[object]] = {
+        f"{VOCABULARY}{name}": namings
+        for name, namings in msgspec.json.decode((folder / "vocabulary.json").read_bytes())["terms"].items()
+    }
     for file in sorted(folder.iterdir(), key=lambda one: one.name):
         if not file.name.endswith(".json") or file.name == "vocabulary.json":
             continue
@@ -146,7 +169,32 @@ def load(folder: Traversable | None = None) -> tuple[Mapping[str, Template], Voc
             raise TemplateError(f"{file.name} holds the template {template.id}")
         check(template, vocabulary)
         templates[template.id] = template
-    return templates, vocabulary
+        wordings[template.id] = msgspec.json.decode(file.read_bytes())["versions"]
+    return templates, vocabulary, _editions(wordings)
+
+
+def _editions(wordings: Mapping[str, list[object]]) -> Mapping[tuple[str, int], Edition]:
+    """The editions of wordings as their files say them, each counted from 1."""
+    return {
+        (name, number): Edition(
+            name, number, hashlib.sha256(msgspec.json.encode(wording, order="sorted")).hexdigest()
+        )
+        for name, versions in wordings.items()
+        for number, wording in enumerate(versions, start=1)
+    }
+
+
+def refuse_changes(editions: Mapping[tuple[str, int], Edition], used: Iterable[Edition]) -> None:
+    """Raise TemplateError when a wording that a message was written with is gone or changed."""
+    for edition in used:
+        found = editions.get((edition.id, edition.version))
+        if found is None:
+            raise TemplateError(f"{edition.id} v{edition.version} is gone, but messages were written with it")
+        if found.digest != edition.digest:
+            raise TemplateError(
+                f"{edition.id} v{edition.version} was changed after messages were written with it (digest "
+                f"{found.digest}, used with {edition.digest}); add a new version with its day instead"
+            )
 
 
 Decoded = TypeVar("Decoded")
@@ -176,10 +224,24 @@ def check(template: Template, vocabulary: Vocabulary) -> None:
         choosing = {name for name, kind in version.parameters.items() if kind == "choice"}
         if choosing != set(version.choices) or not all(version.choices.values()):
             raise TemplateError(f"{where}: its choices are not those of its parameters")
+        _check_plurals(where, version)
         if clash := set(version.parameters) & set(vocabulary.terms):
             raise TemplateError(f"{where}: {sorted(clash)} are names of the vocabulary")
         for language in LANGUAGES:
             _check_source(f"{where} {language}", language, version, vocabulary)
+
+
+def _check_plurals(where: str, version: Version) -> None:
+    counted = {name for name, kind in version.parameters.items() if kind == "count"}
+    if counted != set(version.plurals):
+        raise TemplateError(f"{where}: its plurals are not those of its counts")
+    for name, forms in version.plurals.items():
+        for language in LANGUAGES:
+            phrases = forms.get(language, {})
+            if set(phrases) != plural_categories(language):
+                raise TemplateError(f"{where} {language}: {name} lacks a plural form or has one too many")
+            if not all(NUMBER in phrase for phrase in phrases.values()):
+                raise TemplateError(f"{where} {language}: a plural form of {name} lacks {NUMBER}")
 
 
 def _check_source(where: str, language: Language, version: Version, vocabulary: Vocabulary) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from services.kernel.calendar import legal_date
 from services.kernel.clock import Clock
 from services.kernel.feed.following import Foreign
 from services.kernel.feed.sinks import TableHandler
@@ -15,9 +16,10 @@ from services.kernel.journal.events import Event, EventRegistry, microseconds
 from services.notifications.domain.filters import Concerns
 from services.notifications.inbox import register, verification
 from services.notifications.inbox.concerns import concerns_of
-from services.notifications.inbox.drafts import Drafting
+from services.notifications.inbox.drafts import Draft, Drafting
+from services.notifications.inbox.matters import MATTERS_OF
 from services.notifications.projections import known
-from services.notifications.usecases.put_message import put_message
+from services.notifications.usecases.put_message import Occasion, put_message
 from services.notifications.usecases.queue_deliveries import queue_deliveries
 from services.register.contract.events import REGISTER_EVENTS
 from services.verification.contract.events import VERIFICATION_EVENTS
@@ -40,40 +42,65 @@ def inboxes(legal_clock: Clock, clock: Clock) -> dict[str, Inbox]:
     """The two followed services by name.
 
     Every event of the register goes to subscribers; the informatization authority's journal is for services,
-    so of its events only messages are made.
+    so of its events only messages are made, and note is taken of the work they begin and end.
     """
-    every = {kind: register.DRAFTS.get(kind) for kind in REGISTER_EVENTS.classes().values()}
+    every = REGISTER_EVENTS.classes().values()
+    told = [
+        kind
+        for kind in VERIFICATION_EVENTS.classes().values()
+        if kind in verification.DRAFTS or kind in MATTERS_OF
+    ]
     return {
         "register": Inbox(
             REGISTER_EVENTS,
-            {kind: _handler(legal_clock, clock, draft, concerns_of) for kind, draft in every.items()},
+            {
+                kind: _handler(legal_clock, clock, _Effects(register.DRAFTS.get(kind), kind, concerns_of))
+                for kind in every
+            },
         ),
         "verification": Inbox(
             VERIFICATION_EVENTS,
-            {kind: _handler(legal_clock, clock, draft, None) for kind, draft in verification.DRAFTS.items()},
+            {
+                kind: _handler(legal_clock, clock, _Effects(verification.DRAFTS.get(kind), kind, None))
+                for kind in told
+            },
         ),
     }
 
 
-def _handler(
-    legal_clock: Clock, clock: Clock, drafting: Drafting | None, concerning: ConcernsOf | None
-) -> TableHandler:
+@dataclass(frozen=True, slots=True)
+class _Effects:
+    """What an event of a kind brings about: a message perhaps, deliveries if `concerning` is there."""
+
+    drafting: Drafting | None
+    kind: type[Event]
+    concerning: ConcernsOf | None
+
+
+def _handler(legal_clock: Clock, clock: Clock, effects: _Effects) -> TableHandler:
+    bookkeeping = MATTERS_OF.get(effects.kind)
+
     def handle(connection: sa.Connection, foreign: Foreign) -> None:
-        draft = drafting(connection, foreign) if drafting else None
+        draft = effects.drafting(connection, foreign) if effects.drafting else None
         if draft is not None:
-            recipient = draft.authority or known.recipient_of(connection, draft.producer_id or "")
-            put_at = legal_clock.now()
-            put_message(
-                connection,
-                foreign,
-                recipient,
-                draft.template_id,
-                draft.params,
-                put_at=put_at,
-                due_on=draft.due_on,
-            )
-        if concerning is not None:
-            concerns = concerning(connection, foreign)
+            _put(connection, foreign, draft, legal_clock)
+        if bookkeeping is not None:
+            bookkeeping(connection, foreign)
+        if effects.concerning is not None:
+            concerns = effects.concerning(connection, foreign)
             queue_deliveries(connection, foreign, concerns, now=microseconds(clock.now()))
 
     return handle
+
+
+def _put(connection: sa.Connection, foreign: Foreign, draft: Draft, legal_clock: Clock) -> None:
+    recipient = draft.authority or known.recipient_of(connection, draft.producer_id or "")
+    occasion = Occasion(
+        key=foreign.fact.id,
+        day=legal_date(foreign.fact.effective_at),
+        event_id=foreign.fact.id,
+        event_type=foreign.upstream.header.type,
+        due_on=draft.due_on,
+    )
+    put_at = legal_clock.now()
+    put_message(connection, recipient, draft.template_id, draft.params, occasion, put_at=put_at)

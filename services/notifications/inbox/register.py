@@ -12,7 +12,7 @@ from services.notifications.domain.messages import ParameterValue
 from services.notifications.inbox.drafts import Draft, Drafting
 from services.notifications.projections import known
 from services.notifications.usecases.put_message import day_of
-from services.register.contract import appeals, rulings
+from services.register.contract import appeals, extracts, rulings
 from services.register.contract import events as register
 
 
@@ -223,6 +223,41 @@ def producer_transformed(connection: sa.Connection, foreign: Foreign) -> Draft:
     return Draft("producer_transformed", params, data.producer.producer_id)
 
 
+def producer_liquidated(_connection: sa.Connection, foreign: Foreign) -> Draft:
+    """A liquidation; each entry and application it ends has a message of its own."""
+    data = foreign.fact.data
+    assert isinstance(data, register.ProducerLiquidated)
+    params: dict[str, ParameterValue] = {
+        "liquidated_on": day_of(data.liquidated_on),
+        "reference": data.reference,
+    }
+    return Draft("producer_liquidated", params, data.producer.producer_id)
+
+
+def producer_reorganised(_connection: sa.Connection, foreign: Foreign) -> Draft:
+    """A reorganisation other than by transformation."""
+    data = foreign.fact.data
+    assert isinstance(data, register.ProducerReorganised)
+    params: dict[str, ParameterValue] = {
+        "reorganised_on": day_of(data.reorganised_on),
+        "form": data.form,
+        "reference": data.reference,
+    }
+    return Draft("producer_reorganised", params, data.producer.producer_id)
+
+
+def extract_issued(_connection: sa.Connection, foreign: Foreign) -> Draft:
+    """An extract about the producer."""
+    data = foreign.fact.data
+    assert isinstance(data, extracts.ExtractIssued)
+    params: dict[str, ParameterValue] = {
+        "number": data.number,
+        "issued_on": day_of(data.issued_on),
+        "products": data.products,
+    }
+    return Draft("extract_issued", params, data.producer.producer_id)
+
+
 def term_missed(_connection: sa.Connection, foreign: Foreign) -> Draft:
     """A missed term is told to the authority that missed it."""
     data = foreign.fact.data
@@ -259,6 +294,9 @@ DRAFTS: Final[dict[type[Event], Drafting]] = {
     register.EntryCorrected: entry_corrected,
     appeals.AppealClosed: appeal_closed,
     register.ProducerRegistered: producer_registered,
+    extracts.ExtractIssued: extract_issued,
+    register.ProducerLiquidated: producer_liquidated,
+    register.ProducerReorganised: producer_reorganised,
     register.ProducerTransformed: producer_transformed,
     register.TermMissed: term_missed,
 }

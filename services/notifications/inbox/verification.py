@@ -95,6 +95,21 @@ def documents_supplied(_connection: sa.Connection, foreign: Foreign) -> Draft:
     )
 
 
+def signal_received(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """What called for monitoring between quarters."""
+    data = foreign.fact.data
+    assert isinstance(data, verification.MonitoringSignalReceived)
+    product = known.product_of(connection, data.entry_id)
+    params: dict[str, ParameterValue] = {
+        "product": known.name_of(product),
+        "entry": known.entry_number_of(connection, data.entry_id),
+        "signal": data.kind,
+        "day": day_of(data.day),
+        "reasons": data.reasons,
+    }
+    return Draft("monitoring_signal_received", params, product.producer_id)
+
+
 def term_missed(_connection: sa.Connection, foreign: Foreign) -> Draft:
     """A missed term is told to the authority that missed it, or to the producer."""
     data = foreign.fact.data
@@ -116,6 +131,7 @@ DRAFTS: Final[dict[type[Event], Drafting]] = {
     verification.NotificationResubmitted: notification_resubmitted,
     verification.TrustedSoftwareListed: software_listed,
     verification.TrustedSoftwareDelisted: software_delisted,
+    verification.MonitoringSignalReceived: signal_received,
     verification.TermMissed: term_missed,
     officers_work.DocumentsRequested: documents_requested,
     officers_work.DocumentsSupplied: documents_supplied,

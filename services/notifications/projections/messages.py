@@ -3,27 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from services.notifications.domain.messages import folded
 from services.notifications.schema import MESSAGES, RECEIPTS
 
 _SHOWN = (
-    sa.select(MESSAGES, RECEIPTS.c.opened_at)
+    sa.select(MESSAGES, RECEIPTS.c.opened_at, RECEIPTS.c.opened_by)
     .join_from(MESSAGES, RECEIPTS, RECEIPTS.c.message_id == MESSAGES.c.message_id, isouter=True)
     .order_by(MESSAGES.c.message_id.desc())
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """Which messages are asked for; what is not given asks for nothing.
+
+    `text` stands in the message in any language, whatever its case. `put_from` and `put_before` are instants
+    in microseconds since 1970 (UTC).
+    """
+
+    unread: bool = False
+    text: str | None = None
+    event_type: str | None = None
+    template: str | None = None
+    put_from: int | None = None
+    put_before: int | None = None
+
+
 def messages_of(
-    connection: sa.Connection, recipient: str, *, unread: bool, before: str | None, limit: int
+    connection: sa.Connection, recipient: str, search: Search, *, before: str | None, limit: int
 ) -> Sequence[sa.RowMapping]:
-    """At most `limit` messages older than `before` (a message id), unopened ones only with `unread`."""
-    query = _SHOWN.where(MESSAGES.c.recipient == recipient).limit(limit)
+    """At most `limit` messages that a search finds, older than `before` (a message id)."""
+    columns = MESSAGES.c
+    query = _SHOWN.where(columns.recipient == recipient).limit(limit)
     if before is not None:
-        query = query.where(MESSAGES.c.message_id < before)
-    if unread:
+        query = query.where(columns.message_id < before)
+    if search.unread:
         query = query.where(RECEIPTS.c.opened_at.is_(None))
+    if search.text is not None:
+        query = query.where(columns.searched.contains(folded(search.text), autoescape=True))
+    if search.event_type is not None:
+        query = query.where(columns.event_type == search.event_type)
+    if search.template is not None:
+        query = query.where(columns.template_id == search.template)
+    if search.put_from is not None:
+        query = query.where(columns.put_at >= search.put_from)
+    if search.put_before is not None:
+        query = query.where(columns.put_at < search.put_before)
     return connection.execute(query).mappings().all()
 
 
@@ -33,11 +62,11 @@ def message_of(connection: sa.Connection, recipient: str, message_id: str) -> sa
     return connection.execute(query).mappings().one_or_none()
 
 
-def unread_of(connection: sa.Connection, recipient: str) -> int:
-    """How many messages of an account were never opened."""
-    query = (
-        sa.select(sa.func.count())
+def counts_of(connection: sa.Connection, recipient: str) -> tuple[int, int]:
+    """How many messages an account has, and how many of them were never opened."""
+    row = connection.execute(
+        sa.select(sa.func.count(), sa.func.count(sa.case((RECEIPTS.c.opened_at.is_(None), 1))))
         .select_from(MESSAGES.join(RECEIPTS, RECEIPTS.c.message_id == MESSAGES.c.message_id, isouter=True))
-        .where(MESSAGES.c.recipient == recipient, RECEIPTS.c.opened_at.is_(None))
-    )
-    return connection.scalar(query) or 0
+        .where(MESSAGES.c.recipient == recipient)
+    ).one()
+    return int(row[0]), int(row[1])

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
+import rfc8785
 import sqlalchemy as sa
 
 from services.kernel.journal.events import microseconds
-from services.notifications.schema import MESSAGES, RECEIPTS
+from services.notifications.schema import DELIVERIES, MESSAGES, RECEIPTS
+from services.register.contract.events import TermMissed
+from services.verification.contract import officers_work
 from tests.notifications.api.conftest import Api
-from tests.notifications.given import BIN, OTHER_BIN
+from tests.notifications.given import BIN, OTHER_BIN, REASONS, filed, producer, term
 from tests.notifications.office import NOON
 
 NOBODY = "0191f3c0-0000-7000-8000-000000000000"
@@ -111,3 +115,133 @@ def test_unread_messages_alone_and_pages_in_order(api: Api) -> None:
         cursor = {"cursor": page.get("next") or ""}
     assert found == list(reversed(made))
     assert len(api.office.rows(MESSAGES)) == 5
+
+
+def test_an_account_counts_what_was_never_opened(api: Api) -> None:
+    made = api.told(count=3)
+    api.post(receipt(BIN, made[0]), role="producer")
+    shown = api.get(f"/v1/accounts/{BIN}", role="producer").json()
+    assert (shown["messages"], shown["unread"], shown["terms"]) == (3, 2, [])
+    empty = api.get(f"/v1/accounts/{OTHER_BIN}", role="producer", number=OTHER_BIN).json()
+    assert (empty["messages"], empty["unread"]) == (0, 0)
+    assert api.get(f"/v1/accounts/{BIN}", role="producer", number=OTHER_BIN).status_code == 403
+
+
+def test_an_account_shows_the_terms_that_run_until_the_act_is_done(api: Api) -> None:
+    application = filed(producer())
+    api.office.register.publish(application)
+    request = officers_work.DocumentsRequested(
+        case_id=NOBODY,
+        request_id=NOBODY,
+        producer_id=application.producer.producer_id,
+        product_name=application.product.name,
+        asked=REASONS,
+        kinds=("contracts",),
+        term=term("document_request", "2026-03-17"),
+    )
+    api.office.verification.publish(request)
+    api.office.follow()
+    (running,) = api.get(f"/v1/accounts/{BIN}", role="producer").json()["terms"]
+    assert (running["kind"], running["due_on"]) == ("document_request", "2026-03-17")
+    supplied = officers_work.DocumentsSupplied(
+        case_id=NOBODY,
+        request_id=NOBODY,
+        producer_id=application.producer.producer_id,
+        product_name=application.product.name,
+        documents=(),
+    )
+    api.office.verification.publish(supplied)
+    api.office.follow()
+    assert api.get(f"/v1/accounts/{BIN}", role="producer").json()["terms"] == []
+
+
+def test_a_search_finds_words_in_any_language_and_case(api: Api) -> None:
+    api.told()
+    for words in ("УЧЁТНАЯ", "есеп ЖҮЙЕСІ", "accounting system"):
+        assert len(messages(api, q=words)) == 1, words
+    for words in ("налог", "%", "_", "учётная%"):
+        assert messages(api, q=words) == [], words
+
+
+def test_messages_are_found_by_type_template_and_day(api: Api) -> None:
+    api.told()
+    found: list[tuple[dict[str, str], int]] = [
+        ({"type": "kz.register.application.filed.v1"}, 1),
+        ({"type": "kz.register.entry.included.v1"}, 0),
+        ({"template": "application_filed"}, 1),
+        ({"template": "included"}, 0),
+        ({"put_from": "2026-03-02", "put_to": "2026-03-02"}, 1),
+        ({"put_from": "2026-03-03"}, 0),
+        ({"put_to": "2026-03-01"}, 0),
+    ]
+    for given, count in found:
+        assert len(messages(api, **given)) == count, given
+
+
+def test_a_cursor_of_another_search_is_refused(api: Api) -> None:
+    api.told(count=3)
+    page = api.get(f"/v1/accounts/{BIN}/messages", role="producer", limit=1, q="система").json()
+    other = api.get(f"/v1/accounts/{BIN}/messages", role="producer", limit=1, q="есеп", cursor=page["next"])
+    assert (other.status_code, other.json()["code"]) == (400, "cursor_invalid")
+
+
+def test_a_receipt_proves_when_it_was_put_and_first_opened(api: Api) -> None:
+    (message,) = api.told()
+    before = api.get(receipt(BIN, message), role="producer").json()
+    assert before["put_at"].startswith("2026-03-02T07:00:00")
+    assert "opened_at" not in before
+    opened = api.post(receipt(BIN, message), role="producer").json()["opened_at"]
+    after = api.get(receipt(BIN, message), role="auditor").json()
+    assert after["opened_at"] == opened
+    shown = api.get(f"/v1/accounts/{BIN}/messages/{message}", role="producer").json()
+    digest = hashlib.sha256(rfc8785.dumps(shown["texts"])).hexdigest()
+    assert (after["texts_sha256"], after["template_version"]) == (digest, shown["template_version"])
+
+
+@pytest.mark.parametrize(
+    ("language", "title", "unopened"),
+    [
+        ("kk", "түбіртек", "ашылған жоқ"),
+        ("ru", "Квитанция", "не открыто"),
+        ("en", "Receipt", "not opened yet"),
+    ],
+)
+def test_a_receipt_is_a_page_fit_to_print(api: Api, language: str, title: str, unopened: str) -> None:
+    (message,) = api.told()
+    answer = api.get(
+        receipt(BIN, message),
+        role="producer",
+        headers={"Accept": "text/html", "Accept-Language": language},
+    )
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert f'<html lang="{language}">' in answer.text
+    assert title in answer.text
+    assert unopened in answer.text
+    assert "@media print" in answer.text
+
+
+def test_an_authoritys_account_is_read_and_opened_by_its_own_officers(api: Api) -> None:
+    missed = TermMissed(term=term("review", "2026-03-02"), subject_id=NOBODY, missed_by="industry_authority")
+    api.office.register.publish(missed)
+    api.office.follow()
+    path = "/v1/accounts/industry_authority"
+    (message,) = api.get(f"{path}/messages", role="industry_officer").json()["items"]
+    assert message["template"] == "term_missed"
+    assert api.get(f"{path}/messages", role="auditor").status_code == 200
+    for role in ("informatization_officer", "producer"):
+        assert api.get(f"{path}/messages", role=role).json()["code"] == "not_yours"
+        assert api.get(path, role=role).status_code == 403
+        opened = api.post(f"{path}/messages/{message['message_id']}/receipt", role=role)
+        assert opened.json()["code"] == "not_yours"
+    assert api.post(f"{path}/messages/{message['message_id']}/receipt", role="industry_officer").is_success
+    assert api.get(path, role="industry_officer").json()["unread"] == 0
+
+
+def test_a_message_is_there_though_every_webhook_fails(api: Api) -> None:
+    """Every event that concerns a producer reaches the account, whatever becomes of its deliveries."""
+    api.office.subscribe()
+    api.told()
+    with api.office.database.write() as connection:
+        connection.execute(sa.update(DELIVERIES).values(state="exhausted"))
+    assert len(messages(api)) == 1

@@ -78,6 +78,7 @@ def values(version: Version, choice: int = 0) -> dict[str, ParameterValue]:
         "text": PRODUCT,
         "string": "DP-2026-000017",
         "quarter": "2026-Q1",
+        "count": 21,
     }
     fitting = {name: samples[kind] for name, kind in version.parameters.items() if kind != "choice"}
     choices = {name: sorted(options)[choice % len(options)] for name, options in version.choices.items()}
@@ -229,11 +230,39 @@ def test_whatever_a_producers_product_is_called_it_is_shown_as_it_is(kk: str, ru
 
 
 def test_the_same_facts_give_the_same_texts() -> None:
+    again = Catalogue(TEMPLATES, catalogue()._vocabulary, catalogue().editions)
     for template_id in TEMPLATES:
         fitting = values(newest(template_id))
-        assert render(template_id, fitting) == Catalogue(TEMPLATES, catalogue()._vocabulary).render(
-            template_id, fitting
-        )
+        assert render(template_id, fitting) == again.render(template_id, fitting)
+
+
+@pytest.mark.parametrize(
+    ("left", "russian", "english", "kazakh"),
+    [
+        (0, "0 дней", "0 days", "0 күн"),
+        (1, "1 день", "1 day", "1 күн"),
+        (2, "2 дня", "2 days", "2 күн"),
+        (5, "5 дней", "5 days", "5 күн"),
+        (11, "11 дней", "11 days", "11 күн"),
+        (21, "21 день", "21 days", "21 күн"),
+        (22, "22 дня", "22 days", "22 күн"),
+    ],
+)
+def test_a_count_takes_the_plural_form_of_each_language(
+    left: int, russian: str, english: str, kazakh: str
+) -> None:
+    params = values(newest("term_ends_soon")) | {"left": left}
+    message = render("term_ends_soon", params)
+    assert f": {russian}." in message.ru.body
+    assert f": {english}." in message.en.body
+    assert f": {kazakh}." in message.kk.body
+
+
+@pytest.mark.parametrize("left", [-1, True, "1"])
+def test_a_count_is_a_whole_number(left: ParameterValue) -> None:
+    params = values(newest("term_ends_soon")) | {"left": left}
+    with pytest.raises(WrongParameters, match="left"):
+        render("term_ends_soon", params)
 
 
 @pytest.mark.parametrize(

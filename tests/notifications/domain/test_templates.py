@@ -12,7 +12,7 @@ import pytest
 
 from services.kernel.contract import OfficialText
 from services.notifications.domain.messages import Catalogue
-from services.notifications.domain.templates import TemplateError, load
+from services.notifications.domain.templates import TemplateError, load, refuse_changes
 
 VOCABULARY: Final[dict[str, Any]] = {
     "terms": {
@@ -77,6 +77,24 @@ def changed(path: str, value: object) -> dict[str, Any]:
     return template
 
 
+PLURALS: Final[dict[str, Any]] = {
+    "kk": {"one": "{n} күн", "other": "{n} күн"},
+    "ru": {"one": "{n} день", "few": "{n} дня", "many": "{n} дней", "other": "{n} дня"},
+    "en": {"one": "{n} day", "other": "{n} days"},
+}
+COUNTING: Final[dict[str, Any]] = {
+    "id": "sample",
+    "audience": "producer",
+    "versions": [
+        {
+            "version": 1,
+            "in_force_from": "2026-01-01",
+            "parameters": {"on": "date", "what": "count"},
+            "plurals": {"what": PLURALS},
+            "texts": dict.fromkeys(("kk", "ru", "en"), SOURCE),
+        }
+    ],
+}
 WRONG: Final = {
     "another id than the file's": ("id", "other"),
     "an unknown audience": ("audience", "everybody"),
@@ -102,6 +120,8 @@ WRONG: Final = {
     "no body": ("versions/0/texts/kk/body", []),
     "a subject of two lines": ("versions/0/texts/kk/subject", "{what}\n"),
     "a parameter named as the vocabulary": ("versions/0/parameters/authority", "string"),
+    "a count without plurals": ("versions/0/parameters/what", "count"),
+    "plurals of no count": ("versions/0/plurals", {"what": PLURALS}),
 }
 
 
@@ -109,6 +129,43 @@ WRONG: Final = {
 def test_a_wrong_template_does_not_load(path: str, value: object, tmp_path: Path) -> None:
     with pytest.raises(TemplateError):
         loaded(tmp_path, changed(path, value))
+
+
+@pytest.mark.parametrize(
+    ("language", "phrases"),
+    [
+        ("ru", {"one": "{n} день", "other": "{n} дня"}),
+        ("en", {"one": "{n} day", "few": "{n} days", "other": "{n} days"}),
+        ("kk", {"one": "бір күн", "other": "{n} күн"}),
+    ],
+    ids=["a form missing", "a form too many", "a form without its number"],
+)
+def test_plurals_are_those_of_the_language(language: str, phrases: dict[str, str], tmp_path: Path) -> None:
+    template = copy.deepcopy(COUNTING)
+    template["versions"][0]["plurals"]["what"][language] = phrases
+    with pytest.raises(TemplateError, match=language):
+        loaded(tmp_path, template)
+
+
+def test_a_wording_changed_after_a_message_was_written_with_it_is_refused(tmp_path: Path) -> None:
+    used = loaded(tmp_path).render("sample", {"on": dt.date(2026, 3, 2), "what": "this"}).editions
+    assert {one.id for one in used} == {"sample", "vocabulary/authority"}
+    refuse_changes(loaded(tmp_path).editions, used)
+    with pytest.raises(TemplateError, match=r"sample v1 was changed .* add a new version"):
+        refuse_changes(loaded(tmp_path, changed("versions/0/texts/ru/basis", "y")).editions, used)
+    renamed = copy.deepcopy(VOCABULARY)
+    renamed["terms"]["authority"][0]["forms"]["ru"]["nominative"] = "другой"
+    with pytest.raises(TemplateError, match="vocabulary/authority v1 was changed"):
+        refuse_changes(loaded(tmp_path, vocabulary=renamed).editions, used)
+    with pytest.raises(TemplateError, match="is gone"):
+        refuse_changes({}, used)
+
+
+def test_a_new_version_beside_the_used_one_is_no_change(tmp_path: Path) -> None:
+    used = loaded(tmp_path).render("sample", {"on": dt.date(2026, 3, 2), "what": "this"}).editions
+    second = copy.deepcopy(TEMPLATE["versions"][0]) | {"version": 2, "in_force_from": "2026-05-01"}
+    added = loaded(tmp_path, TEMPLATE | {"versions": [TEMPLATE["versions"][0], second]})
+    refuse_changes(added.editions, used)
 
 
 def test_a_file_that_is_no_json_is_named(tmp_path: Path) -> None:

@@ -1,0 +1,187 @@
+"""Which work and which terms a fact begins and ends: what reminders and the authorities' messages rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+import sqlalchemy as sa
+
+from services.kernel.calendar import legal_date
+from services.kernel.contract import FixedTerm, OfficialText
+from services.kernel.feed.following import Foreign
+from services.kernel.journal.events import Event
+from services.notifications.projections import known
+from services.notifications.projections.matters import (
+    Matter,
+    close_all_of,
+    close_matters,
+    matter_about,
+    open_matter,
+)
+from services.register.contract import appeals
+from services.register.contract import events as register
+from services.verification.contract import events as verification
+from services.verification.contract import officers_work
+
+CASES: Final = frozenset({"confirmation", "monitoring", "appeal"})
+_INDUSTRY: Final = "industry_authority"
+_INFORMATIZATION: Final = "informatization_authority"
+_APPEAL_TERM: Final = frozenset({"appeal_term"})
+_REQUEST: Final = frozenset({"exclusion_request"})
+
+Bookkeeping: TypeAlias = Callable[[sa.Connection, Foreign], None]
+
+
+def _open(
+    connection: sa.Connection,
+    foreign: Foreign,
+    kind: str,
+    holder: str,
+    subject: str,
+    product: OfficialText,
+    term: FixedTerm | None,
+) -> None:
+    open_matter(
+        connection,
+        Matter(
+            matter_id=foreign.fact.id,
+            kind=kind,
+            holder=holder,
+            subject=subject,
+            product=product,
+            event_type=foreign.upstream.header.type,
+            opened_on=legal_date(foreign.fact.effective_at).isoformat(),
+            due_on=term.due_on if term else None,
+        ),
+    )
+
+
+def _name(connection: sa.Connection, product_id: str) -> OfficialText:
+    return known.name_of(known.product_of(connection, product_id))
+
+
+def notification_received(connection: sa.Connection, foreign: Foreign) -> None:
+    """It waits for the industry authority; a reworked one ends the rework."""
+    data = foreign.fact.data
+    assert isinstance(data, register.NotificationReceived)
+    close_matters(connection, data.notification_id)
+    product = data.product_name or _name(connection, data.product_id)
+    kind = data.term.name if data.term else "other_notification"
+    _open(connection, foreign, kind, _INDUSTRY, data.notification_id, product, data.term)
+
+
+def notification_returned(connection: sa.Connection, foreign: Foreign) -> None:
+    """Rework waits for the informatization authority."""
+    data = foreign.fact.data
+    assert isinstance(data, register.NotificationReturned)
+    close_matters(connection, data.notification_id)
+    product = _name(connection, known.product_of_application(connection, data.application_id))
+    _open(connection, foreign, "rework", _INFORMATIZATION, data.notification_id, product, data.rework_term)
+
+
+def notification_settled(connection: sa.Connection, foreign: Foreign) -> None:
+    """A notification that came to something waits no more."""
+    data = foreign.fact.data
+    assert isinstance(data, register.NotificationSettled)
+    close_matters(connection, data.notification_id)
+
+
+def exclusion_requested(connection: sa.Connection, foreign: Foreign) -> None:
+    """The producer's request waits for the industry authority."""
+    data = foreign.fact.data
+    assert isinstance(data, register.ExclusionRequested)
+    product = _name(connection, data.entry_id)
+    _open(connection, foreign, "exclusion_request", _INDUSTRY, data.entry_id, product, data.term)
+
+
+def excluded(connection: sa.Connection, foreign: Foreign) -> None:
+    """An exclusion answers a request for it, and begins the appeal's term where the law gives an appeal."""
+    data = foreign.fact.data
+    assert isinstance(data, register.Excluded)
+    close_matters(connection, data.entry_id, _REQUEST)
+    if data.appeal_term is not None:
+        product, holder = _name(connection, data.entry_id), data.producer.producer_id
+        _open(connection, foreign, "appeal_term", holder, data.entry_id, product, data.appeal_term)
+
+
+def appeal_term_over(connection: sa.Connection, foreign: Foreign) -> None:
+    """The appeal was filed, or there is nothing left to appeal."""
+    entry_id: str = foreign.fact.data.entry_id  # type: ignore[attr-defined]  # of every class in MATTERS_OF
+    close_matters(connection, entry_id, _APPEAL_TERM)
+
+
+def producer_ceased(connection: sa.Connection, foreign: Foreign) -> None:
+    """A producer that is no more has no terms to keep."""
+    data = foreign.fact.data
+    assert isinstance(data, register.ProducerLiquidated | register.ProducerReorganised)
+    close_all_of(connection, data.producer.producer_id)
+
+
+def case_opened(connection: sa.Connection, foreign: Foreign) -> None:
+    """A case waits for the informatization authority."""
+    data = foreign.fact.data
+    assert isinstance(data, verification.CaseOpened)
+    _open(connection, foreign, data.kind, _INFORMATIZATION, data.case_id, data.product_name, data.term)
+
+
+def case_ended(connection: sa.Connection, foreign: Foreign) -> None:
+    """A case that was concluded, decided or closed waits for nothing, nor do documents asked for in it."""
+    data = foreign.fact.data
+    assert isinstance(data, verification.CaseConcluded | verification.CaseClosed | verification.AppealDecided)
+    close_matters(connection, data.case_id)
+
+
+def conclusion_proposed(connection: sa.Connection, foreign: Foreign) -> None:
+    """A proposal waits for a second officer (four eyes)."""
+    data = foreign.fact.data
+    assert isinstance(data, officers_work.ConclusionProposed)
+    case = matter_about(connection, data.case_id, CASES)
+    if case is not None:
+        _open(connection, foreign, "approval", _INFORMATIZATION, data.case_id, case.product, None)
+
+
+def proposal_returned(connection: sa.Connection, foreign: Foreign) -> None:
+    """A returned proposal waits for nobody; its case goes on waiting."""
+    data = foreign.fact.data
+    assert isinstance(data, officers_work.ProposalReturned)
+    close_matters(connection, data.case_id, {"approval"})
+
+
+def documents_requested(connection: sa.Connection, foreign: Foreign) -> None:
+    """The producer has until the term's end to supply them."""
+    data = foreign.fact.data
+    assert isinstance(data, officers_work.DocumentsRequested)
+    holder, product = data.producer_id, data.product_name
+    _open(connection, foreign, "document_request", holder, data.case_id, product, data.term)
+
+
+def documents_supplied(connection: sa.Connection, foreign: Foreign) -> None:
+    """The request is answered, and a proposal made before the answer falls away."""
+    data = foreign.fact.data
+    assert isinstance(data, officers_work.DocumentsSupplied)
+    close_matters(connection, data.case_id, {"document_request", "approval"})
+
+
+MATTERS_OF: Final[Mapping[type[Event], Bookkeeping]] = {
+    register.NotificationReceived: notification_received,
+    register.NotificationReturned: notification_returned,
+    register.NotificationSettled: notification_settled,
+    register.ExclusionRequested: exclusion_requested,
+    register.Excluded: excluded,
+    register.AppealFiled: appeal_term_over,
+    register.Reinstated: appeal_term_over,
+    register.EntryCorrected: appeal_term_over,
+    register.Included: appeal_term_over,
+    appeals.AppealClosed: appeal_term_over,
+    register.ProducerLiquidated: producer_ceased,
+    register.ProducerReorganised: producer_ceased,
+    verification.CaseOpened: case_opened,
+    verification.CaseConcluded: case_ended,
+    verification.CaseClosed: case_ended,
+    verification.AppealDecided: case_ended,
+    officers_work.ConclusionProposed: conclusion_proposed,
+    officers_work.ProposalReturned: proposal_returned,
+    officers_work.DocumentsRequested: documents_requested,
+    officers_work.DocumentsSupplied: documents_supplied,
+}

@@ -1,0 +1,155 @@
+"""What waits for somebody's act: an authority's work and a producer's terms, as followed facts leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final, Literal
+
+import msgspec
+import sqlalchemy as sa
+
+from services.kernel.contract import OfficialText
+from services.notifications.schema import METADATA
+
+Authority = Literal["industry_authority", "informatization_authority"]
+AUTHORITIES: Final[tuple[Authority, ...]] = ("industry_authority", "informatization_authority")
+
+MATTERS: Final = sa.Table(
+    "matters",
+    METADATA,
+    sa.Column("matter_id", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("holder", sa.Text, nullable=False),
+    sa.Column("subject", sa.Text, nullable=False, index=True),
+    sa.Column("product", sa.LargeBinary, nullable=False),
+    sa.Column("event_type", sa.Text, nullable=False),
+    sa.Column("opened_on", sa.Text, nullable=False),
+    sa.Column("due_on", sa.Text, nullable=True),
+    sa.Column("reminded", sa.Integer, nullable=True),
+    sa.Index("matters_holder", "holder", "due_on"),
+    sa.Index("matters_due", "due_on"),
+)
+"""Only what is open stands here. `matter_id` is the id of the fact that opened it; `holder` the authority or
+the producer (by its opaque id) whose act it waits for; `subject` the case, notification or entry by which it
+ends. Days are legal days (ISO dates, Asia/Almaty). `reminded` is the smallest number of days before the end
+that was reminded of so far."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matter:
+    """Something that waits for an act. `due_on` is the last day of its term, where it has one."""
+
+    matter_id: str
+    kind: str
+    holder: str
+    subject: str
+    product: OfficialText
+    event_type: str
+    opened_on: str
+    due_on: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How much waits for an authority; `ending` within the days asked for, `overdue` past its term."""
+
+    total: int
+    ending: int
+    overdue: int
+    next_due: str | None
+
+
+def open_matter(connection: sa.Connection, matter: Matter) -> None:
+    """Note that something waits."""
+    columns = ("matter_id", "kind", "holder", "subject", "event_type", "opened_on", "due_on")
+    row: dict[str, object] = {name: getattr(matter, name) for name in columns}
+    connection.execute(sa.insert(MATTERS).values(**row, product=msgspec.json.encode(matter.product)))
+
+
+def close_matters(connection: sa.Connection, subject: str, kinds: Collection[str] = ()) -> None:
+    """What waited for the subject's sake waits no more; of some `kinds` only, when they are given."""
+    ended = sa.delete(MATTERS).where(MATTERS.c.subject == subject)
+    connection.execute(ended.where(MATTERS.c.kind.in_(kinds)) if kinds else ended)
+
+
+def close_all_of(connection: sa.Connection, producer_id: str) -> None:
+    """Nothing waits for a producer that ceased."""
+    connection.execute(sa.delete(MATTERS).where(MATTERS.c.holder == producer_id))
+
+
+def matter_about(connection: sa.Connection, subject: str, kinds: Collection[str]) -> Matter | None:
+    """What waits for a subject's sake, of one of `kinds`."""
+    row = connection.execute(
+        sa.select(MATTERS).where(MATTERS.c.subject == subject, MATTERS.c.kind.in_(kinds)).limit(1)
+    ).one_or_none()
+    return None if row is None else _matter(row)
+
+
+def terms_of(connection: sa.Connection, holder: str, *, limit: int) -> Sequence[Matter]:
+    """The open terms of an authority or a producer, those that end first before the others."""
+    query = (
+        sa.select(MATTERS)
+        .where(MATTERS.c.holder == holder, MATTERS.c.due_on.is_not(None))
+        .order_by(MATTERS.c.due_on, MATTERS.c.matter_id)
+        .limit(limit)
+    )
+    return [_matter(row) for row in connection.execute(query)]
+
+
+def waiting_for(connection: sa.Connection, holder: str, today: date, *, ending_within: int) -> Waiting:
+    """What has waited for an authority since a day before `today`."""
+    columns, day = MATTERS.c, today.isoformat()
+    last = (today + timedelta(days=ending_within)).isoformat()
+    row = connection.execute(
+        sa.select(
+            sa.func.count(),
+            sa.func.count(sa.case((columns.due_on.between(day, last), 1))),
+            sa.func.count(sa.case((columns.due_on < day, 1))),
+            sa.func.min(sa.case((columns.due_on >= day, columns.due_on))),
+        ).where(columns.holder == holder, columns.opened_on < day)
+    ).one()
+    return Waiting(int(row[0]), int(row[1]), int(row[2]), row[3])
+
+
+def to_remind(
+    connection: sa.Connection, today: date, days: int, *, authorities: bool, limit: int
+) -> Sequence[Matter]:
+    """Open terms that end at most `days` days after `today` and were not reminded of that yet.
+
+    They stay as they are until the transaction ends, and what another one is just changing is passed over.
+    """
+    columns, last = MATTERS.c, (today + timedelta(days=days)).isoformat()
+    held = columns.holder.in_(AUTHORITIES)
+    query = (
+        sa.select(MATTERS)
+        .where(
+            columns.due_on.between(today.isoformat(), last),
+            held if authorities else ~held,
+            sa.or_(columns.reminded.is_(None), columns.reminded > days),
+        )
+        .order_by(columns.due_on, columns.matter_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [_matter(row) for row in connection.execute(query)]
+
+
+def note_reminded(connection: sa.Connection, matter_ids: Collection[str], days: int) -> None:
+    """These were reminded of, `days` days before their end; or need not be."""
+    reminded = sa.update(MATTERS).where(MATTERS.c.matter_id.in_(matter_ids))
+    connection.execute(reminded.values(reminded=days))
+
+
+def _matter(row: sa.Row[tuple[object, ...]]) -> Matter:
+    return Matter(
+        matter_id=row.matter_id,
+        kind=row.kind,
+        holder=row.holder,
+        subject=row.subject,
+        product=msgspec.json.decode(bytes(row.product), type=OfficialText),
+        event_type=row.event_type,
+        opened_on=row.opened_on,
+        due_on=row.due_on,
+    )
