@@ -20,6 +20,8 @@ from pathlib import Path
 from joserfc.jwk import OKPKey
 
 SERVICES = ("register", "verification", "notifications")
+SEALED = ("register", "verification")
+"""The services whose journal is a transparency log."""
 PUBLIC_MEMBERS = ("kty", "crv", "x", "kid", "use", "alg")
 
 
@@ -67,6 +69,8 @@ def make_secrets(directory: Path, postgres: str) -> list[str]:
             wanted[f"{role}_database_url"] = partial(database_url, role, service, postgres)
         wanted[f"{service}_client_key"] = signing_key
         wanted[f"{service}_idempotency_secret"] = partial(secrets.token_hex, 32)
+    for service in SEALED:
+        wanted[f"{service}_log_signing_key"] = partial(secrets.token_hex, 32)
     wanted["notifications_secrets_key"] = partial(secrets.token_hex, 32)
     wanted["trusted_issuers"] = partial(trusted_issuers, directory)
     return [name for name, make in wanted.items() if write_once(directory / name, make)]

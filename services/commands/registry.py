@@ -58,7 +58,9 @@ def settings_of(service: str, **given: Any) -> ServiceSettings:
     """A service's settings from the environment, with `given` values before them."""
     module = import_module(f"services.{service}.settings")
     for kind in vars(module).values():
-        if isinstance(kind, type) and issubclass(kind, ServiceSettings) and kind is not ServiceSettings:
+        if not isinstance(kind, type) or kind.__module__ != module.__name__:
+            continue
+        if issubclass(kind, ServiceSettings):
             return kind(**given)
     raise TypeError(f"services.{service}.settings defines no settings")
 

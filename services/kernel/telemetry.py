@@ -25,6 +25,7 @@ REQUEST_SECONDS: Final = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30),
 )
 JOURNAL_HEAD: Final = Gauge("tizilim_journal_head", "Last position of the service's journal", ["service"])
+JOURNAL_SEALED: Final = Gauge("tizilim_journal_sealed", "Last position under a checkpoint", ["service"])
 FOLLOWER_LAG: Final = Gauge(
     "tizilim_follower_lag_events", "Upstream events not yet handled", ["service", "upstream"]
 )

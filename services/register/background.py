@@ -8,6 +8,7 @@ from services.kernel.clock import Clock
 from services.kernel.expiring_keys import expiring_keys
 from services.kernel.feed.following import FeedAddress, Follower
 from services.kernel.journal.journal import Journal
+from services.kernel.journal.sealing.running import Sealing
 from services.kernel.runtime import Election, Recurring, own_issuer
 from services.register.inbox.verification import UPSTREAM, verification_sink
 from services.register.settings import RegisterSettings
@@ -36,6 +37,7 @@ class Background:
             Election(journal.database, "missed-terms"),
         )
         self._keys = expiring_keys(journal.database, journal.tables.idempotency_keys, clock)
+        self.sealing = Sealing("register", journal, settings)
         self._lag_bound = settings.lag_bound
 
     @staticmethod
@@ -48,9 +50,11 @@ class Background:
         self.follower.start()
         self._watcher.start()
         self._keys.start()
+        self.sealing.start()
 
     def stop(self) -> None:
         """Stop all after what is in hand."""
+        self.sealing.stop()
         self._watcher.stop()
         self._keys.stop()
         self.follower.stop()

@@ -47,13 +47,14 @@ def create_app(settings: RegisterSettings) -> FastAPI:
         start.append(background.start)
         stop.insert(0, background.stop)
         checks["following"] = background.following
+        checks["sealing"] = background.sealing.trouble
     app = create_application(
         ServiceHttp(
             name="register",
             title="Tizilim: register",
             description=DESCRIPTION,
             edge=edge,
-            routers=routers(journal),
+            routers=routers(journal, settings.published_log("register")),
             problem_files=(PROBLEMS,),
             checks=checks,
             larger_bodies=LARGER_BODIES,

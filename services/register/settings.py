@@ -7,11 +7,11 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.kernel.settings import ServiceSettings
+from services.kernel.journal.sealing.settings import SealedSettings
 from services.register.domain.procedure import Procedure, Step
 
 
-class RegisterSettings(ServiceSettings):
+class RegisterSettings(SealedSettings):
     """What the industry authority's service needs to start."""
 
     model_config = SettingsConfigDict(

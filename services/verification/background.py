@@ -11,6 +11,7 @@ from services.kernel.expiring_keys import expiring_keys
 from services.kernel.feed.following import FeedAddress, Follower
 from services.kernel.feed.sinks import JournalSink, Shelf
 from services.kernel.journal.journal import Journal
+from services.kernel.journal.sealing.running import Sealing
 from services.kernel.runtime import Election, Recurring, own_issuer
 from services.verification.adapters.document_bucket import Bucket, DocumentBucket
 from services.verification.adapters.documents import DocumentStore
@@ -78,6 +79,7 @@ class Background:
         address = FeedAddress(UPSTREAM, settings.register_url, token)
         self.follower = Follower("verification", address, sink, elected=self._election.won)
         self._journal, self._practice, self._settings = journal, practice, settings
+        self.sealing = Sealing("verification", journal, settings)
         self._paces = Paces(settings.rounds_batch)
         self._recurring = [
             expiring_keys(journal.database, journal.tables.idempotency_keys, practice.clock),
@@ -101,11 +103,13 @@ class Background:
     def start(self) -> None:
         """Begin."""
         self.follower.start()
+        self.sealing.start()
         for task in self._recurring:
             task.start()
 
     def stop(self) -> None:
         """Stop after what is in hand."""
+        self.sealing.stop()
         for task in self._recurring:
             task.stop()
         self.follower.stop()

@@ -54,13 +54,14 @@ def create_app(settings: VerificationSettings) -> FastAPI:
         start.append(background.start)
         stop.insert(0, background.stop)
         checks["following"] = background.following
+        checks["sealing"] = background.sealing.trouble
     app = create_application(
         ServiceHttp(
             name="verification",
             title="Tizilim: verification",
             description=DESCRIPTION,
             edge=edge,
-            routers=routers(journal),
+            routers=routers(journal, settings.published_log("verification")),
             problem_files=(PROBLEMS,),
             checks=checks,
             larger_bodies=LARGER_BODIES,

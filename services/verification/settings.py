@@ -9,13 +9,13 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.kernel.calendar import Term
-from services.kernel.settings import ServiceSettings
+from services.kernel.journal.sealing.settings import SealedSettings
 from services.verification.adapters.malware import parse_address
 from services.verification.contract.events import CaseKind
 from services.verification.usecases.practice import Step
 
 
-class VerificationSettings(ServiceSettings):
+class VerificationSettings(SealedSettings):
     """What the informatization authority's service needs to start."""
 
     model_config = SettingsConfigDict(

@@ -20,6 +20,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 CONTAINERS: dict[str, dict[str, Any]] = COMPOSE["services"]
 SERVICES = ("register", "verification", "notifications")
 APIS = SERVICES
+SEALED = ("register", "verification")
+SIGNER_FOLDER = "/var/lib/tizilim-signer"
 WORKERS = tuple(f"{service}-worker" for service in SERVICES)
 JOBS = ("privileges", *(f"migrate-{service}" for service in SERVICES))
 # fmt: off
@@ -29,6 +31,15 @@ KNOWN_KEYS = frozenset({
     "stop_grace_period", "tmpfs", "user", "volumes",
 })
 # fmt: on
+
+
+def without_the_signer(value: Any) -> Any:
+    """A part of a container without what only the sealer has."""
+    if isinstance(value, dict):
+        return {name: kept for name, kept in value.items() if "_LOG_SIGN" not in name}
+    if isinstance(value, list):
+        return [kept for kept in value if "signer" not in kept and "_log_signing_key" not in kept]
+    return value
 
 
 def settings_class(service: str) -> type[BaseSettings]:
@@ -100,7 +111,19 @@ def test_an_api_and_its_worker_share_one_configuration(service: str) -> None:
     assert api["command"] == ["python", "-m", f"services.{service}.main"]
     assert worker["command"] == ["python", "-m", f"services.{service}.worker"]
     for key in ("environment", "secrets", "volumes", "image"):
-        assert api[key] == worker[key]
+        assert without_the_signer(api[key]) == api[key], "an API knows nothing of the signing key"
+        assert without_the_signer(worker[key]) == api[key]
+
+
+@pytest.mark.parametrize("service", SEALED)
+def test_only_the_sealing_worker_has_the_signing_key_and_the_signers_memory(service: str) -> None:
+    for name, container in CONTAINERS.items():
+        seals = name == f"{service}-worker"
+        mounted = [volume.split(":") for volume in container.get("volumes", ())]
+        assert (f"{service}_log_signing_key" in container.get("secrets", ())) is seals
+        assert ([f"{service}-signer", SIGNER_FOLDER] in mounted) is seals
+    environment = CONTAINERS[f"{service}-worker"]["environment"]
+    assert environment[f"TIZILIM_{service.upper()}_LOG_SIGNER_FOLDER"] == SIGNER_FOLDER
 
 
 @pytest.mark.parametrize("name", CONTAINERS)

@@ -8,9 +8,11 @@ from typing import Final
 
 from fastapi import APIRouter, Depends
 
+from services.kernel.feed.log_serving import log_router
 from services.kernel.feed.reflecting import reflecting
 from services.kernel.feed.serving import journal_router
 from services.kernel.journal.journal import Journal
+from services.kernel.journal.sealing.published import PublishedLog
 from services.register.api import (
     applications,
     entries,
@@ -26,7 +28,7 @@ PROBLEMS: Final = Path(__file__).with_name("problems.json")
 LARGER_BODIES: Final = {origin_checks.BATCH_PATH: origin_checks.MAX_BATCH_BYTES}
 
 
-def routers(journal: Journal) -> Sequence[APIRouter]:
+def routers(journal: Journal, log: PublishedLog) -> Sequence[APIRouter]:
     """The routers of commands, of reads, and of the journal itself."""
     reads = APIRouter(dependencies=[Depends(reflecting(journal))])
     for room in (applications, entries, extracts, notifications, origin_checks):
@@ -35,4 +37,5 @@ def routers(journal: Journal) -> Sequence[APIRouter]:
         *(room.commands for room in (applications, exclusions, extracts, notifications, producers)),
         reads,
         journal_router(journal, "public", "service", vault=VAULT),
+        log_router(journal, log, "public"),
     ]

@@ -8,9 +8,11 @@ from typing import Final
 
 from fastapi import APIRouter, Depends
 
+from services.kernel.feed.log_serving import log_router
 from services.kernel.feed.reflecting import reflecting
 from services.kernel.feed.serving import journal_router
 from services.kernel.journal.journal import Journal
+from services.kernel.journal.sealing.published import PublishedLog
 from services.verification.api import (
     cases,
     documents,
@@ -34,7 +36,7 @@ LARGER_BODIES: Final = {
 }
 
 
-def routers(journal: Journal) -> Sequence[APIRouter]:
+def routers(journal: Journal, log: PublishedLog) -> Sequence[APIRouter]:
     """The routers of documents, of commands, of reads, and of the journal, which is for services."""
     reads = APIRouter(dependencies=[Depends(reflecting(journal))])
     acting = (cases, localisation_reports, officers_work, rounds, signals, simulations, trusted_software)
@@ -47,4 +49,5 @@ def routers(journal: Journal) -> Sequence[APIRouter]:
         *(room.commands for room in acting),
         reads,
         journal_router(journal, "service", "auditor", "informatization_officer", vault=VAULT),
+        log_router(journal, log, "service", "auditor", "informatization_officer"),
     ]

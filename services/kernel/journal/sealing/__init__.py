@@ -1,0 +1,1 @@
+"""The journal as a transparency log: tiles and signed checkpoints (docs/transparency.md)."""

@@ -1,0 +1,95 @@
+"""Sealing in the background: the elected process seals what is recorded, and audits while it has time."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Final
+
+from services.kernel.clock import SystemClock
+from services.kernel.journal.journal import Journal
+from services.kernel.journal.sealing.keys import development_seed, signing_seed
+from services.kernel.journal.sealing.refusals import SealingRefused
+from services.kernel.journal.sealing.sealer import Sealer
+from services.kernel.journal.sealing.settings import SealedSettings
+from services.kernel.journal.sealing.signer_state import SignerState
+from services.kernel.runtime import Election, Recurring
+from services.kernel.telemetry import JOURNAL_SEALED, logger
+from services.proof.notes import Signer
+
+AUDITED_AT_ONCE: Final = 1_000
+REFUSED_SECONDS: Final = 5.0
+
+
+def sealer_of(service: str, journal: Journal, settings: SealedSettings) -> Sealer:
+    """The sealer of a service. Raises `ValueError` when production has no signing key."""
+    state = SignerState(settings.signer_folder(service))
+    if settings.log_signing_key is not None:
+        seed = signing_seed(settings.log_signing_key)
+    elif settings.production:
+        raise ValueError("production needs log_signing_key where the journal is sealed")
+    else:
+        seed = development_seed(state.folder / "signing.key")
+    return Sealer(
+        journal,
+        settings.published_log(service),
+        state,
+        partial(_signer, seed),
+        first_origin=settings.log_origin or f"localhost/{service}",
+        clock=SystemClock(),
+    )
+
+
+def _signer(seed: bytes, origin: str) -> Signer:
+    return Signer(origin, seed)
+
+
+class Sealing:
+    """The sealer's thread; on PostgreSQL the elected process alone does the work."""
+
+    def __init__(self, service: str, journal: Journal, settings: SealedSettings) -> None:
+        self._service = service
+        self._journal = journal
+        self._settings = settings
+        self._sealer = sealer_of(service, journal, settings)
+        self._trouble: str | None = None
+        self._next_audit = 0.0
+        self._task = Recurring("seal", self._run, Election(journal.database, "seal"))
+
+    def start(self) -> None:
+        """Begin to seal."""
+        self._task.start()
+
+    def stop(self) -> None:
+        """Stop after the checkpoint in hand."""
+        self._task.stop()
+
+    def trouble(self) -> str | None:
+        """A readiness check: why nothing is signed, or None."""
+        return self._trouble
+
+    def _run(self) -> float:
+        """Wait for records, seal them, rest; a wake-up may be missed, so the journal is looked at anyway."""
+        rest = self._settings.log_seal_seconds
+        self._journal.signal.wait(self._sealer.size, timeout=rest)
+        try:
+            head = self._sealer.seal(again_after=self._settings.log_again_seconds)
+            if head is None:
+                self._audit()
+        except SealingRefused as refused:
+            self._refused(refused)
+            return REFUSED_SECONDS
+        self._trouble = None
+        JOURNAL_SEALED.labels(self._service).set(self._sealer.size)
+        behind = self._sealer.size < self._journal.signal.head
+        return 0.0 if behind and head is not None else rest
+
+    def _audit(self) -> None:
+        now = time.monotonic()
+        if now >= self._next_audit and self._sealer.audit(AUDITED_AT_ONCE):
+            self._next_audit = now + self._settings.log_audit_seconds
+
+    def _refused(self, refused: SealingRefused) -> None:
+        if str(refused) != self._trouble:
+            logger.critical("sealing refused", extra={"code": refused.code, "position": refused.position})
+        self._trouble = str(refused)

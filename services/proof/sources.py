@@ -1,0 +1,61 @@
+"""Where a log's files are read from: a folder, or a running service."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Final
+
+from services.proof.refusals import Unreachable
+
+MAX_FILE_BYTES: Final = 20_000_000
+"""More than any entry bundle: 256 records of 65,535 bytes are 16.8 MB."""
+TIMEOUT_SECONDS: Final = 10
+TOTAL_SECONDS: Final = 60
+
+
+class Folder:
+    """A log as plain files."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def read(self, path: str) -> bytes | None:
+        """See `services.proof.tiles.Source`."""
+        try:
+            return (self._folder / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+
+class Web:
+    """A log behind an address, such as `https://register.example.kz/v1/journal/log`."""
+
+    def __init__(self, address: str) -> None:
+        scheme = urllib.parse.urlsplit(address).scheme
+        if scheme not in {"http", "https"}:
+            raise ValueError("the address of a log begins with https:// or http://")
+        self._prefix = address.rstrip("/") + "/"
+
+    def read(self, path: str) -> bytes | None:
+        """See `services.proof.tiles.Source`. Raises `Unreachable`."""
+        request = urllib.request.Request(self._prefix + path)  # noqa: S310  # the scheme was checked
+        try:
+            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+                body = bytearray()
+                end = time.monotonic() + TOTAL_SECONDS
+                while chunk := answer.read1(65_536):
+                    body += chunk
+                    if len(body) > MAX_FILE_BYTES or time.monotonic() > end:
+                        raise Unreachable(f"{path} does not end")
+                return bytes(body)
+        except urllib.error.HTTPError as answer:
+            answer.close()
+            if answer.code == 404:
+                return None
+            raise Unreachable(f"{path} was answered with {answer.code}") from None
+        except OSError as error:
+            raise Unreachable(f"{path} cannot be read: {error}") from None
