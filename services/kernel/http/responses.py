@@ -65,19 +65,30 @@ def recorded(
     return Response(rendered(model), status, headers, JSON)
 
 
-def read(request: Request, model: BaseModel, *, version: int | None = None, public: bool = False) -> Response:
-    """The answer to a read: 304 when the caller already has this version (`If-None-Match`)."""
+def read(
+    request: Request,
+    model: BaseModel,
+    *,
+    version: int | None = None,
+    pinned: str | None = None,
+    public: bool = False,
+) -> Response:
+    """The answer to a read: 304 when the caller already has this version (`If-None-Match`).
+
+    `pinned` tells what the read was pinned to and stands in the entity tag behind the body's digest.
+    """
     body = rendered(model)
-    return read_bytes(
-        request, body, JSON, etag=etag_of(version) if version is not None else None, public=public
-    )
+    tag = None if version is None else etag_of(version)
+    if pinned is not None:
+        tag = f'"{_digest(body)}.{pinned}"'
+    return read_bytes(request, body, JSON, etag=tag, public=public)
 
 
 def read_bytes(
     request: Request, body: bytes, media_type: str, *, etag: str | None = None, public: bool = False
 ) -> Response:
     """The answer to a read in any media type; without an `etag` the body's digest is one."""
-    tag = etag or f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    tag = etag or f'"{_digest(body)}"'
     headers = {"ETag": tag, "Cache-Control": "no-cache" if public else "private, no-cache"}
     given = request.headers.get("if-none-match", "").split(",")
     known = {one.strip().removeprefix("W/") for one in given}
@@ -86,16 +97,26 @@ def read_bytes(
     return Response(body, 200, headers, media_type)
 
 
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:32]
+
+
 def page(
     request: Request,
     items: Sequence[ItemT],
     kind: type[Page[ItemT]],
     *,
     next_cursor: str | None,
+    pinned: str | None = None,
     public: bool = False,
 ) -> Response:
     """The answer to a list: one page, its ETag, and `Link: rel="next"` (RFC 8288) unless it is the last."""
-    answer = read(request, kind(items=list(items), next=next_cursor), public=public)
+    shown = kind(items=list(items), next=next_cursor)
+    return linked(request, read(request, shown, pinned=pinned, public=public), next_cursor)
+
+
+def linked(request: Request, answer: Response, next_cursor: str | None) -> Response:
+    """The answer with `Link: rel="next"` (RFC 8288), unless there is no next page."""
     if next_cursor is not None:
         url = request.url.include_query_params(cursor=next_cursor)
         answer.headers["Link"] = f'<{url.path}?{url.query}>; rel="next"'

@@ -303,17 +303,23 @@ class Journal:
         """The last position recorded at or before an instant (an instant names exactly one position).
 
         Recorded instants increase with positions, so a bisection of about twenty look-ups finds it and the
-        journal needs no further index.
+        journal needs no further index. For an instant behind the head the ordering lock is waited for: a unit
+        that is being committed may have been given an earlier instant.
         """
         wanted = microseconds(instant)
         events = self.tables.events.c
         query = sa.select(events.recorded_at).where(events.position == sa.bindparam("position"))
+
+        def recorded_at(position: int) -> int:
+            return int(connection.execute(query, {"position": position}).scalar_one())
+
         with self.database.read() as connection:
-            return bisect_right(
-                range(1, self.head() + 1),
-                wanted,
-                key=lambda position: int(connection.execute(query, {"position": position}).scalar_one()),
-            )
+            head = self.head()
+            if head and recorded_at(head) > wanted:
+                return bisect_right(range(1, head + 1), wanted, key=recorded_at)
+        head = self.recorder.settled_head()
+        with self.database.read() as connection:
+            return bisect_right(range(1, head + 1), wanted, key=recorded_at)
 
     def _recorded(self, row: JournalRow) -> Recorded:
         return Recorded(row.position, row.recorded_at, row.record, self.registry.decode(row.type, row.record))

@@ -53,6 +53,11 @@ _OUTCOME_UNKNOWN: Final = (
 )
 """After one of these the COMMIT may have happened all the same."""
 
+_SHARE_ORDER: Final = sa.text(
+    "SELECT pg_advisory_xact_lock_shared(hashtextextended(current_schema() || '.journal', 0))"
+)
+"""Waits for the ordering lock's holder only (`journal_head` takes it)."""
+
 
 class JournalRecorder(ApplicationRecorder):
     """Stores the events of one service and serves them by stream and by position.
@@ -142,6 +147,19 @@ class JournalRecorder(ApplicationRecorder):
     def hold_order(self, connection: sa.Connection) -> int:
         """Take the ordering lock in a transaction of the caller's; returns the head position."""
         return self._store.lock(connection, {}).position
+
+    def settled_head(self) -> int:
+        """The head once nothing is being committed; later records have later instants than the clock's now.
+
+        Readers share the lock on PostgreSQL; on SQLite only the writer's own lock tells.
+        """
+        if not self.database.is_postgresql:
+            with self.database.write() as connection:
+                return self.hold_order(connection)
+        with self.database.write() as connection:
+            connection.execute(_SHARE_ORDER)
+            head = connection.execute(self._head).one_or_none()
+        return 0 if head is None else int(head[0])
 
     def _placed(
         self, units: Sequence[Unit], head: Head

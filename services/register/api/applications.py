@@ -10,12 +10,13 @@ from fastapi.responses import Response
 
 from services.kernel.errors import NotFound
 from services.kernel.http.requests import Caller, Commanding, CommandRequest, Reading
-from services.kernel.http.responses import read
 from services.register.api import presenting
 from services.register.api.desk import Desk, desk_of
 from services.register.api.forms import ApplicationForm, ReasonForm
+from services.register.api.moments import MOMENT_HEADERS, AtMoment, not_then, read_at
 from services.register.api.representations import ApplicationShown
 from services.register.domain.application import Application
+from services.register.projections.moments import application_at
 from services.register.projections.producers import acting_producer
 from services.register.usecases.file_application import FileApplication, file_application
 from services.register.usecases.withdraw_application import WithdrawApplication, withdraw_application
@@ -82,24 +83,28 @@ def withdraw(
 @reads.get(
     "/v1/applications/{application_id}",
     operation_id="read_application",
-    summary="Read an application",
-    responses={200: {"model": ApplicationShown}},
+    summary="Read an application, now or at any two times",
+    responses={200: {"model": ApplicationShown, "headers": MOMENT_HEADERS}},
 )
 def read_application(
     request: Request,
     application_id: UUID,
     caller: Annotated[Caller, Depends(Reading("producer", *_OFFICIALS))],
+    moment: AtMoment,
 ) -> Response:
-    """A producer reads its own; contacts are shown to it and to officers."""
+    """Now or at any two times; a producer reads its own, and contacts are shown to it and to officers."""
     desk = desk_of(request)
     found = desk.journal.load(Application, application_id)
     if not (caller.is_any(*_OFFICIALS) or _is_own(desk, found, caller)):
         raise NotFound("application_unknown", id=str(application_id))
     personal: presenting.Personal = {}
-    if not caller.is_any("auditor"):
-        with desk.journal.database.read() as connection:
+    with desk.journal.database.read() as connection:
+        if not caller.is_any("auditor"):
             personal = desk.personal(connection, [found.filed_by]).get(found.filed_by, {})
-    return read(request, presenting.application(found, personal))
+        then = found if moment is None else application_at(connection, application_id, moment)
+        if then is None and moment is not None:
+            raise not_then(connection, application_id, moment)
+    return read_at(request, presenting.application(then or found, personal), moment)
 
 
 def _is_own(desk: Desk, found: Application, caller: Caller) -> bool:

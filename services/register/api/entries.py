@@ -13,11 +13,20 @@ from fastapi.responses import Response
 from services.kernel.errors import NotFound
 from services.kernel.http.forms import BinOrIin, LineText
 from services.kernel.http.requests import Reading
-from services.kernel.http.responses import CursorParameter, Limit, Page, page, read
+from services.kernel.http.responses import CursorParameter, Limit, Page
 from services.kernel.journal.events import microseconds
 from services.register.api import presenting
 from services.register.api.desk import Desk, desk_of
-from services.register.api.moments import filters_of, pinned, requested_moment, unpinned
+from services.register.api.moments import (
+    MOMENT_HEADERS,
+    AtMoment,
+    filters_of,
+    not_then,
+    page_at,
+    pinned,
+    read_at,
+    unpinned,
+)
 from services.register.api.representations import EntryShown, FactShown
 from services.register.domain.entry_state import EntryStatus
 from services.register.projections import entries, moments
@@ -27,14 +36,13 @@ from services.register.projections.producers import producer_of
 
 reads: Final = APIRouter(tags=["entries"], dependencies=[Depends(Reading("public"))])
 BinFilter = Annotated[BinOrIin | None, Query(description="Of the producer: BIN, present or former, or IIN.")]
-AtMoment = Annotated[Moment | None, Depends(requested_moment)]
 
 
 @reads.get(
     "/v1/entries",
     operation_id="list_entries",
     summary="The register: its entries by producer, product, status or words",
-    responses={200: {"model": Page[EntryShown]}},
+    responses={200: {"model": Page[EntryShown], "headers": MOMENT_HEADERS}},
 )
 def list_entries(
     request: Request,
@@ -65,14 +73,14 @@ def list_entries(
     following = None
     if len(found) > limit:
         following = desk.cursors.write([items[-1].entry_id, *pinned(moment)], filters)
-    return page(request, items, Page[EntryShown], next_cursor=following, public=True)
+    return page_at(request, items, Page[EntryShown], moment, next_cursor=following, public=True)
 
 
 @reads.get(
     "/v1/entries/{entry_id}",
     operation_id="read_entry",
     summary="Read an entry, now or at any two times",
-    responses={200: {"model": EntryShown}},
+    responses={200: {"model": EntryShown, "headers": MOMENT_HEADERS}},
 )
 def read_entry(request: Request, entry_id: UUID, moment: AtMoment) -> Response:
     """The columns of order 327 Appendix 1; the `ETag` of the present is the version officers decide on."""
@@ -84,16 +92,22 @@ def read_entry(request: Request, entry_id: UUID, moment: AtMoment) -> Response:
             else moments.find_at(connection, entry_id, moment)
         )
         if found is None:
-            raise NotFound("entry_unknown", id=str(entry_id))
+            raise _absent(connection, entry_id, moment)
         (item,) = _shown(desk, connection, [found])
-    return read(request, item, version=found.version if moment is None else None, public=True)
+    return read_at(request, item, moment, version=found.version, public=True)
+
+
+def _absent(connection: sa.Connection, entry_id: UUID, moment: Moment | None) -> NotFound:
+    if moment is None or entries.find(connection, entry_id) is None:
+        return NotFound("entry_unknown", id=str(entry_id))
+    return not_then(connection, entry_id, moment)
 
 
 @reads.get(
     "/v1/entries/{entry_id}/history",
     operation_id="read_entry_history",
     summary="Everything recorded about an entry",
-    responses={200: {"model": Page[FactShown]}},
+    responses={200: {"model": Page[FactShown], "headers": MOMENT_HEADERS}},
 )
 def read_history(
     request: Request, entry_id: UUID, moment: AtMoment, limit: Limit = 50, cursor: CursorParameter = None
@@ -106,10 +120,10 @@ def read_history(
         last, *kept = desk.cursors.read(cursor, filters)
         after, moment = int(last), unpinned(kept, moment)
     facts = desk.journal.facts_of(entry_id)
-    with desk.journal.database.read() as connection:
-        known = entries.find(connection, entry_id)
-    if known is None:
-        raise NotFound("entry_unknown", id=str(entry_id))
+    with desk.journal.database.snapshot() as connection:
+        now = entries.find(connection, entry_id)
+        if now is None or (moment is not None and moments.find_at(connection, entry_id, moment) is None):
+            raise _absent(connection, entry_id, moment)
     wanted = [
         recorded
         for recorded in facts
@@ -120,7 +134,7 @@ def read_history(
     following = None
     if len(wanted) > limit:
         following = desk.cursors.write([items[-1].position, *pinned(moment)], filters)
-    return page(request, items, Page[FactShown], next_cursor=following, public=True)
+    return page_at(request, items, Page[FactShown], moment, next_cursor=following, public=True)
 
 
 def _is_seen(position: int, effective_at: Any, moment: Moment) -> bool:

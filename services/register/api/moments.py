@@ -1,24 +1,45 @@
-"""Time travel in query parameters: `valid_at` and `known_at`, separately or together."""
+"""Time travel in query parameters: `valid_at` and `known_at`, separately or together.
+
+What a read was pinned to is told in one manner on every read: the headers `Valid-At` (an instant) and
+`Known-At` (a journal position), both again part of its `ETag`.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
+from uuid import UUID
 
-from fastapi import Query, Request
-from pydantic import BeforeValidator
+import sqlalchemy as sa
+from fastapi import Depends, Query, Request
+from fastapi.responses import Response
+from pydantic import BaseModel, BeforeValidator
 
-from services.kernel.errors import Invalid
+from services.kernel.errors import Invalid, NotFound
 from services.kernel.http.forms import parse_instant
-from services.kernel.journal.events import microseconds
+from services.kernel.http.responses import ItemT, Page, page, read
+from services.kernel.journal.events import instant_text, microseconds
 from services.register.api.desk import Desk, desk_of
-from services.register.projections.moments import Moment, recorded_at
+from services.register.projections.moments import Moment, facts_until, recorded_at
 from services.register.projections.origin_checks import Knowledge
 
 _OF_A_PAGE: Final = frozenset({"cursor", "limit", "min_position"})
 _POSITION: Final = re.compile(r"[0-9]{1,15}")
+VALID_AT: Final = "Valid-At"
+KNOWN_AT: Final = "Known-At"
+MOMENT_HEADERS: Final[dict[str, Any]] = {
+    VALID_AT: {
+        "description": "The legal instant the answer is for, where a past was asked for.",
+        "schema": {"type": "string", "format": "date-time"},
+    },
+    KNOWN_AT: {
+        "description": "The journal position up to which the answer knows, where a past was asked for.",
+        "schema": {"type": "integer"},
+    },
+}
+"""For the OpenAPI of reads."""
 
 
 def _known(value: object) -> datetime | int | None:
@@ -50,6 +71,56 @@ def requested_moment(request: Request, valid_at: ValidAt = None, known_at: Known
     if valid_at is not None and valid_at > now:
         raise Invalid("instant_in_future", instant=valid_at.isoformat())
     return Moment(microseconds(valid_at or now), _position(desk, known_at, now))
+
+
+AtMoment = Annotated[Moment | None, Depends(requested_moment)]
+
+
+def read_at(
+    request: Request,
+    model: BaseModel,
+    moment: Moment | None,
+    *,
+    version: int | None = None,
+    public: bool = False,
+) -> Response:
+    """The answer to a read of the present under its `version`, or of a moment that it then tells."""
+    if moment is None:
+        return read(request, model, version=version, public=public)
+    return dated(read(request, model, pinned=_tag(moment), public=public), moment)
+
+
+def page_at(
+    request: Request,
+    items: Sequence[ItemT],
+    kind: type[Page[ItemT]],
+    moment: Moment | None,
+    *,
+    next_cursor: str | None,
+    public: bool = False,
+) -> Response:
+    """The answer to a list of the present, or of a moment that it then tells."""
+    tag = None if moment is None else _tag(moment)
+    answer = page(request, items, kind, next_cursor=next_cursor, pinned=tag, public=public)
+    return answer if moment is None else dated(answer, moment)
+
+
+def _tag(moment: Moment) -> str:
+    return f"{moment.valid_at}.{moment.known_at}"
+
+
+def dated(answer: Response, moment: Moment) -> Response:
+    """The answer with the moment it is for."""
+    answer.headers[VALID_AT] = instant_text(moment.valid_at)
+    answer.headers[KNOWN_AT] = str(moment.known_at)
+    return answer
+
+
+def not_then(connection: sa.Connection, stream_id: UUID, moment: Moment) -> NotFound:
+    """Why something that exists now did not at a moment: not known yet, or not begun in law."""
+    if not facts_until(connection, [stream_id], moment.known_at):
+        return NotFound("not_known_then", id=str(stream_id), known_at=str(moment.known_at))
+    return NotFound("not_begun_then", id=str(stream_id), valid_at=instant_text(moment.valid_at))
 
 
 def requested_knowledge(request: Request, known_at: KnownAt = None) -> Knowledge | None:

@@ -9,15 +9,24 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from services.kernel.http.requests import Caller, CommandRequest, Deciding, Reading
-from services.kernel.http.responses import CursorParameter, Limit, Page, page, read
+from services.kernel.http.responses import CursorParameter, Limit, Page
 from services.register.api import presenting
 from services.register.api.desk import desk_of
 from services.register.api.forms import ReturnForm
-from services.register.api.moments import filters_of
+from services.register.api.moments import (
+    MOMENT_HEADERS,
+    AtMoment,
+    filters_of,
+    not_then,
+    page_at,
+    pinned,
+    read_at,
+    unpinned,
+)
 from services.register.api.representations import NotificationShown
 from services.register.contract.events import NotificationKind
 from services.register.domain.notification import Notification, NotificationStatus
-from services.register.projections.notifications import list_notifications
+from services.register.projections.notifications import list_at, list_notifications, notification_at
 from services.register.usecases.accept_notification import AcceptNotification, accept_notification
 from services.register.usecases.return_notification import ReturnNotification, return_notification
 
@@ -34,42 +43,64 @@ def _shown(found: Notification) -> NotificationShown:
 @reads.get(
     "/v1/notifications",
     operation_id="list_notifications",
-    summary="Notifications by status and kind, oldest first",
-    responses={200: {"model": Page[NotificationShown]}},
+    summary="Notifications by status and kind, oldest first, now or at any two times",
+    responses={200: {"model": Page[NotificationShown], "headers": MOMENT_HEADERS}},
 )
 def list_all(
     request: Request,
     _caller: Annotated[Caller, Depends(READING)],
+    moment: AtMoment,
     status: Annotated[NotificationStatus | None, Query()] = None,
     kind: Annotated[NotificationKind | None, Query()] = None,
     limit: Limit = 50,
     cursor: CursorParameter = None,
 ) -> Response:
-    """In the order of their first receipt; `status=received` is what waits for the industry authority."""
+    """In the order of their first receipt; `status=received` is what waits for the industry authority.
+
+    A page of a past may hold fewer than `limit` and yet have a next one.
+    """
     desk = desk_of(request)
     filters = filters_of(request)
-    after = 0 if cursor is None else int(desk.cursors.read(cursor, filters)[0])
-    with desk.journal.database.read() as connection:
-        found = list_notifications(connection, status=status, kind=kind, after=after, limit=limit + 1)
-    items = [presenting.notification(one.state) for one in found[:limit]]
+    after = 0
+    if cursor is not None:
+        last, *kept = desk.cursors.read(cursor, filters)
+        after, moment = int(last), unpinned(kept, moment)
+    with desk.journal.database.snapshot() as connection:
+        if moment is None:
+            found, last_seen = list_notifications(
+                connection, status=status, kind=kind, after=after, limit=limit
+            )
+        else:
+            found, last_seen = list_at(connection, moment, status=status, kind=kind, after=after, limit=limit)
+    items = [presenting.notification(one.state) for one in found]
     following = None
-    if len(found) > limit:
-        following = desk.cursors.write([found[limit - 1].first_position], filters)
-    return page(request, items, Page[NotificationShown], next_cursor=following)
+    if last_seen is not None:
+        following = desk.cursors.write([last_seen, *pinned(moment)], filters)
+    return page_at(request, items, Page[NotificationShown], moment, next_cursor=following)
 
 
 @reads.get(
     "/v1/notifications/{notification_id}",
     operation_id="read_notification",
-    summary="Read a notification",
-    responses={200: {"model": NotificationShown}},
+    summary="Read a notification, now or at any two times",
+    responses={200: {"model": NotificationShown, "headers": MOMENT_HEADERS}},
 )
 def read_notification(
-    request: Request, notification_id: UUID, _caller: Annotated[Caller, Depends(READING)]
+    request: Request,
+    notification_id: UUID,
+    _caller: Annotated[Caller, Depends(READING)],
+    moment: AtMoment,
 ) -> Response:
-    """Its `ETag` is the version that an acceptance or return must name."""
-    found = desk_of(request).journal.load(Notification, notification_id)
-    return read(request, _shown(found), version=found.version)
+    """The `ETag` of the present is the version that an acceptance or return must name."""
+    journal = desk_of(request).journal
+    found = journal.load(Notification, notification_id)
+    if moment is None:
+        return read_at(request, _shown(found), None, version=found.version)
+    with journal.database.read() as connection:
+        then = notification_at(connection, notification_id, moment)
+        if then is None:
+            raise not_then(connection, notification_id, moment)
+    return read_at(request, presenting.notification(then), moment)
 
 
 @commands.post(

@@ -16,11 +16,11 @@ from services.kernel.http.forms import BinOrIin, LegalDay, LineText
 from services.kernel.http.problems import Problem
 from services.kernel.http.requests import Reading
 from services.kernel.http.responses import JSON, read, rendered
-from services.kernel.journal.events import microseconds
+from services.kernel.journal.events import instant_text, microseconds
 from services.register.api import presenting
 from services.register.api.desk import Desk, desk_of
 from services.register.api.forms import OriginBatchForm
-from services.register.api.moments import ValidAt, requested_knowledge
+from services.register.api.moments import KNOWN_AT, MOMENT_HEADERS, VALID_AT, ValidAt, requested_knowledge
 from services.register.api.representations import KnownAt, OriginBatchShown, OriginCheckShown, OriginShown
 from services.register.domain.origin import Question
 from services.register.projections.origin_checks import Knowledge, answers
@@ -49,7 +49,7 @@ reads: Final = APIRouter(tags=["origin checks"])
     operation_id="check_origin",
     summary="Is one product of Kazakhstani origin on a day?",
     dependencies=[Depends(Reading("public"))],
-    responses={200: {"model": OriginCheckShown}},
+    responses={200: {"model": OriginCheckShown, "headers": MOMENT_HEADERS}},
 )
 def check_one(
     request: Request,
@@ -66,7 +66,11 @@ def check_one(
     desk = desk_of(request)
     question = _question(bin, product, on, valid_at, desk.clock.now())
     (item,), known_at = _answered(desk, [question], known)
-    return read(request, OriginCheckShown(**dict(item), known_at=known_at), public=True)
+    answer = read(request, OriginCheckShown(**dict(item), known_at=known_at), public=True)
+    if question.at is not None:
+        answer.headers[VALID_AT] = instant_text(question.at)
+    answer.headers[KNOWN_AT] = str(known_at.register_position)
+    return answer
 
 
 async def _json_only(request: Request) -> None:
@@ -81,7 +85,7 @@ async def _json_only(request: Request) -> None:
     operation_id="check_origins",
     summary="Are up to 10,000 products of Kazakhstani origin?",
     dependencies=[Depends(Reading(*BATCH_ROLES)), Depends(_json_only)],
-    responses={200: {"model": OriginBatchShown}},
+    responses={200: {"model": OriginBatchShown, "headers": {KNOWN_AT: MOMENT_HEADERS[KNOWN_AT]}}},
 )
 def check_batch(request: Request, body: OriginBatchForm, known: Known) -> Response:
     """The answers in the order of the questions, all from one moment. A read: no idempotency key."""
@@ -93,7 +97,8 @@ def check_batch(request: Request, body: OriginBatchForm, known: Known) -> Respon
     ]
     items, known_at = _answered(desk, questions, known)
     answer = OriginBatchShown(items=items, known_at=known_at)
-    return Response(rendered(answer), headers={"Cache-Control": "no-store"}, media_type=JSON)
+    headers = {"Cache-Control": "no-store", KNOWN_AT: str(known_at.register_position)}
+    return Response(rendered(answer), headers=headers, media_type=JSON)
 
 
 def _question(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import singledispatchmethod
 from typing import Literal
@@ -74,6 +75,17 @@ class Application(Aggregate):
         self.reasons: OfficialText | None = None
         self.notification_id: str | None = None
         self.closed_on_ground: ClosedGround | None = None
+
+    @classmethod
+    def made_of(cls, application_id: UUID, facts: Iterable[Fact]) -> Application | None:
+        """The application that these facts make, in the order in which they count; None before its filing."""
+        found: Application | None = None
+        for fact in facts:
+            if found is None and isinstance(fact.data, ApplicationFiled):
+                found = cls(application_id)
+            if found is not None:
+                found.when(fact.data, fact)
+        return found
 
     def file(  # who, what, on what standing, with which sealed values
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from functools import singledispatch
 from typing import Literal
@@ -68,6 +69,15 @@ def evolved(state: NotificationState | None, fact: Fact) -> NotificationState:
     if state is None:
         raise TypeError(f"{fact.originator_id} was never received")
     return _evolve(fact.data, state)
+
+
+def folded(facts: Iterable[Fact]) -> NotificationState | None:
+    """The notification that these facts, in the order in which they count, make; None before its receipt."""
+    state: NotificationState | None = None
+    for fact in facts:
+        if state is not None or isinstance(fact.data, NotificationReceived):
+            state = evolved(state, fact)
+    return state
 
 
 @singledispatch

@@ -21,9 +21,8 @@ from services.register.domain.extract import (
     with_personal,
     without_personal,
 )
-from services.register.projections.entries import EntryFilter, FoundEntry
-from services.register.projections.moments import Moment, list_at
-from services.register.projections.parts import AT_ONCE
+from services.register.projections.entries import FoundEntry
+from services.register.projections.moments import Moment, entries_of
 from services.register.schema import EXTRACT_CONTENTS, METADATA, VAULT
 
 EXTRACTS: Final = sa.Table(
@@ -66,13 +65,7 @@ def extract_of_code(connection: sa.Connection, code: str) -> UUID | None:
 
 def in_force_at(connection: sa.Connection, producer_id: UUID, moment: Moment) -> list[FoundEntry]:
     """All entries of a producer that were in force at a moment, by their ids."""
-    wanted = EntryFilter(producer_id=producer_id, status="included")
-    found: list[FoundEntry] = []
-    after: UUID | None = None
-    while some := list_at(connection, wanted, moment, after=after, limit=AT_ONCE):
-        found += some
-        after = UUID(some[-1].state.included.entry_id)
-    return found
+    return entries_of(connection, producer_id, moment, "included")
 
 
 def personal_of(connection: sa.Connection, event_ids: Collection[str]) -> dict[str, str]:

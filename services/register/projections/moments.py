@@ -15,10 +15,11 @@ import sqlalchemy as sa
 from services.kernel.contract import ProducerRef
 from services.kernel.journal.events import Event, Fact, microseconds
 from services.register.contract.events import REGISTER_EVENTS, ProducerTransformed
+from services.register.domain.application import Application
 from services.register.domain.entry_state import EntryState, EntryStatus, folded
 from services.register.domain.timeline import annulled
 from services.register.projections.entries import ENTRIES, EntryFilter, FoundEntry, filings_of
-from services.register.projections.parts import in_parts
+from services.register.projections.parts import AT_ONCE, in_parts
 from services.register.projections.periods import covers, had_begun
 from services.register.schema import JOURNAL
 
@@ -63,6 +64,25 @@ def list_at(
     return _entries_at(connection, list(connection.execute(query).scalars()), moment)
 
 
+def entries_of(
+    connection: sa.Connection, producer_id: UUID, moment: Moment, status: EntryStatus | None = None
+) -> list[FoundEntry]:
+    """All entries of a producer at a moment, by their ids; with `status` only those that had it then."""
+    wanted = EntryFilter(producer_id=producer_id, status=status)
+    found: list[FoundEntry] = []
+    after: UUID | None = None
+    while some := list_at(connection, wanted, moment, after=after, limit=AT_ONCE):
+        found += some
+        after = UUID(some[-1].state.included.entry_id)
+    return found
+
+
+def application_at(connection: sa.Connection, application_id: UUID, moment: Moment) -> Application | None:
+    """An application at a moment; None before its filing."""
+    known = facts_until(connection, [application_id], moment.known_at).get(application_id, [])
+    return Application.made_of(application_id, counting(known, moment.valid_at))
+
+
 def _status_at(status: EntryStatus | None, moment: Moment) -> list[sa.ColumnElement[bool]]:
     column = ENTRIES.c.entry_id
     in_force = covers(column, moment.valid_at, moment.known_at)
@@ -79,7 +99,7 @@ def _entries_at(connection: sa.Connection, entry_ids: Sequence[UUID], moment: Mo
     for entry_id in entry_ids:
         known = facts.get(entry_id, [])
         left_out = annulled(one.fact for one in known)
-        state = folded(_counting(known, moment.valid_at), left_out)
+        state = folded(counting(known, moment.valid_at), left_out)
         if state is not None:
             states.append((state, known[-1].fact.originator_version))
     producers = facts_until(
@@ -122,7 +142,7 @@ def recorded_at(connection: sa.Connection, position: int) -> int:
     return found.scalar_one_or_none() or 0
 
 
-def _counting(known: Iterable[KnownFact], valid_at: int) -> list[Fact]:
+def counting(known: Iterable[KnownFact], valid_at: int) -> list[Fact]:
     """The facts that count at a legal instant, in the order in which they count."""
     counting = [
         (microseconds(one.fact.effective_at), one.position, one.fact)
@@ -135,7 +155,7 @@ def _counting(known: Iterable[KnownFact], valid_at: int) -> list[Fact]:
 def _named(state: EntryState, known: Iterable[KnownFact], valid_at: int) -> ProducerRef:
     """The producer as its last transformation that counts names it, if that is later than the inclusion."""
     ref = state.producer
-    for fact in _counting(known, valid_at):
+    for fact in counting(known, valid_at):
         if isinstance(fact.data, ProducerTransformed) and fact.id > state.included_by:
             ref = fact.data.producer
     return ref

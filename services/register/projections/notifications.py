@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 from uuid import UUID
@@ -21,7 +21,9 @@ from services.register.contract.events import (
     NotificationSettled,
     TermMissed,
 )
-from services.register.domain.notification import NotificationState, NotificationStatus, evolved
+from services.register.domain.notification import NotificationState, NotificationStatus, evolved, folded
+from services.register.projections.moments import Moment, counting, facts_until
+from services.register.projections.parts import AT_ONCE
 from services.register.projections.state_fold import StateFold
 from services.register.schema import METADATA
 
@@ -44,6 +46,8 @@ NOTIFICATIONS: Final = sa.Table(
 """`first_position` is that of the first receipt: the order of lists."""
 
 _KINDS: Final = (NotificationReceived, NotificationReturned, NotificationSettled)
+LOOKED_AT: Final = 2_000
+"""So many notifications one page of a past looks through at the most."""
 _DECODER: Final = msgspec.json.Decoder(NotificationState)
 
 
@@ -77,7 +81,7 @@ class Notifications(StateFold[NotificationState]):
 
 @dataclass(frozen=True, slots=True)
 class FoundNotification:
-    """A notification as it is now, its version and its place in the list."""
+    """A notification, its version (0 in a past) and its place in the list."""
 
     state: NotificationState
     version: int
@@ -91,22 +95,78 @@ def list_notifications(
     kind: NotificationKind | None,
     after: int,
     limit: int,
-) -> list[FoundNotification]:
-    """At most `limit` notifications first received behind position `after`, oldest first."""
+) -> tuple[list[FoundNotification], int | None]:
+    """At most `limit` notifications first received behind position `after`, oldest first.
+
+    Also behind which position to go on; None behind the last.
+    """
     columns = NOTIFICATIONS.c
     query = (
         sa.select(columns.state, columns.version, columns.first_position)
         .where(columns.first_position > after)
         .order_by(columns.first_position)
-        .limit(limit)
+        .limit(limit + 1)
     )
     if status is not None:
         query = query.where(columns.status == status)
     if kind is not None:
         query = query.where(columns.kind == kind)
-    return [
-        FoundNotification(_DECODER.decode(bytes(row[0])), row[1], row[2]) for row in connection.execute(query)
-    ]
+    rows = connection.execute(query).all()
+    found = [FoundNotification(_DECODER.decode(bytes(row[0])), row[1], row[2]) for row in rows[:limit]]
+    return found, found[-1].first_position if len(rows) > limit else None
+
+
+def notification_at(
+    connection: sa.Connection, notification_id: UUID, moment: Moment
+) -> NotificationState | None:
+    """A notification at a moment; None before its receipt."""
+    return _states_at(connection, [notification_id], moment).get(notification_id)
+
+
+def list_at(
+    connection: sa.Connection,
+    moment: Moment,
+    *,
+    status: NotificationStatus | None,
+    kind: NotificationKind | None,
+    after: int,
+    limit: int,
+) -> tuple[list[FoundNotification], int | None]:
+    """At most `limit` notifications as they stood at a moment, and behind which position to go on.
+
+    No index knows the status that was, so a page looks through `LOOKED_AT` of them and may hold fewer than
+    there are; None when nothing is left to look through.
+    """
+    columns = NOTIFICATIONS.c
+    query = (
+        sa.select(columns.notification_id, columns.first_position)
+        .where(columns.first_position > after, columns.first_position <= moment.known_at)
+        .order_by(columns.first_position)
+        .limit(LOOKED_AT)
+    )
+    if kind is not None:
+        query = query.where(columns.kind == kind)
+    rows = connection.execute(query).all()
+    found: list[FoundNotification] = []
+    for start in range(0, len(rows), AT_ONCE):
+        some = rows[start : start + AT_ONCE]
+        states = _states_at(connection, [row.notification_id for row in some], moment)
+        for row in some:
+            state = states.get(row.notification_id)
+            if state is None or status not in (None, state.status):
+                continue
+            if len(found) == limit:
+                return found, found[-1].first_position
+            found.append(FoundNotification(state, 0, row.first_position))
+    return found, rows[-1].first_position if len(rows) == LOOKED_AT else None
+
+
+def _states_at(
+    connection: sa.Connection, notification_ids: Sequence[UUID], moment: Moment
+) -> dict[UUID, NotificationState]:
+    known = facts_until(connection, notification_ids, moment.known_at)
+    made = {key: folded(counting(facts, moment.valid_at)) for key, facts in known.items()}
+    return {key: state for key, state in made.items() if state is not None}
 
 
 def open_for_product(connection: sa.Connection, product_id: UUID) -> list[UUID]:

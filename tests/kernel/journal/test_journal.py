@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import ClassVar
 from uuid import UUID
@@ -350,3 +350,26 @@ def test_any_interleaving_leaves_contiguous_positions_and_one_winner_a_version(
         ).all()
     assert counted == won
     assert len(per_stream) == len(set(per_stream))
+
+
+def test_an_instant_after_the_head_waits_for_what_is_being_committed(journal: Journal) -> None:
+    """Stamped before the instant, committed after it was asked about: the answer must hold it for ever."""
+    stream = opened(journal)
+    stamped, commit = threading.Event(), threading.Event()
+
+    def slow(_connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        stamped.set()
+        commit.wait(10)
+
+    def decide(work: Work) -> None:
+        write_line(work, stream, "late")
+        work.write(slow)
+
+    with ThreadPoolExecutor() as pool:
+        writing = pool.submit(journal.transact, decide)
+        assert stamped.wait(10)
+        reading = pool.submit(journal.position_at, NOON + timedelta(hours=1))
+        assert not wait([reading], timeout=0.2).done
+        commit.set()
+        writing.result(10)
+        assert reading.result(10) == 2
