@@ -12,10 +12,10 @@ import httpx
 
 from bench.report import Report
 from services.commands.demo_receiver import Endpoint, listening
-from services.commands.rebuild import refill
 from services.commands.registry import SERVICES, database_of
 from services.kernel.clock import SystemClock
 from services.kernel.database import Database
+from services.kernel.journal.rebuilding import rebuild_read_models
 from services.register.journal import open_journal as open_register
 from services.verification.journal import open_journal as open_verification
 from tests.journeys.world import World
@@ -112,7 +112,7 @@ def _replay(report: Report, kind: str, var: Path, urls: dict[str, str]) -> None:
         database = Database(urls[service]) if urls else database_of(service, var)
         journal = open_journal(database, SystemClock())
         started = time.perf_counter()
-        events += refill(journal)
+        events += rebuild_read_models(journal)
         seconds += time.perf_counter() - started
         journal.close()
         database.close()

@@ -55,7 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     migrate.add_argument("--check", action="store_true", help="only check that code and migrations agree")
     migrate.set_defaults(command=_migrate)
     rebuild = commands.add_parser("rebuild", help="fold the journal into empty read models again")
-    rebuild.add_argument("service", choices=JOURNALS)
+    rebuild.add_argument(
+        "services", nargs="+", choices=JOURNALS, metavar="SERVICE", help=" or ".join(JOURNALS)
+    )
     rebuild.set_defaults(command=_rebuild)
     _export_parsers(commands)
     simulate = commands.add_parser("simulate", help="try a draft rule set on the decided cases of a period")
@@ -129,9 +131,14 @@ def _migrate(parsed: argparse.Namespace, installation: Installation) -> int:
 
 def _rebuild(parsed: argparse.Namespace, installation: Installation) -> int:
     from services.commands.rebuild import rebuild
+    from services.kernel.journal.rebuilding import RebuildRefused
 
-    count, seconds = rebuild(installation, parsed.service)
-    print(f"{parsed.service}: {count} events folded in {seconds:.2f} s")
+    try:
+        for done in rebuild(installation, parsed.services):
+            print(f"{done.service}: {done.events} events folded in {done.seconds:.2f} s")
+    except RebuildRefused as reason:
+        print(f"tizilim: {reason}", file=sys.stderr)
+        return 1
     return 0
 
 

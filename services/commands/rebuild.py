@@ -1,54 +1,44 @@
-"""`tizilim rebuild`: empty a service's read models and fold the whole journal into them again."""
+"""`tizilim rebuild`: fold whole journals into new read models, several services side by side."""
 
 from __future__ import annotations
 
-import gc
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import sqlalchemy as sa
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 
 from services.commands.registry import Installation, database_of, journal_of
-from services.kernel.journal.journal import Journal
+from services.kernel.journal.rebuilding import rebuild_read_models
 
 
-def rebuild(installation: Installation, service: str) -> tuple[int, float]:
-    """Rebuild in one transaction under the ordering lock; returns events folded and seconds taken.
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What one rebuild came to."""
 
-    Readers go on seeing the old rows until it commits; writers wait.
+    service: str
+    events: int
+    seconds: float
+
+
+def rebuild(installation: Installation, services: Sequence[str]) -> list[Rebuilt]:
+    """Rebuild the read models of `services`, each in a process of its own; reads go on meanwhile.
+
+    Raises `RebuildRefused` (see `rebuild_read_models`); the services that succeeded stay rebuilt.
     """
+    if len(services) == 1:
+        return [rebuild_one(installation, services[0])]
+    with ProcessPoolExecutor(len(services), get_context("spawn")) as processes:
+        return list(processes.map(partial(rebuild_one, installation), services))
+
+
+def rebuild_one(installation: Installation, service: str) -> Rebuilt:
+    """Rebuild the read models of one service here."""
     database = database_of(service, installation.var)
     try:
-        journal = journal_of(service, database)
         started = time.perf_counter()
-        return refill(journal), time.perf_counter() - started
+        events = rebuild_read_models(journal_of(service, database))
+        return Rebuilt(service, events, time.perf_counter() - started)
     finally:
         database.close()
-
-
-def refill(journal: Journal) -> int:
-    """Empty every read model of a journal and fold all events into them; returns how many."""
-    count = 0
-    with _uncollected(), journal.database.write() as connection:
-        journal.recorder.hold_order(connection)
-        for projection in journal.projections:
-            for table in projection.tables:
-                connection.execute(sa.delete(table))
-        for page in journal.replay():
-            count += len(page)
-            for projection in journal.projections:
-                projection.fold(page, connection)
-    return count
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Without the cycle collector: facts and rows hold no cycles, and looking for some takes a third more."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
 import sqlalchemy as sa
+from psycopg import pq
 from sqlalchemy import event as sa_event
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ BUSY_TIMEOUT_SECONDS: Final = 30
 
 OUTGOING: Final = "outgoing"
 """Under this name a connection's `info` holds writes that were not sent yet (`kernel.journal.rows`)."""
+
+_SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE events IN ACCESS SHARE MODE"
 
 BigInt: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """64-bit integers everywhere; SQLite needs the name INTEGER for an explicit rowid."""
@@ -95,13 +98,19 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[sa.Connection]:
-        """A connection whose several reads all see one moment."""
+        """A connection whose several reads all see one moment.
+
+        On PostgreSQL it first locks `events` as a reader does: PostgreSQL shows a table that was put in
+        place of another to snapshots from before, but none of its rows. So a rebuild, which locks `events`
+        when it puts read models in place, comes wholly before a snapshot or waits for its end.
+        """
         if not self.is_postgresql:
             with self.engine.begin() as connection:
                 yield connection
             return
         fixed = self.engine.execution_options(isolation_level="REPEATABLE READ")
         with fixed.begin() as connection:
+            _run(psycopg_connection(connection), _SNAPSHOT)
             yield connection
 
     @contextmanager
@@ -121,3 +130,10 @@ def psycopg_connection(connection: sa.Connection) -> psycopg.Connection[tuple[An
     if not isinstance(raw, psycopg.Connection):
         raise TypeError("not a PostgreSQL connection")
     return raw
+
+
+def _run(connection: psycopg.Connection[tuple[Any, ...]], statements: bytes) -> None:
+    """Run statements in one round trip; a library would begin the transaction in one of its own."""
+    answer = connection.pgconn.exec_(statements)
+    if answer.status != pq.ExecStatus.COMMAND_OK:
+        raise psycopg.errors.error_from_result(answer)

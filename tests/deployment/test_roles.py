@@ -13,8 +13,11 @@ import pytest
 import sqlalchemy as sa
 
 from deploy.make_secrets import make_secrets
+from services.kernel.clock import SystemClock
 from services.kernel.database import Database
-from services.kernel.migrating import upgrade
+from services.kernel.journal.rebuilding import rebuild_read_models
+from services.kernel.migrating import drift, upgrade
+from services.register.journal import open_journal
 from tests.postgres import SUPERUSER, PostgresServer, running_postgres
 
 POSTGRES_SCRIPTS = Path(__file__).parents[2] / "deploy" / "postgres"
@@ -159,12 +162,23 @@ def test_the_application_may_change_what_is_made_to_change(deployment: Deploymen
             assert connection.execute(question, {"right": right}).scalar_one(), right
 
 
-def test_a_schema_made_by_a_rebuild_can_be_read_at_once(deployment: Deployment) -> None:
-    with deployment.engine("register", "owner").begin() as connection:
-        connection.execute(sa.text("CREATE SCHEMA register_next"))
-        connection.execute(sa.text("CREATE TABLE register_next.entries (id integer)"))
-    with deployment.engine("register", "application").connect() as connection:
-        assert connection.execute(sa.text("SELECT * FROM register_next.entries")).all() == []
+def test_read_models_rebuilt_by_the_owner_are_the_applications_as_before(deployment: Deployment) -> None:
+    database = Database(deployment.server.url("register", "register_owner"), schema="register")
+    rights = sa.text(
+        "SELECT relname, has_table_privilege(oid, 'SELECT'), has_table_privilege(oid, 'INSERT'),"
+        " has_table_privilege(oid, 'UPDATE'), has_table_privilege(oid, 'DELETE')"
+        " FROM pg_class WHERE relkind = 'r' AND relnamespace = 'register'::regnamespace ORDER BY relname"
+    )
+
+    def held() -> list[tuple[object, ...]]:
+        with deployment.engine("register", "application").connect() as connection:
+            return [tuple(row) for row in connection.execute(rights)]
+
+    with closing(database):
+        before = held()
+        assert rebuild_read_models(open_journal(database, SystemClock())) == 0
+        assert held() == before
+        assert drift("register", database) == []
 
 
 def test_a_second_migration_leaves_the_privileges_as_they_were(deployment: Deployment) -> None:

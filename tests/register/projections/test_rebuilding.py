@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.commands.rebuild import refill
+from services.kernel.journal.rebuilding import rebuild_read_models
 from services.register.usecases.end_producer import EndProducer, end_producer
 from services.register.usecases.file_appeal import FileAppeal, file_appeal
 from services.register.usecases.request_exclusion import RequestExclusion, request_exclusion
@@ -49,7 +49,7 @@ def everything(desk: Desk) -> dict[str, list[dict[str, Any]]]:
 def test_rebuilt_equals_live(desk: Desk) -> None:
     lived(desk)
     live = everything(desk)
-    assert refill(desk.journal) == desk.journal.head()
+    assert rebuild_read_models(desk.journal) == desk.journal.head()
     assert everything(desk) == live
 
 

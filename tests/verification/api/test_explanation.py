@@ -16,10 +16,10 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from services.commands.rebuild import refill
 from services.kernel.clock import clear_simulated_clock, set_simulated_clock
 from services.kernel.contract import OfficialText
 from services.kernel.journal.journal import Work
+from services.kernel.journal.rebuilding import rebuild_read_models
 from services.verification.contract.events import CheckVerdict
 from services.verification.domain.authority_names import authority_names, read_names
 from services.verification.domain.case import Case
@@ -312,7 +312,7 @@ def test_the_page_tells_officers_work_too_and_stays_the_same(
         assert word in text
     set_simulated_clock(world.var / "clock.json", datetime(2036, 3, 2, tzinfo=UTC))
     try:
-        refill(world.here.journal)
+        rebuild_read_models(world.here.journal)
         assert world.page(worked.case, language).content == page.content
     finally:
         clear_simulated_clock(world.var / "clock.json")
@@ -355,7 +355,7 @@ def test_the_bytes_are_the_same_years_later_under_later_rules_and_names(
     world.app.state.desk = replace(desk, practice=later)
     set_simulated_clock(world.var / "clock.json", datetime(2036, 3, 2, tzinfo=UTC))
     try:
-        refill(world.here.journal)
+        rebuild_read_models(world.here.journal)
         after = [world.explained(confirmed, **headers).content for headers in asked]
         world.app.state.desk = replace(desk, practice=replace(later, rule_book=RuleBook([])))
         without_files = [world.explained(confirmed, **headers).content for headers in asked]

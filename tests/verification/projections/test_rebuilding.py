@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from services.commands.rebuild import refill
+from services.kernel.journal.rebuilding import rebuild_read_models
 from services.verification.usecases.assign_case import assign_case
 from services.verification.usecases.record_missed_terms import record_missed_terms
 from services.verification.usecases.record_ruling import RecordedRuling, record_ruling
@@ -68,5 +68,5 @@ def test_rebuilt_equals_live(database_url: str, tmp_path: Path) -> None:
         live = everything(here)
         assert {row["documents_due_on"] for row in live["cases"]} == {None}
         assert {row["proposed_by"] for row in live["cases"]} == {None, A}
-        assert refill(here.journal) == here.journal.head()
+        assert rebuild_read_models(here.journal) == here.journal.head()
         assert everything(here) == live

@@ -16,13 +16,13 @@ from uuid import UUID
 
 import pytest
 
-from services.commands.rebuild import refill
 from services.kernel.calendar import Quarter
 from services.kernel.contract import OfficialText
 from services.kernel.errors import Invalid, Unavailable
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import new_stream_id
 from services.kernel.journal.journal import Work
+from services.kernel.journal.rebuilding import rebuild_read_models
 from services.register.contract.events import EntryCorrected, Reinstated
 from services.verification.contract.events import (
     CaseOpened,
@@ -398,7 +398,7 @@ def test_the_counts_are_those_of_the_cases_corrections_included(database_url: st
         live = row(here)
         assert (live.conforming, live.excluded, live.closed) == (2, 1, 1)
         assert live.tally.under_way == 0
-        refill(here.journal)
+        rebuild_read_models(here.journal)
         assert row(here) == live
 
 

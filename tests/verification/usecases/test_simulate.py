@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from services.commands.rebuild import refill
 from services.kernel.contract import OfficialText
 from services.kernel.errors import Conflict, Invalid, NotFound
 from services.kernel.journal.events import new_stream_id
 from services.kernel.journal.journal import Work
+from services.kernel.journal.rebuilding import rebuild_read_models
 from services.verification.domain.case import Case
 from services.verification.projections.judged_cases import JUDGED_CASES, Period, count_decided_in
 from services.verification.projections.simulations import (
@@ -284,7 +284,7 @@ def test_judged_cases_are_folded_again_from_the_journal(database_url: str, tmp_p
         with here.database.read() as connection:
             query = sa.select(JUDGED_CASES).order_by(JUDGED_CASES.c.case_id)
             live = [tuple(row) for row in connection.execute(query)]
-        refill(here.journal)
+        rebuild_read_models(here.journal)
         with here.database.read() as connection:
             assert [tuple(row) for row in connection.execute(query)] == live
 
