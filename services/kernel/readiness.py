@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from services.kernel.clock import Clock, ClockUnreadable
 from services.kernel.database import Database
+from services.kernel.http.health import Notice
 from services.kernel.migrating import is_current
 
 _NO_ANSWER = "the store does not answer"
@@ -42,6 +43,23 @@ class TablesCurrent:
         except (sa.exc.SQLAlchemyError, OSError):
             return _NO_ANSWER
         return None if self._seen else "the tables are not at the newest revision"
+
+
+class FactsParked:
+    """Facts of a neighbour that could not be handled yet, told by a process that does not follow itself."""
+
+    def __init__(self, database: Database, parked_events: sa.Table) -> None:
+        self._database = database
+        self._query = sa.select(sa.func.count()).select_from(parked_events)
+
+    def __call__(self) -> str | None:
+        """None while none are."""
+        try:
+            with self._database.read() as connection:
+                parked = connection.scalar(self._query)
+        except (sa.exc.SQLAlchemyError, OSError):
+            return _NO_ANSWER
+        return Notice(f"facts parked: {parked}") if parked else None
 
 
 class ClockReads:

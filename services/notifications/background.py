@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
+
+import httpx
 
 from services.kernel.clock import Clock, SystemClock
 from services.kernel.database import Database
@@ -11,8 +15,9 @@ from services.kernel.feed.following import FeedAddress, Follower, Upstream
 from services.kernel.feed.sinks import Shelf, TableSink
 from services.kernel.http.health import Check
 from services.kernel.journal.units import CursorStep
-from services.kernel.runtime import Election, own_issuer
+from services.kernel.runtime import Election, Recurring, own_issuer
 from services.notifications.adapters.addresses import DEVELOPMENT_ADDRESSES, PRODUCTION_ADDRESSES
+from services.notifications.adapters.readiness_http import following_trouble
 from services.notifications.adapters.resolver import SystemResolver
 from services.notifications.adapters.sealing import SecretBox
 from services.notifications.adapters.webhook_http import WebhookSender
@@ -21,6 +26,8 @@ from services.notifications.domain.endpoint import DEVELOPMENT_URLS, PRODUCTION_
 from services.notifications.inbox.handling import Inbox, inboxes
 from services.notifications.schema import FOLLOWING, IDEMPOTENCY_KEYS
 from services.notifications.settings import NotificationsSettings
+from services.notifications.usecases.tell_authorities import Service
+from services.notifications.watching import AccountWatch, Rhythm
 
 MAX_LAG = 10_000
 
@@ -28,6 +35,16 @@ MAX_LAG = 10_000
 def url_rules(settings: NotificationsSettings) -> UrlRules:
     """Which endpoints may be subscribed: https to public names; in development http and this machine too."""
     return PRODUCTION_URLS if settings.production else DEVELOPMENT_URLS
+
+
+def rhythm_of(settings: NotificationsSettings) -> Rhythm:
+    """When accounts are told what, by setting."""
+    return Rhythm(
+        producers=settings.reminder_days,
+        authorities=settings.authority_reminder_days,
+        stuck_after=timedelta(minutes=settings.stuck_after_minutes),
+        every=timedelta(seconds=settings.watch_seconds),
+    )
 
 
 class _WakingSink(TableSink):
@@ -71,6 +88,9 @@ class Background:
             self._follower(database, clock, settings, name, urls[name], inbox)
             for name, inbox in inboxes(legal_clock, clock).items()
         ]
+        self._neighbours = httpx.Client(trust_env=False)
+        watch = AccountWatch(database, legal_clock, clock, rhythm_of(settings), self._troubles(settings))
+        self._watch = Recurring("watch-accounts", watch.run, Election(database, "watch-accounts"))
 
     def _follower(
         self,
@@ -90,21 +110,36 @@ class Background:
         address = FeedAddress(name, url, token)
         return Follower("notifications", address, sink, elected=self._elections[name].won)
 
+    def _troubles(self, settings: NotificationsSettings) -> dict[Service, Callable[[], str | None]]:
+        """What keeps facts from each service, as far as it can be told from here."""
+        return {
+            "register": partial(following_trouble, self._neighbours, settings.register_url),
+            "verification": partial(following_trouble, self._neighbours, settings.verification_url),
+            "notifications": self._following,
+        }
+
+    def _following(self) -> str | None:
+        troubles = [follower.trouble(MAX_LAG) for follower in self.followers]
+        return "; ".join(trouble for trouble in troubles if trouble) or None
+
     def start(self) -> None:
-        """Begin to follow and to deliver."""
+        """Begin to follow, to deliver and to watch."""
         self.worker.start()
         self._keys.start()
         for follower in self.followers:
             follower.start()
+        self._watch.start()
 
     def stop(self) -> None:
         """Stop after what is in hand."""
+        self._watch.stop()
         for follower in self.followers:
             follower.stop()
         self.worker.stop()
         self._keys.stop()
         for election in self._elections.values():
             election.resign()
+        self._neighbours.close()
 
     def checks(self) -> dict[str, Check]:
         """Readiness checks: both authorities' facts come in, and messages go out."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.kernel.settings import ServiceSettings
+
+DaysBefore = Annotated[int, Field(ge=0, le=60)]
 
 
 class NotificationsSettings(ServiceSettings):
@@ -30,6 +32,15 @@ class NotificationsSettings(ServiceSettings):
     max_in_flight: int = Field(default=64, ge=1, le=1_000)
     """Webhooks under way at once in a process."""
     max_in_flight_per_endpoint: int = Field(default=8, ge=1, le=100)
+
+    reminder_days: tuple[DaysBefore, ...] = (7, 1)
+    """How many days before a term's last day a producer is reminded of it."""
+    authority_reminder_days: tuple[DaysBefore, ...] = (1,)
+    """The same for an authority whose act the term is for."""
+    stuck_after_minutes: int = Field(default=10, ge=1, le=1_440)
+    """How long facts may stay away before the authority concerned is told."""
+    watch_seconds: float = Field(default=30, gt=0, le=3_600)
+    """How often reminders, waiting work and stuck facts are looked for."""
 
     @model_validator(mode="after")
     def _secrets_are_kept(self) -> Self:

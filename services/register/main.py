@@ -11,7 +11,7 @@ from services.kernel.http.application import ServiceHttp, create_application
 from services.kernel.http.health import Check
 from services.kernel.http.responses import Cursors
 from services.kernel.journal.journal import Journal
-from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
+from services.kernel.readiness import ClockReads, FactsParked, StoreAnswers, TablesCurrent
 from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
 from services.kernel.telemetry import configure_logging
 from services.register.api.desk import Desk
@@ -19,6 +19,7 @@ from services.register.api.extracts import ExtractOffice
 from services.register.api.routers import LARGER_BODIES, PROBLEMS, routers
 from services.register.background import Background
 from services.register.journal import open_journal
+from services.register.schema import FOLLOWING
 from services.register.settings import RegisterSettings
 
 DESCRIPTION = (
@@ -48,6 +49,8 @@ def create_app(settings: RegisterSettings) -> FastAPI:
         stop.insert(0, background.stop)
         checks["following"] = background.following
         checks["sealing"] = background.sealing.trouble
+    else:
+        checks["following"] = FactsParked(database, FOLLOWING.parked_events)
     app = create_application(
         ServiceHttp(
             name="register",

@@ -13,7 +13,7 @@ from services.kernel.http.application import ServiceHttp, create_application
 from services.kernel.http.health import Check
 from services.kernel.http.responses import Cursors
 from services.kernel.journal.journal import Journal
-from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
+from services.kernel.readiness import ClockReads, FactsParked, StoreAnswers, TablesCurrent
 from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
 from services.kernel.telemetry import configure_logging
 from services.verification.api.desk import Desk
@@ -22,6 +22,7 @@ from services.verification.background import Background, documents_of, practice_
 from services.verification.domain.authority_names import NamesRefused
 from services.verification.domain.rule_sets import RuleSetRefused
 from services.verification.journal import open_journal
+from services.verification.schema import FOLLOWING
 from services.verification.settings import VerificationSettings
 from services.verification.usecases.keep_rule_set import check_rule_sets
 
@@ -55,6 +56,8 @@ def create_app(settings: VerificationSettings) -> FastAPI:
         stop.insert(0, background.stop)
         checks["following"] = background.following
         checks["sealing"] = background.sealing.trouble
+    else:
+        checks["following"] = FactsParked(database, FOLLOWING.parked_events)
     app = create_application(
         ServiceHttp(
             name="verification",

@@ -70,3 +70,11 @@ def counts_of(connection: sa.Connection, recipient: str) -> tuple[int, int]:
         .where(MESSAGES.c.recipient == recipient)
     ).one()
     return int(row[0]), int(row[1])
+
+
+def holds(connection: sa.Connection, recipient: str, occasion: str) -> bool:
+    """Whether an account has the message of an occasion."""
+    query = sa.select(MESSAGES.c.message_id).where(
+        MESSAGES.c.recipient == recipient, MESSAGES.c.occasion == occasion
+    )
+    return connection.execute(query).first() is not None

@@ -1,0 +1,79 @@
+"""Tell the authorities what waits for them, and what keeps facts from coming in: once a day each."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+
+import sqlalchemy as sa
+
+from services.kernel.calendar import is_working_day, legal_date
+from services.kernel.database import Database
+from services.notifications.domain.messages import ParameterValue
+from services.notifications.projections.matters import AUTHORITIES, Authority, waiting_for
+from services.notifications.projections.messages import holds
+from services.notifications.usecases.put_message import Occasion, put_message
+
+Service = Literal["register", "verification", "notifications"]
+
+CONCERNED: Final[dict[Service, tuple[Authority, ...]]] = {
+    "register": ("industry_authority",),
+    "verification": ("informatization_authority",),
+    "notifications": AUTHORITIES,
+}
+"""Whose work waits when a service does not get its facts."""
+
+
+def tell_of_waiting_work(database: Database, *, ending_within: int, now: datetime) -> int:
+    """On a working day, tell each authority what has waited since a day before; returns how many were told.
+
+    `ending_within` says how many days ahead a term is about to end. What begins and ends on one day, as
+    automatic steps do, is never told.
+    """
+    today, told = legal_date(now), 0
+    if not is_working_day(today):
+        return 0
+    for authority in AUTHORITIES:
+        with database.write() as connection:
+            waiting = waiting_for(connection, authority, today, ending_within=ending_within)
+            if not waiting.total:
+                continue
+            params: dict[str, ParameterValue] = {
+                "waiting": waiting.total,
+                "ending": waiting.ending,
+                "overdue": waiting.overdue,
+            }
+            occasion = Occasion(key=f"work:{today}", day=today, due_on=waiting.next_due)
+            told += _put_once(connection, authority, "work_waiting", params, occasion, now)
+    return told
+
+
+def tell_of_stuck_facts(
+    database: Database, service: Service, trouble: str, *, minutes: int, now: datetime
+) -> int:
+    """Tell the authorities concerned that a service has not got its facts for `minutes`; returns how many.
+
+    `trouble` is one line without secrets.
+    """
+    today = legal_date(now)
+    params: dict[str, ParameterValue] = {"service": service, "trouble": trouble, "minutes": minutes}
+    occasion = Occasion(key=f"stuck:{service}:{today}", day=today)
+    with database.write() as connection:
+        return sum(
+            _put_once(connection, authority, "followers_stuck", params, occasion, now)
+            for authority in CONCERNED[service]
+        )
+
+
+def _put_once(
+    connection: sa.Connection,
+    authority: str,
+    template: str,
+    params: dict[str, ParameterValue],
+    occasion: Occasion,
+    now: datetime,
+) -> bool:
+    if holds(connection, authority, occasion.key):
+        return False
+    put_message(connection, authority, template, params, occasion, put_at=now)
+    return True
