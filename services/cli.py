@@ -65,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--from", dest="first_day", type=date.fromisoformat, required=True, metavar="DAY")
     simulate.add_argument("--to", dest="last_day", type=date.fromisoformat, required=True, metavar="DAY")
     simulate.set_defaults(command=_simulate)
+    webhook_key = commands.add_parser("webhook-key", help="show the keys that sign webhooks, or rotate")
+    webhook_key.add_argument("--rotate", action="store_true", help="let a new key follow the present one")
+    webhook_key.add_argument("--at-once", action="store_true", help="with no overlap: others may know it")
+    webhook_key.set_defaults(command=_webhook_key)
     openapi = commands.add_parser("openapi", help="write OpenAPI, event schemas and problem pages")
     openapi.add_argument("--check", action="store_true", help="only check that they are as generated")
     openapi.set_defaults(command=_openapi)
@@ -162,6 +166,12 @@ def _simulate(parsed: argparse.Namespace, installation: Installation) -> int:
     from services.commands import simulate
 
     return simulate.run(installation, parsed.draft, parsed.first_day, parsed.last_day)
+
+
+def _webhook_key(parsed: argparse.Namespace, installation: Installation) -> int:
+    from services.commands import webhook_key
+
+    return webhook_key.run(installation, rotate=parsed.rotate or parsed.at_once, at_once=parsed.at_once)
 
 
 def _openapi(parsed: argparse.Namespace, _installation: Installation) -> int:

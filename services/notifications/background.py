@@ -26,6 +26,7 @@ from services.notifications.domain.endpoint import DEVELOPMENT_URLS, PRODUCTION_
 from services.notifications.inbox.handling import Inbox, inboxes
 from services.notifications.schema import FOLLOWING, IDEMPOTENCY_KEYS
 from services.notifications.settings import NotificationsSettings
+from services.notifications.usecases.sign import WebhookSigner
 from services.notifications.usecases.tell_authorities import Service
 from services.notifications.watching import AccountWatch, Rhythm
 
@@ -76,8 +77,9 @@ class Background:
         self.worker = DeliveryWorker(
             database,
             sender,
-            box,
+            WebhookSigner(database, box, clock),
             clock,
+            origin=settings.webhook_origin,
             in_flight=settings.max_in_flight,
             in_flight_per_endpoint=settings.max_in_flight_per_endpoint,
         )

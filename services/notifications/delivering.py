@@ -19,9 +19,8 @@ from services.kernel.database import Database
 from services.kernel.journal.events import from_microseconds, microseconds
 from services.kernel.runtime import Election
 from services.kernel.telemetry import logger
-from services.notifications.adapters.sealing import SecretBox
 from services.notifications.adapters.webhook_http import Attempt, WebhookSender
-from services.notifications.domain.signing import SymmetricSecret, signed_headers
+from services.notifications.domain.consent import request_headers
 from services.notifications.usecases.deliver import (
     Claimed,
     claim,
@@ -30,6 +29,7 @@ from services.notifications.usecases.deliver import (
     presence_name,
     record_attempt,
 )
+from services.notifications.usecases.sign import WebhookSigner
 
 POLL_SECONDS: Final = 1.0
 CLAIMED_AT_ONCE: Final = 16
@@ -47,16 +47,18 @@ class DeliveryWorker:
         self,
         database: Database,
         sender: WebhookSender,
-        box: SecretBox,
+        signer: WebhookSigner,
         clock: Clock,
         *,
+        origin: str,
         in_flight: int,
         in_flight_per_endpoint: int,
     ) -> None:
         self._database = database
         self._sender = sender
-        self._box = box
+        self._signer = signer
         self._clock = clock
+        self._origin = origin
         self._limit = in_flight
         self._per_endpoint = in_flight_per_endpoint
         self._owner = uuid4().hex
@@ -144,6 +146,7 @@ class DeliveryWorker:
         return True
 
     def _claim(self, room: int, under_way: Mapping[str, int]) -> list[Claimed]:
+        self._signer.refresh()
         return claim(
             self._database,
             owner=self._owner,
@@ -178,6 +181,7 @@ class DeliveryWorker:
                 attempt,
                 now=microseconds(self._clock.now()),
                 rng=self._random,
+                origin=self._origin,
             )
             if state != "delivered":
                 logger.info(
@@ -194,8 +198,12 @@ class DeliveryWorker:
                 self._wake.set()
 
     async def _post(self, claimed: Claimed) -> Attempt:
-        secret = SymmetricSecret.parse(self._box.open(claimed.sealed_secret, claimed.subscription_id))
-        headers = signed_headers(claimed.event_id, self._clock.now(), claimed.body, [secret])
+        if claimed.kind == "handshake":
+            asked = request_headers(self._origin, claimed.deliveries_per_minute)
+            return await self._sender.ask(claimed.url, asked)
+        headers = self._signer.headers(claimed)
         if claimed.position is not None:
             headers["journal-position"] = str(claimed.position)
+        if claimed.consent == "handshake":
+            headers["Origin"] = self._origin
         return await self._sender.post(claimed.url, claimed.body, headers)

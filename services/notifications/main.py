@@ -18,7 +18,7 @@ from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
 from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
 from services.kernel.telemetry import configure_logging
 from services.notifications.adapters.sealing import secret_box
-from services.notifications.api import accounts, receipts, subscriptions
+from services.notifications.api import accounts, deliveries, receipts, subscriptions, webhook_keys
 from services.notifications.api.desk import Desk
 from services.notifications.api.webhooks import webhooks
 from services.notifications.background import Background, url_rules
@@ -59,7 +59,13 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
             title="Tizilim: notifications",
             description=DESCRIPTION,
             edge=edge,
-            routers=(accounts.router, receipts.router, subscriptions.router),
+            routers=(
+                accounts.router,
+                receipts.router,
+                subscriptions.router,
+                deliveries.router,
+                webhook_keys.router,
+            ),
             problem_files=(PROBLEMS,),
             checks=checks,
             webhooks=webhooks(sorted(EVENT_TYPES)),
@@ -75,6 +81,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
         box=box,
         urls=url_rules(settings),
         event_types=EVENT_TYPES,
+        max_subscriptions=settings.max_subscriptions,
         cursors=Cursors(edge.body_key),
         worker=background.worker if background else None,
     )

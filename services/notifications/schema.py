@@ -125,6 +125,17 @@ subject's deliveries one after the other). At most `deliveries_per_minute`, the 
 endpoint is asked: `challenge` or `handshake`; `consented_at` is when it agreed to this URL.
 """
 
+WEBHOOK_KEYS: Final = sa.Table(
+    "webhook_keys",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("public_key", sa.LargeBinary, nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("signs_from", BigInt, nullable=False),
+    sa.Column("signs_until", BigInt, nullable=True),
+)
+"""The service's own Ed25519 keys, numbered from 1; `sealed` is the private half, encrypted."""
+
 EVENTS: Final = sa.Table(
     "webhook_events",
     METADATA,

@@ -29,6 +29,10 @@ class NotificationsSettings(ServiceSettings):
     """Whether the serving process follows and delivers too, or only `services.notifications.worker` does."""
     secrets_key_file: Path | None = None
     """64 hexadecimal digits: the key that encrypts webhook secrets; made in `var` in development."""
+    webhook_origin: str = Field(default="localhost", pattern=r"^[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$")
+    """The DNS name that speaks for all senders, in handshakes of CloudEvents (`WebHook-Request-Origin`)."""
+    max_subscriptions: int = Field(default=50, ge=1, le=10_000)
+    """How many subscriptions one owner may hold."""
     max_in_flight: int = Field(default=64, ge=1, le=1_000)
     """Webhooks under way at once in a process."""
     max_in_flight_per_endpoint: int = Field(default=8, ge=1, le=100)
@@ -46,4 +50,6 @@ class NotificationsSettings(ServiceSettings):
     def _secrets_are_kept(self) -> Self:
         if self.production and self.secrets_key_file is None:
             raise ValueError("production needs secrets_key_file")
+        if self.production and self.webhook_origin == "localhost":
+            raise ValueError("production needs webhook_origin, the name that endpoints are asked to allow")
         return self

@@ -135,12 +135,13 @@ class Office:
         *,
         active: bool = True,
         state: str = "active",
+        limit: int = 50,
         **given: Any,
     ) -> str:
         """A subscription; unless it is not to be `active`, it has answered its challenge."""
         checked = check(NewSubscription(url, **given), DEVELOPMENT_URLS, EVENT_TYPES)
         with self.database.write() as connection:
-            found = subscribe(connection, owner, checked, self.box, now=self.now())
+            found = subscribe(connection, owner, checked, self.box, now=self.now(), limit=limit)
             if active:
                 challenge = sa.update(DELIVERIES).where(DELIVERIES.c.subscription_id == found)
                 connection.execute(challenge.values(state="delivered"))

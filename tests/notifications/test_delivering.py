@@ -19,11 +19,15 @@ from services.notifications.adapters.addresses import DEVELOPMENT_ADDRESSES
 from services.notifications.adapters.webhook_http import DEADLINE, WebhookSender
 from services.notifications.delivering import DeliveryWorker
 from services.notifications.domain.endpoint import DEVELOPMENT_URLS
-from services.notifications.domain.signing import parse_verification_key, verify
+from services.notifications.domain.signing import SymmetricSecret, parse_verification_key, verify
+from services.notifications.projections.subscriptions import subscription_of
 from services.notifications.schema import ATTEMPTS, DELIVERIES, SUBSCRIPTIONS
+from services.notifications.usecases.change_subscription import rotate_secret
 from services.notifications.usecases.deliver import LEASE, claim, next_due
 from services.notifications.usecases.own_events import challenge_in
+from services.notifications.usecases.sign import WebhookSigner
 from services.notifications.usecases.subscribe import unsubscribe
+from services.notifications.usecases.webhook_keys import signing_keys
 from tests.notifications.given import filed
 from tests.notifications.office import Office, open_office
 
@@ -47,6 +51,8 @@ class Endpoint:
         self.answers: list[tuple[int, dict[str, str]]] = []
         self.during: Callable[[], None] = lambda: None
         self.consents = True
+        self.asked: list[dict[str, str]] = []
+        self.permits: dict[str, str] = {}
 
     def events(self) -> list[bytes]:
         return [body for _headers, body in list(self.requests) if b"challenge.v1" not in body]
@@ -65,6 +71,14 @@ def listening() -> Iterator[Endpoint]:
     endpoint = Endpoint()
 
     class Handler(BaseHTTPRequestHandler):
+        def do_OPTIONS(self) -> None:  # the library's name
+            endpoint.asked.append({name.lower(): value for name, value in self.headers.items()})
+            self.send_response(200)
+            for name, value in endpoint.permits.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
         def do_POST(self) -> None:  # the library's name
             body = self.rfile.read(int(self.headers["content-length"]))
             lowered = {name.lower(): value for name, value in self.headers.items()}
@@ -102,7 +116,8 @@ def working(office: Office, **given: Any) -> Iterator[DeliveryWorker]:
     """A worker on the office's database, by the office's clock."""
     sender = WebhookSender(resolver=Literally(), urls=DEVELOPMENT_URLS, addresses=DEVELOPMENT_ADDRESSES)
     limits = {"in_flight": 64, "in_flight_per_endpoint": 8, **given}
-    worker = DeliveryWorker(office.database, sender, office.box, office.clock, **limits)
+    signer = WebhookSigner(office.database, office.box, office.clock)
+    worker = DeliveryWorker(office.database, sender, signer, office.clock, origin="tizilim.example", **limits)
     worker.start()
     try:
         yield worker
@@ -153,6 +168,54 @@ def test_the_challenge_comes_first_then_each_event_with_its_recorded_bytes(
         event = by_id[webhook.message_id]
         assert body == event.record
         assert headers["journal-position"] == str(event.position)
+
+
+def test_every_try_is_signed_with_both_secrets_while_they_overlap_and_with_the_services_key(
+    real: Office, endpoint: Endpoint
+) -> None:
+    subscription = real.subscribe(url=endpoint.url, secret=SymmetricSecret(b"1" * 32).serialise())
+    with real.database.write() as connection:
+        row = subscription_of(connection, "owner", subscription, to_change=True)
+        successor = SymmetricSecret(b"2" * 32).serialise()
+        rotate_secret(
+            connection, row, real.box, secret=successor, overlap=timedelta(hours=24), now=real.now()
+        )
+    publish(real)
+    with working(real):
+        eventually(lambda: states(real) == ["delivered"])
+    headers, body = endpoint.requests[0]
+    ((service, _private),) = signing_keys(real.database, real.box)
+    versions = [one.partition(",")[0] for one in headers["webhook-signature"].split()]
+    assert versions == ["v1", "v1", "v1a"]
+    for key in (SymmetricSecret(b"1" * 32), SymmetricSecret(b"2" * 32), service.public):
+        verify(headers, body, [key], datetime.now(UTC))
+
+
+def test_an_endpoint_that_allows_us_in_a_handshake_gets_events_at_its_own_rate(
+    office: Office, endpoint: Endpoint
+) -> None:
+    endpoint.permits = {"WebHook-Allowed-Origin": "tizilim.example", "WebHook-Allowed-Rate": "90"}
+    office.subscribe(url=endpoint.url, active=False, consent="handshake", deliveries_per_minute=120)
+    publish(office)
+    with working(office):
+        eventually(lambda: states(office) == ["delivered"])
+    (asked,) = endpoint.asked
+    assert (asked["webhook-request-origin"], asked["webhook-request-rate"]) == ("tizilim.example", "120")
+    row = office.row(SUBSCRIPTIONS)
+    assert (row["state"], row["allowed_per_minute"], row["version"]) == ("active", 90, 2)
+    ((headers, _body),) = endpoint.requests
+    assert headers["origin"] == "tizilim.example"
+
+
+def test_an_endpoint_that_answers_options_without_allowing_us_gets_no_event(
+    office: Office, endpoint: Endpoint
+) -> None:
+    endpoint.permits = {"Allow": "GET, POST, OPTIONS", "WebHook-Allowed-Origin": "other.example"}
+    office.subscribe(url=endpoint.url, active=False, consent="handshake")
+    publish(office)
+    with working(office):
+        eventually(lambda: len(office.rows(ATTEMPTS)) == 1)
+    assert (office.row(SUBSCRIPTIONS)["state"], endpoint.requests) == ("pending", [])
 
 
 def test_an_endpoint_that_does_not_send_the_challenge_back_gets_no_event(

@@ -145,17 +145,24 @@ class WebhookSender:
 
         `headers` are the signed ones; content type and user agent are added.
         """
+        return await self._timed("POST", url, body, {"Content-Type": CONTENT_TYPE, **headers})
+
+    async def ask(self, url: str, headers: Mapping[str, str]) -> Attempt:
+        """Ask with `OPTIONS` whether the endpoint wants to be called; as safe and bounded as a POST."""
+        return await self._timed("OPTIONS", url, None, headers)
+
+    async def _timed(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Attempt:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        answer, trouble = await self._try(url, body, headers)
+        answer, trouble = await self._try(method, url, body, headers)
         return Attempt(answer, trouble, timedelta(seconds=loop.time() - started))
 
     async def _try(
-        self, url: str, body: bytes, headers: Mapping[str, str]
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
     ) -> tuple[Answer | None, Trouble | None]:
         try:
             async with asyncio.timeout(self._deadline.total_seconds()):
-                return await self._exchange(self._checked_url(url), body, headers), None
+                return await self._exchange(method, self._checked_url(url), body, headers), None
         except (Invalid, TimeoutError, AddressRefused, aiohttp.ClientError) as error:
             return None, _trouble(error)
 
@@ -174,11 +181,14 @@ class WebhookSender:
         self._addresses.check([str(address[4][0])])
         return self._opening(address)
 
-    async def _exchange(self, url: URL, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def _exchange(
+        self, method: str, url: URL, body: bytes | None, headers: Mapping[str, str]
+    ) -> Answer:
         if self._session is None:
             raise RuntimeError("the sender is used inside its own context only")
-        sent = {"Content-Type": CONTENT_TYPE, **headers}
-        async with self._session.post(url, data=body, headers=sent, allow_redirects=False) as response:
+        async with self._session.request(
+            method, url, data=body, headers=headers, allow_redirects=False
+        ) as response:
             read, truncated = await _read_capped(response.content)
             if truncated:
                 response.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from services.kernel.http.responses import Cursors
 from services.notifications.adapters.sealing import SecretBox
 from services.notifications.delivering import DeliveryWorker
 from services.notifications.domain.endpoint import UrlRules
+from services.notifications.domain.filters import Reach
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Desk:
     legal_clock: Clock
     box: SecretBox
     urls: UrlRules
-    event_types: frozenset[str]
+    event_types: Mapping[str, Reach]
+    max_subscriptions: int
     cursors: Cursors
     worker: DeliveryWorker | None
 

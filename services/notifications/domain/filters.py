@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from services.kernel.errors import Invalid
-from services.kernel.identifiers import IdentifierWrong, parse_bin
+from services.kernel.identifiers import IdentifierWrong, parse_applicant_bin
 
 Status: TypeAlias = Literal["included", "excluded"]
 Track: TypeAlias = Literal["confirmation", "monitoring", "appeal"]
@@ -56,6 +56,16 @@ class Filter:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What events of one type can concern at all."""
+
+    producer: bool = True
+    product: bool = True
+    statuses: frozenset[str] = frozenset({"included", "excluded"})
+    tracks: frozenset[str] = frozenset()
+
+
 def names(pattern: str, type_name: str) -> bool:
     """True when `pattern`, a type or a prefix with `.*`, names this type."""
     if pattern.endswith(_ANYTHING_BELOW):
@@ -63,16 +73,42 @@ def names(pattern: str, type_name: str) -> bool:
     return pattern == type_name
 
 
-def checked(asked: Filter, known: Iterable[str]) -> Filter:
-    """The filter with each type once. Raises `Invalid` naming the field that is wrong."""
+def checked(asked: Filter, published: Mapping[str, Reach]) -> Filter:
+    """The filter with each type once.
+
+    Raises `Invalid` naming the field that is wrong: a type or prefix that names nothing published, a BIN that
+    no applicant can have, or the bound that no event of these types can ever meet.
+    """
     types = tuple(dict.fromkeys(asked.event_types))
-    published = tuple(known)
     for number, name in enumerate(types):
         if not any(names(name, one) for one in published):
             raise Invalid("event_type_unknown", pointer=f"/event_types/{number}", type=name[:100])
     if asked.bin is not None:
         try:
-            parse_bin(asked.bin)
+            parse_applicant_bin(asked.bin)
         except IdentifierWrong as wrong:
             raise Invalid(wrong.code, pointer="/bin") from wrong
-    return Filter(types, asked.bin, asked.product_id, asked.status, asked.region, asked.track)
+    _can_match(replace(asked, event_types=types), published)
+    return replace(asked, event_types=types)
+
+
+def _can_match(asked: Filter, published: Mapping[str, Reach]) -> None:
+    """Raise `Invalid` naming the first bound that leaves no type over."""
+    left = [
+        reach
+        for name, reach in published.items()
+        if not asked.event_types or any(names(pattern, name) for pattern in asked.event_types)
+    ]
+    meets: dict[str, Callable[[Reach], bool]] = {
+        "bin": lambda reach: reach.producer,
+        "product_id": lambda reach: reach.product,
+        "region": lambda reach: reach.product,
+        "status": lambda reach: asked.status in reach.statuses,
+        "track": lambda reach: asked.track in reach.tracks,
+    }
+    for field, reaches in meets.items():
+        if getattr(asked, field) is None:
+            continue
+        left = [reach for reach in left if reaches(reach)]
+        if not left:
+            raise Invalid("filter_never_matches", pointer=f"/{field}", field=field)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 import sqlalchemy as sa
 
 from services.kernel.contract import ProducerRef
 from services.kernel.feed.following import Foreign
 from services.kernel.journal.events import Event
-from services.notifications.domain.filters import Concerns, Track
+from services.notifications.domain.filters import Concerns, Reach, Track
 from services.notifications.projections import known
 from services.register.contract import appeals, rulings
 from services.register.contract import events as register
@@ -39,6 +40,13 @@ _SETTLED: Final[dict[str, Track]] = {
     "reinstated": "appeal",
     "appeal_dismissed": "appeal",
 }
+_PRODUCT_FIELDS: Final = ("product_id", "entry_id")
+"""An entry has the id of its product."""
+_EITHER: Final = frozenset({"included", "excluded"})
+_STATUSES: Final[dict[type[Event], frozenset[str]]] = {
+    register.Included: frozenset({"included"}),
+    register.Excluded: frozenset({"excluded"}),
+}
 
 
 def concerns_of(connection: sa.Connection, foreign: Foreign) -> Concerns:
@@ -67,6 +75,27 @@ def track_of(data: Event) -> Track | None:
     return _TRACKS.get(type(data))
 
 
+def reach_of(kind: type[Event]) -> Reach:
+    """What events of a class can concern, for filters that could never match."""
+    fields = {field.name for field in msgspec.structs.fields(kind)}
+    product = not fields.isdisjoint(_PRODUCT_FIELDS) or kind is register.NotificationReturned
+    return Reach(
+        producer=not fields.isdisjoint({"producer", "producer_id"}),
+        product=product,
+        statuses=_STATUSES.get(kind, _EITHER) if product else frozenset(),
+        tracks=_reached_tracks(kind),
+    )
+
+
+def _reached_tracks(kind: type[Event]) -> frozenset[str]:
+    if kind in (register.NotificationReceived, register.NotificationSettled):
+        return frozenset({"confirmation", "monitoring", "appeal"})
+    if kind is register.Excluded:
+        return frozenset({"monitoring"})
+    track = _TRACKS.get(kind)
+    return frozenset() if track is None else frozenset({track})
+
+
 def _learn_standing(connection: sa.Connection, foreign: Foreign) -> None:
     data = foreign.fact.data
     if isinstance(data, register.ApplicationFiled):
@@ -83,7 +112,7 @@ def _learn_standing(connection: sa.Connection, foreign: Foreign) -> None:
 
 
 def _product_id(connection: sa.Connection, data: Event) -> str | None:
-    for name in ("product_id", "entry_id"):  # an entry has the id of its product
+    for name in _PRODUCT_FIELDS:
         found = getattr(data, name, None)
         if isinstance(found, str):
             return found

@@ -13,9 +13,9 @@ from services.kernel.clock import Clock
 from services.kernel.feed.following import Foreign
 from services.kernel.feed.sinks import TableHandler
 from services.kernel.journal.events import Event, EventRegistry, microseconds
-from services.notifications.domain.filters import Concerns
+from services.notifications.domain.filters import Concerns, Reach
 from services.notifications.inbox import register, verification
-from services.notifications.inbox.concerns import concerns_of
+from services.notifications.inbox.concerns import concerns_of, reach_of
 from services.notifications.inbox.drafts import Draft, Drafting
 from services.notifications.inbox.matters import MATTERS_OF
 from services.notifications.projections import known
@@ -24,7 +24,9 @@ from services.notifications.usecases.queue_deliveries import queue_deliveries
 from services.register.contract.events import REGISTER_EVENTS
 from services.verification.contract.events import VERIFICATION_EVENTS
 
-EVENT_TYPES: Final = frozenset(REGISTER_EVENTS.classes())
+EVENT_TYPES: Final[Mapping[str, Reach]] = {
+    name: reach_of(kind) for name, kind in REGISTER_EVENTS.classes().items()
+}
 """What can be subscribed to: the register's events; the other journal is for services."""
 
 ConcernsOf = Callable[[sa.Connection, Foreign], Concerns]

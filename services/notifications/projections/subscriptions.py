@@ -10,14 +10,18 @@ from services.kernel.errors import NotFound
 from services.notifications.schema import ATTEMPTS, DELIVERIES, EVENTS, SUBSCRIPTIONS
 
 
-def subscription_of(connection: sa.Connection, owner: str, subscription_id: str) -> sa.RowMapping:
-    """One subscription of its owner. Raises `NotFound` for another's, as for none."""
+def subscription_of(
+    connection: sa.Connection, owner: str, subscription_id: str, *, to_change: bool = False
+) -> sa.RowMapping:
+    """One subscription of its owner. Raises `NotFound` for another's, as for none.
+
+    One that is read `to_change` stays as it is until the transaction ends.
+    """
     columns = SUBSCRIPTIONS.c
-    found = connection.execute(
-        sa.select(SUBSCRIPTIONS).where(
-            columns.subscription_id == subscription_id, columns.owner == owner, columns.state != "deleted"
-        )
+    query = sa.select(SUBSCRIPTIONS).where(
+        columns.subscription_id == subscription_id, columns.owner == owner, columns.state != "deleted"
     )
+    found = connection.execute(query.with_for_update() if to_change else query)
     row = found.mappings().one_or_none()
     if row is None:
         raise NotFound("subscription_unknown", id=subscription_id)

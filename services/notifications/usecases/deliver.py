@@ -21,6 +21,7 @@ from services.kernel.database import Database
 from services.kernel.journal.events import from_microseconds, microseconds
 from services.kernel.runtime import nobody_holds
 from services.notifications.adapters.webhook_http import Attempt
+from services.notifications.domain.consent import ALLOWED_ORIGIN, ALLOWED_RATE, Permission, permission
 from services.notifications.domain.retry import (
     Disabled,
     Exhausted,
@@ -37,6 +38,8 @@ LEASE: Final = timedelta(seconds=60)
 _UNLEASED: Final[dict[str, object]] = {"lease": None, "leased_until": 0, "lease_owner": None}
 GIVE_UP_AFTER: Final = timedelta(days=5)
 ANSWER_HEAD_CHARACTERS: Final = 500
+ASKING: Final = frozenset({"challenge", "handshake"})
+"""The kinds of delivery that ask an endpoint for its consent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,9 @@ class Claimed:
     number: int
     url: str
     sealed_secret: bytes
+    sealed_former_secrets: bytes | None
+    consent: str
+    deliveries_per_minute: int | None
     event_id: str
     position: int | None
     body: bytes
@@ -84,8 +90,19 @@ def claim(
             .where(DELIVERIES.c.delivery_id.in_(ids))
             .values(lease=uuid4().hex, leased_until=now + _span(LEASE), lease_owner=owner)
         )
-        rows = connection.execute(_CLAIMED.where(DELIVERIES.c.delivery_id.in_(ids))).all()
-    return [Claimed(*row[:6], bytes(row[6]), *row[7:9], bytes(row[9])) for row in rows]
+        rows = connection.execute(_CLAIMED.where(DELIVERIES.c.delivery_id.in_(ids))).mappings().all()
+    return [_claimed(row) for row in rows]
+
+
+def _claimed(row: sa.RowMapping) -> Claimed:
+    values = dict(row)
+    former = values.pop("former_secrets")
+    return Claimed(
+        sealed_secret=bytes(values.pop("secret")),
+        sealed_former_secrets=None if former is None else bytes(former),
+        body=bytes(values.pop("body")),
+        **values,
+    )
 
 
 def _due(now: int, busy: Collection[str]) -> sa.Select[tuple[str, str]]:
@@ -115,6 +132,9 @@ _CLAIMED: Final = (
         (DELIVERIES.c.attempts + 1).label("number"),
         SUBSCRIPTIONS.c.url,
         SUBSCRIPTIONS.c.secret,
+        SUBSCRIPTIONS.c.former_secrets,
+        SUBSCRIPTIONS.c.consent,
+        SUBSCRIPTIONS.c.deliveries_per_minute,
         EVENTS.c.event_id,
         EVENTS.c.position,
         EVENTS.c.body,
@@ -154,10 +174,11 @@ def free_leases(database: Database, owner: str) -> int:
 
 
 def record_attempt(
-    database: Database, claimed: Claimed, attempt: Attempt, *, now: int, rng: random.Random
+    database: Database, claimed: Claimed, attempt: Attempt, *, now: int, rng: random.Random, origin: str = ""
 ) -> str | None:
     """Write one try and what follows from it; returns the delivery's state, None when the lease was lost.
 
+    `origin` is who a handshake's answer has to allow.
     What was cancelled while the POST was under way stays so, unless it arrived.
     """
     with database.write() as connection:
@@ -171,9 +192,10 @@ def record_attempt(
         if state is None:
             return None
         connection.execute(sa.insert(ATTEMPTS).values(_attempt_row(claimed, attempt, now)))
-        outcome = _judged(claimed, attempt, now)
+        given = _permission(claimed, attempt, origin)
+        outcome = _judged(claimed, attempt, given, now)
         if outcome.verdict is Verdict.DELIVERED:
-            return _succeeded(connection, claimed, now)
+            return _succeeded(connection, claimed, given, now)
         if state != "pending":
             return str(state)
         return _failed(connection, claimed, outcome, now, rng)
@@ -187,14 +209,24 @@ def _lock_subscription(connection: sa.Connection, subscription_id: str) -> None:
     )
 
 
-def _judged(claimed: Claimed, attempt: Attempt, now: int) -> Outcome:
-    """What a try came to; a challenge is delivered only when it was sent back."""
+def _judged(claimed: Claimed, attempt: Attempt, given: Permission | None, now: int) -> Outcome:
+    """What a try came to; a challenge is delivered only when it was sent back, a handshake when allowed."""
     instant = from_microseconds(now)
     outcome = classify(attempt.status, attempt.retry_after, instant)
-    delivered = outcome.verdict is Verdict.DELIVERED
-    if delivered and claimed.kind == "challenge" and not _echoed(claimed, attempt):
+    if outcome.verdict is Verdict.DELIVERED and claimed.kind in ASKING and given is None:
         return classify(None, None, instant)
     return outcome
+
+
+def _permission(claimed: Claimed, attempt: Attempt, origin: str) -> Permission | None:
+    """The endpoint's consent to be called, where the try asked for it and the answer gives it."""
+    answer = attempt.answer
+    if answer is None:
+        return None
+    if claimed.kind == "handshake":
+        return permission(origin, answer.status, answer.header(ALLOWED_ORIGIN), answer.header(ALLOWED_RATE))
+    echoed = claimed.kind == "challenge" and challenge_in(claimed.body).encode() in answer.body
+    return Permission(None) if echoed else None
 
 
 def _attempt_row(claimed: Claimed, attempt: Attempt, now: int) -> dict[str, object]:
@@ -210,16 +242,12 @@ def _attempt_row(claimed: Claimed, attempt: Attempt, now: int) -> dict[str, obje
     }
 
 
-def _echoed(claimed: Claimed, attempt: Attempt) -> bool:
-    """Whether the endpoint sent the challenge back: consent to be called (API conventions, "Webhooks")."""
-    return attempt.answer is not None and challenge_in(claimed.body).encode() in attempt.answer.body
-
-
-def _succeeded(connection: sa.Connection, claimed: Claimed, now: int) -> str:
+def _succeeded(connection: sa.Connection, claimed: Claimed, given: Permission | None, now: int) -> str:
     _set(connection, claimed, state="delivered")
     changes: dict[str, object] = {"failing_since": None}
-    if claimed.kind == "challenge":
-        changes |= {"state": "active", "consented_at": now, "version": SUBSCRIPTIONS.c.version + 1}
+    if given is not None:
+        changes |= {"state": "active", "consented_at": now, "allowed_per_minute": given.per_minute}
+        changes |= {"version": SUBSCRIPTIONS.c.version + 1}
     connection.execute(
         sa.update(SUBSCRIPTIONS)
         .where(
@@ -242,7 +270,7 @@ def _failed(
     given_up = _gives_up(connection, claimed.subscription_id, now)
     if isinstance(following, Exhausted):
         _set(connection, claimed, state="exhausted")
-        if claimed.kind == "challenge":
+        if claimed.kind in ASKING:
             _disable(connection, claimed.subscription_id, "challenge_failed")
         return "exhausted"
     _set(connection, claimed, next_at=microseconds(following))

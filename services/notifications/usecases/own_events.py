@@ -1,4 +1,4 @@
-"""The service's own CloudEvents: the challenge before the first real event, and the test event."""
+"""The service's own CloudEvents: what asks for consent before the first real event, and the test event."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import msgspec
 from services.kernel.journal.events import instant_text, new_event_id
 
 CHALLENGE: Final = "kz.notifications.subscription.challenge.v1"
+HANDSHAKE: Final = "kz.notifications.subscription.handshake.v1"
 TEST: Final = "kz.notifications.subscription.test.v1"
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
 

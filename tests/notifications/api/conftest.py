@@ -71,6 +71,25 @@ class Api:
         headers = {**self.headers("integrator", who), "Idempotency-Key": key or uuid4().hex}
         return self.client.delete(path, headers=headers)
 
+    def change(  # one keyword for each thing that a test varies
+        self,
+        subscription: dict[str, Any],
+        rest: str = "",
+        json: Any = None,
+        who: str = "a",
+        key: str | None = None,
+        version: str | None = None,
+    ) -> httpx2.Response:
+        """PATCH the subscription, or POST to what is below it, on the version it was shown with."""
+        path = f"/v1/subscriptions/{subscription['subscription_id']}{rest}"
+        headers = {
+            **self.headers("integrator", who),
+            "Idempotency-Key": key or uuid4().hex,
+            "If-Match": version or f'"{subscription["version"]}"',
+        }
+        given = {"headers": headers} if json is None else {"headers": headers, "json": json}
+        return self.client.request("POST" if rest else "PATCH", path, **given)
+
     def subscribed(self, who: str = "a", **body: Any) -> dict[str, Any]:
         answer = self.post("/v1/subscriptions", {"url": HOOK, **body}, who=who)
         assert answer.status_code == 201, answer.text

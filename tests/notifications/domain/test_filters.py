@@ -8,12 +8,12 @@ from typing import Any, Final
 import pytest
 
 from services.kernel.errors import Invalid
-from services.notifications.domain.filters import Concerns, Filter, checked, names
+from services.notifications.domain.filters import Concerns, Filter, Reach, checked, names
 
 INCLUDED: Final = "kz.register.entry.included.v1"
 EXCLUDED: Final = "kz.register.entry.excluded.v1"
 FILED: Final = "kz.register.application.filed.v1"
-KNOWN: Final = (INCLUDED, EXCLUDED, FILED)
+KNOWN: Final = {name: Reach() for name in (INCLUDED, EXCLUDED, FILED)}
 CONCERNS: Final = Concerns(
     bin="181240006529", product_id="p-1", status="included", region="750000000", track="confirmation"
 )

@@ -16,7 +16,7 @@ from services.notifications.usecases.deliver import (
     next_due,
 )
 from services.notifications.usecases.own_events import challenge_in
-from services.notifications.usecases.subscribe import MAX_SUBSCRIPTIONS, send_test, unsubscribe
+from services.notifications.usecases.subscribe import send_test, unsubscribe
 from tests.notifications.office import Office
 from tests.notifications.usecases.trying import (
     NO_ANSWER,
@@ -220,13 +220,13 @@ def test_a_test_event_reaches_a_pending_subscription_too(office: Office) -> None
 
 
 def test_an_owner_has_a_bounded_number_of_subscriptions(office: Office) -> None:
-    held = [office.subscribe() for _ in range(MAX_SUBSCRIPTIONS)]
+    held = [office.subscribe(limit=3) for _ in range(3)]
     with pytest.raises(Conflict, match="subscriptions_exhausted"):
-        office.subscribe()
-    office.subscribe("another")
+        office.subscribe(limit=3)
+    office.subscribe("another", limit=3)
     with office.database.write() as connection:
         unsubscribe(connection, held[-1])
-    office.subscribe()
+    office.subscribe(limit=3)
 
 
 def test_an_answer_with_nul_and_broken_text_is_kept_readable(office: Office) -> None:

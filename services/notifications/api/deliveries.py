@@ -1,0 +1,141 @@
+"""`/v1/subscriptions/{id}/deliveries`: what became of them; a test event."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+from pydantic import Field
+
+from services.kernel.http.requests import Caller, Commanding, CommandRequest, Reading
+from services.kernel.http.responses import (
+    CursorParameter,
+    Limit,
+    Page,
+    Representation,
+    page,
+    recorded,
+)
+from services.kernel.journal.events import from_microseconds, microseconds
+from services.notifications.api.desk import AtDesk, Desk
+from services.notifications.api.subscriptions import OWNERS, SubscriptionId
+from services.notifications.projections.subscriptions import attempts_of, deliveries_of, subscription_of
+from services.notifications.usecases.once import once
+from services.notifications.usecases.subscribe import send_test
+
+router = APIRouter(tags=["subscriptions"])
+
+
+class AttemptMade(Representation):
+    """One HTTP try."""
+
+    number: int
+    at: datetime
+    status: int | None = None
+    trouble: str | None = None
+    milliseconds: int
+    answer_head: str | None = None
+
+
+class Delivery(Representation):
+    """One event for one endpoint."""
+
+    delivery_id: str
+    event_id: str = Field(description="Also the `webhook-id` of every try.")
+    event_type: str
+    position: int | None = None
+    kind: Literal["event", "challenge", "handshake", "test"]
+    state: Literal["pending", "delivered", "exhausted", "cancelled"]
+    next_attempt_at: datetime | None = None
+    attempts: list[AttemptMade]
+
+
+class Deliveries(Page[Delivery]):
+    """One page of deliveries, newest first."""
+
+
+class Queued(Representation):
+    """A delivery that leaves as soon as the worker takes it."""
+
+    delivery_id: str
+
+
+@router.get(
+    "/v1/subscriptions/{subscription_id}/deliveries",
+    operation_id="list_deliveries",
+    summary="See what became of the deliveries",
+    responses={200: {"model": Deliveries}},
+)
+def list_deliveries(
+    request: Request,
+    desk: AtDesk,
+    caller: Annotated[Caller, Depends(Reading(*OWNERS))],
+    subscription_id: SubscriptionId,
+    limit: Limit = 50,
+    cursor: CursorParameter = None,
+) -> Response:
+    """Newest first, each with its attempts."""
+    filters = {"subscription": subscription_id}
+    before = str(desk.cursors.read(cursor, filters)[0]) if cursor else None
+    with desk.database.read() as connection:
+        subscription_of(connection, caller.principal.key, subscription_id)
+        rows = deliveries_of(connection, subscription_id, before=before, limit=limit + 1)
+        attempts = attempts_of(connection, [row["delivery_id"] for row in rows])
+    following = desk.cursors.write([rows[limit - 1]["delivery_id"]], filters) if len(rows) > limit else None
+    items = [_delivery(row, attempts.get(row["delivery_id"], [])) for row in rows[:limit]]
+    return page(request, items, Deliveries, next_cursor=following)
+
+
+@router.post(
+    "/v1/subscriptions/{subscription_id}/test",
+    operation_id="test_subscription",
+    summary="Send a test event",
+    status_code=201,
+    responses={201: {"model": Queued}},
+)
+def test(
+    desk: AtDesk,
+    command: Annotated[CommandRequest, Depends(Commanding(*OWNERS))],
+    subscription_id: SubscriptionId,
+) -> Response:
+    """A signed event of type `kz.notifications.subscription.test.v1`, sent and retried like any other."""
+    delivery_id = _queue_test(desk, command, subscription_id)
+    desk.wake()
+    location = f"/v1/subscriptions/{subscription_id}/deliveries"
+    return recorded(Queued(delivery_id=delivery_id), status=201, version=1, position=None, location=location)
+
+
+def _queue_test(desk: Desk, command: CommandRequest, subscription_id: str) -> str:
+    def act(connection: sa.Connection) -> str:
+        subscription_of(connection, command.caller.principal.key, subscription_id)
+        return send_test(connection, subscription_id, now=microseconds(desk.clock.now()))
+
+    delivery_id, _replayed = once(desk.database, desk.clock, command.answer, act)
+    return delivery_id
+
+
+def _delivery(row: sa.RowMapping, attempts: list[sa.RowMapping]) -> Delivery:
+    pending = row["state"] == "pending"
+    return Delivery(
+        delivery_id=row["delivery_id"],
+        event_id=row["event_id"],
+        event_type=row["type"],
+        position=row["position"],
+        kind=row["kind"],
+        state=row["state"],
+        next_attempt_at=from_microseconds(row["next_at"]) if pending else None,
+        attempts=[
+            AttemptMade(
+                number=attempt["number"],
+                at=from_microseconds(attempt["at"]),
+                status=attempt["status"],
+                trouble=attempt["trouble"],
+                milliseconds=attempt["milliseconds"],
+                answer_head=attempt["answer_head"],
+            )
+            for attempt in attempts
+        ],
+    )

@@ -1,0 +1,113 @@
+"""Change a subscription: edit what it asks for, pause it, let it go on, rotate its secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+import sqlalchemy as sa
+
+from services.kernel.errors import Conflict
+from services.kernel.journal.events import from_microseconds
+from services.notifications.adapters.sealing import SecretBox, open_secrets, seal_secrets
+from services.notifications.domain.secrets import secret_given
+from services.notifications.schema import DELIVERIES, SUBSCRIPTIONS
+from services.notifications.usecases.subscribe import NewSubscription, ask_consent
+
+EDITABLE: Final = (
+    "url",
+    "event_types",
+    "bin",
+    "product_id",
+    "status",
+    "region",
+    "track",
+    "ordering",
+    "deliveries_per_minute",
+    "consent",
+    "description",
+)
+
+
+def as_asked(row: sa.RowMapping) -> NewSubscription:
+    """What a subscription asks for now, without its secret."""
+    values = {name: row[name] for name in EDITABLE}
+    return NewSubscription(**{**values, "event_types": tuple(row["event_types"].split())})
+
+
+def edit(connection: sa.Connection, row: sa.RowMapping, asked: NewSubscription, *, now: int) -> None:
+    """Make a subscription what was asked and checked.
+
+    What waits is delivered all the same. A new URL or way of consent is asked anew, and nothing under way to
+    the former one can speak for it.
+    """
+    values: dict[str, object] = {name: getattr(asked, name) for name in EDITABLE}
+    values["event_types"] = " ".join(asked.event_types)
+    if (asked.url, asked.consent) == (row["url"], row["consent"]):
+        _change(connection, row, values)
+        return
+    _forget_under_way(connection, row)
+    values |= {"consented_at": None, "allowed_per_minute": None, "failing_since": None}
+    if row["state"] in ("pending", "active"):
+        values["state"] = "pending"
+        ask_consent(connection, row["subscription_id"], asked.consent, now=now)
+    _change(connection, row, values)
+
+
+def pause(connection: sa.Connection, row: sa.RowMapping) -> None:
+    """Let deliveries wait. Raises `Conflict` unless it is pending or active."""
+    _require(row, "pending", "active")
+    _change(connection, row, {"state": "paused", "state_reason": "paused_by_owner"})
+
+
+def resume(connection: sa.Connection, row: sa.RowMapping, *, now: int) -> None:
+    """Let a paused or disabled subscription go on. Raises `Conflict` for another.
+
+    After a pause what waited leaves; after having been disabled, or without consent, the endpoint is asked
+    first, and what was cancelled meanwhile is the owner's to replay.
+    """
+    _require(row, "paused", "disabled")
+    agreed = row["state"] == "paused" and row["consented_at"] is not None
+    if not agreed:
+        ask_consent(connection, row["subscription_id"], row["consent"], now=now)
+    state = "active" if agreed else "pending"
+    _change(connection, row, {"state": state, "state_reason": None, "failing_since": None})
+
+
+def rotate_secret(
+    connection: sa.Connection,
+    row: sa.RowMapping,
+    box: SecretBox,
+    *,
+    secret: str | None,
+    overlap: timedelta,
+    now: int,
+) -> None:
+    """Put a secret in force, made here where none is given; the former one signs on for `overlap`."""
+    held = open_secrets(box, row["secret"], row["former_secrets"], row["subscription_id"])
+    rotated = held.rotated(secret_given(secret), at=from_microseconds(now), overlap=overlap)
+    _change(connection, row, dict(seal_secrets(box, rotated, row["subscription_id"])))
+
+
+def _require(row: sa.RowMapping, *states: str) -> None:
+    if row["state"] not in states:
+        raise Conflict("subscription_state_forbids", state=row["state"], allowed=", ".join(states))
+
+
+def _change(connection: sa.Connection, row: sa.RowMapping, values: Mapping[str, object]) -> None:
+    connection.execute(
+        sa.update(SUBSCRIPTIONS)
+        .where(SUBSCRIPTIONS.c.subscription_id == row["subscription_id"])
+        .values({**values, "version": row["version"] + 1})
+    )
+
+
+def _forget_under_way(connection: sa.Connection, row: sa.RowMapping) -> None:
+    """Whatever is being posted to the former URL is posted again, and its outcome there is not recorded."""
+    columns = DELIVERIES.c
+    connection.execute(
+        sa.update(DELIVERIES)
+        .where(columns.subscription_id == row["subscription_id"], columns.lease.is_not(None))
+        .values(lease=None, leased_until=0, lease_owner=None)
+    )
