@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     rebuild.set_defaults(command=_rebuild)
     _export_parsers(commands)
+    _log_parsers(commands)
     simulate = commands.add_parser("simulate", help="try a draft rule set on the decided cases of a period")
     simulate.add_argument("draft", type=Path, metavar="DRAFT.json")
     simulate.add_argument("--from", dest="first_day", type=date.fromisoformat, required=True, metavar="DAY")
@@ -73,6 +74,24 @@ def _parser() -> argparse.ArgumentParser:
     openapi.add_argument("--check", action="store_true", help="only check that they are as generated")
     openapi.set_defaults(command=_openapi)
     return parser
+
+
+def _log_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    from services.proof import command
+
+    verify = commands.add_parser("verify", help="check a proof, extract, log, export or stored journal")
+    kinds = command.add_verify(verify)
+    journal = kinds.add_parser("journal", help="a service's stored journal, row by row, against its log")
+    journal.add_argument("service", choices=JOURNALS)
+    command.add_monitoring(journal)
+    command.add_trust(journal, _verify_journal, key_needed=False)
+    verify.set_defaults(command=_proof)
+    witness = commands.add_parser("witness", help="cosign the checkpoints of logs")
+    command.add_witness(witness)
+    witness.set_defaults(command=_proof)
+    begin = commands.add_parser("begin-log", help="after a restore: begin a log that names the old one's end")
+    begin.add_argument("service", choices=JOURNALS)
+    begin.set_defaults(command=_begin_log)
 
 
 def _export_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -159,6 +178,25 @@ def _import(parsed: argparse.Namespace, installation: Installation) -> int:
 
     done = import_journal(installation, parsed.service, parsed.file)
     print(f"{parsed.service}: {done.records} records imported, root hash {done.root}")
+    return 0
+
+
+def _proof(parsed: argparse.Namespace, _installation: Installation) -> int:
+    from services.proof import command
+
+    return command.run(parsed)
+
+
+def _verify_journal(parsed: argparse.Namespace) -> str:
+    from services.commands.verify import verify_journal
+
+    return verify_journal(Installation.from_environment(), parsed)
+
+
+def _begin_log(parsed: argparse.Namespace, installation: Installation) -> int:
+    from services.commands.verify import begin_log
+
+    print(f"{parsed.service}: the next log is {begin_log(installation, parsed.service)}")
     return 0
 
 

@@ -10,11 +10,11 @@ from services.proof.refusals import (
     RecordAltered,
     RecordMissing,
     RecordUnsealed,
-    Refused,
     TileAltered,
     TileMissing,
 )
 from services.proof.tiles import (
+    TILE_HEIGHT,
     TILE_WIDTH,
     Source,
     Tiles,
@@ -37,61 +37,61 @@ def read_checkpoint(source: Source, trust: Trust) -> SignedCheckpoint:
     return trust.open(raw)
 
 
-def verify_log(source: Source, trust: Trust, records: Iterable[bytes] | None = None) -> SignedCheckpoint:
-    """Verify a log's checkpoint, tiles and records; the records come from its entry bundles unless given.
+def verify_log(source: Source, trust: Trust, *, after: int = 0, records: bool = True) -> SignedCheckpoint:
+    """Verify a log's checkpoint, its tiles, and each record after a position against its tile.
 
-    Raises a `Refused` that names the first bad position.
+    Without `records` only hashes are verified, for a log whose records are not everyone's to read. Raises a
+    `Refused` that names the first bad position.
     """
     opened = read_checkpoint(source, trust)
     head = opened.checkpoint
     tiles = Tiles(source, head.size)
-    check_records(read_records(source, head.size) if records is None else records, head, tiles)
-    check_tiles(tiles, head)
+    check_tiles(tiles, head, after=after)
+    if records:
+        for position, record in enumerate(read_records(source, head.size, after), after + 1):
+            if leaf_hash(record) != leaf_in(tiles, position):
+                raise RecordAltered("the record is not the one that was sealed here", position=position)
     return opened
 
 
-def check_records(records: Iterable[bytes], head: Checkpoint, tiles: Tiles | None = None) -> None:
-    """Verify that these are exactly the records of a checkpoint, in order.
+def check_tiles(tiles: Tiles, head: Checkpoint, *, after: int = 0) -> None:
+    """Verify the tiles from the root down, as far as they hold records after a position.
 
-    With tiles a record that does not belong is named by its position, and so is one that is missing or one
-    too many; without them an altered record is known only by the root, so no position can be named.
+    Raises `TileAltered`, `TileMissing` and `Malformed`.
     """
-    grown, suspect = GrowingRoot(), None
-    try:
-        for record in records:
-            if grown.size == head.size:
-                raise RecordUnsealed(f"the checkpoint counts {head.size} records", position=head.size + 1)
-            leaf = leaf_hash(record)
-            if suspect is None and tiles is not None and leaf != _tile_leaf(tiles, grown.size, leaf):
-                suspect = grown.size + 1
-            grown.add(leaf)
-        if grown.size < head.size:
-            raise RecordMissing(f"the checkpoint counts {head.size} records", position=grown.size + 1)
-    except Refused:
-        if suspect is None:
-            raise
-    if (grown.size, grown.root()) == (head.size, head.root):
-        if suspect is not None:
-            raise TileAltered("the records are as signed, the tile of hashes is not", position=suspect)
-        return
-    if suspect is not None:
-        raise RecordAltered("the record is not the one that was sealed here", position=suspect)
-    raise RecordAltered(f"these {head.size} records do not hash to the signed root")
-
-
-def check_tiles(tiles: Tiles, head: Checkpoint) -> None:
-    """Verify every tile from the root down. Raises `TileAltered`."""
     if tree_root(head.size, tiles.node) != head.root:
         raise TileAltered("the tiles on the right edge do not hash to the signed root")
     for level in reversed(tile_levels(head.size)[1:]):
-        count = head.size >> 8 * level
-        for below in range(count):
+        for below in range(after >> TILE_HEIGHT * level, head.size >> TILE_HEIGHT * level):
             sealed = tiles.hashes(level, below // TILE_WIDTH)[below % TILE_WIDTH]
             if root_of(tiles.hashes(level - 1, below)) != sealed:
                 raise TileAltered(
-                    f"{tile_path(level - 1, below)} does not hash to what {level} holds of it",
+                    f"{tile_path(level - 1, below)} does not hash to what the tile above holds of it",
                     position=below * TILE_WIDTH**level + 1,
                 )
+
+
+def check_records(records: Iterable[bytes], head: Checkpoint) -> None:
+    """Verify that these are exactly the records of a checkpoint, in order, without any tile.
+
+    Raises `RecordMissing`, `RecordUnsealed` and `RecordAltered`; of an altered record only the root is known,
+    so its position cannot be told.
+    """
+    grown = GrowingRoot()
+    for record in records:
+        if grown.size == head.size:
+            raise RecordUnsealed(f"the checkpoint counts {head.size} records", position=head.size + 1)
+        grown.add(leaf_hash(record))
+    if grown.size < head.size:
+        raise RecordMissing(f"the checkpoint counts {head.size} records", position=grown.size + 1)
+    if grown.root() != head.root:
+        raise RecordAltered(f"these {head.size} records do not hash to the signed root")
+
+
+def leaf_in(tiles: Tiles, position: int) -> bytes:
+    """The hash of the record at a position as its tile has it. Raises `TileMissing` and `Malformed`."""
+    tile, at = divmod(position - 1, TILE_WIDTH)
+    return tiles.hashes(0, tile)[at]
 
 
 def read_records(source: Source, size: int, after: int = 0) -> Iterator[bytes]:
@@ -114,11 +114,3 @@ def read_records(source: Source, size: int, after: int = 0) -> Iterator[bytes]:
             raise RecordMissing(str(refused.args[0]), position=start + found + 1) from None
         if found < width:
             raise RecordMissing("the entry bundle is cut short", position=start + found + 1)
-
-
-def _tile_leaf(tiles: Tiles, index: int, otherwise: bytes) -> bytes:
-    """The leaf's hash as its tile has it; `otherwise` where the tile cannot be read (see `check_tiles`)."""
-    try:
-        return tiles.hashes(0, index // TILE_WIDTH)[index % TILE_WIDTH]
-    except (TileMissing, Malformed):
-        return otherwise

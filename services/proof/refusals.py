@@ -97,6 +97,12 @@ class RecordAltered(Refused):
     code = "record_altered"
 
 
+class ContentAltered(Refused):
+    """What is said is not what the signed record fixes."""
+
+    code = "content_altered"
+
+
 class RecordMissing(Refused):
     """Fewer records than the checkpoint counts."""
 

@@ -34,15 +34,20 @@ class Folder:
 class Web:
     """A log behind an address, such as `https://register.example.kz/v1/journal/log`."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, token: str | None = None) -> None:
         scheme = urllib.parse.urlsplit(address).scheme
         if scheme not in {"http", "https"}:
             raise ValueError("the address of a log begins with https:// or http://")
         self._prefix = address.rstrip("/") + "/"
+        self._headers = {
+            "Cache-Control": "no-cache"
+        }  # what stands in between may hold what is no longer true
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
 
     def read(self, path: str) -> bytes | None:
         """See `services.proof.tiles.Source`. Raises `Unreachable`."""
-        request = urllib.request.Request(self._prefix + path)  # noqa: S310  # the scheme was checked
+        request = urllib.request.Request(self._prefix + path, headers=self._headers)  # noqa: S310  # the scheme was checked
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
                 body = bytearray()

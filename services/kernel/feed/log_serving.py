@@ -158,7 +158,7 @@ def _add_proofs(router: APIRouter, log: PublishedLog) -> None:
         """As c2sp.org/tlog-proof@v1; it verifies offline with the record's bytes and the log's key."""
         proof = log.proof_of(position)
         if proof is None:
-            raise Problem("position_not_sealed", position=str(position), sealed=str(_sealed(log)))
+            raise Problem("position_not_sealed", position=str(position), sealed=str(log.proved()))
         return read_bytes(request, proof.encode(), TEXT, public=True)
 
 

@@ -38,6 +38,11 @@ class PublishedLog:
         raw = self.read(CHECKPOINT_PATH)
         return None if raw is None else Checkpoint.parse(Note.parse(raw).text)
 
+    def proved(self) -> int:
+        """How many records have a proof: those under the checkpoint that proofs rest on."""
+        raw = self.read(self._proves_against)
+        return 0 if raw is None else Checkpoint.parse(Note.parse(raw).text).size
+
     def proof_of(self, position: int) -> str | None:
         """The c2sp.org/tlog-proof@v1 of the record at a position; None while it is not sealed yet.
 

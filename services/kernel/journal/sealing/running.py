@@ -6,6 +6,8 @@ import time
 from functools import partial
 from typing import Final
 
+import httpx
+
 from services.kernel.clock import SystemClock
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.sealing.keys import development_seed, signing_seed
@@ -13,12 +15,14 @@ from services.kernel.journal.sealing.refusals import SealingRefused
 from services.kernel.journal.sealing.sealer import Sealer
 from services.kernel.journal.sealing.settings import SealedSettings
 from services.kernel.journal.sealing.signer_state import SignerState
+from services.kernel.journal.sealing.witnesses import Cosigning, witnesses_in
 from services.kernel.runtime import Election, Recurring
 from services.kernel.telemetry import JOURNAL_SEALED, logger
 from services.proof.notes import Signer
 
 AUDITED_AT_ONCE: Final = 1_000
 REFUSED_SECONDS: Final = 5.0
+WITNESS_RETRY_SECONDS: Final = 5.0
 
 
 def sealer_of(service: str, journal: Journal, settings: SealedSettings) -> Sealer:
@@ -54,15 +58,30 @@ class Sealing:
         self._sealer = sealer_of(service, journal, settings)
         self._trouble: str | None = None
         self._next_audit = 0.0
-        self._task = Recurring("seal", self._run, Election(journal.database, "seal"))
+        election = Election(journal.database, "seal")
+        self._tasks = [Recurring("seal", self._run, election)]
+        self._client: httpx.Client | None = None
+        if settings.log_witnesses is not None:
+            self._client = httpx.Client(follow_redirects=False)
+            self._cosigning = Cosigning(
+                settings.published_log(service),
+                witnesses_in(settings.log_witnesses),
+                settings.log_witness_quorum,
+                self._client,
+            )
+            self._tasks.append(Recurring("cosign", self._cosign, election))
 
     def start(self) -> None:
         """Begin to seal."""
-        self._task.start()
+        for task in self._tasks:
+            task.start()
 
     def stop(self) -> None:
         """Stop after the checkpoint in hand."""
-        self._task.stop()
+        for task in self._tasks:
+            task.stop()
+        if self._client is not None:
+            self._client.close()
 
     def trouble(self) -> str | None:
         """A readiness check: why nothing is signed, or None."""
@@ -83,6 +102,13 @@ class Sealing:
         JOURNAL_SEALED.labels(self._service).set(self._sealer.size)
         behind = self._sealer.size < self._journal.signal.head
         return 0.0 if behind and head is not None else rest
+
+    def _cosign(self) -> float:
+        """Have the newest checkpoint cosigned; soon again when too few did."""
+        count = self._cosigning.run()
+        if count is not None and count < self._settings.log_witness_quorum:
+            return WITNESS_RETRY_SECONDS
+        return self._settings.log_seal_seconds
 
     def _audit(self) -> None:
         now = time.monotonic()

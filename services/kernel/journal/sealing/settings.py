@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from services.kernel.journal.sealing.published import PublishedLog
+from services.kernel.journal.sealing.witnesses import witnesses_in
 from services.kernel.settings import ServiceSettings
 
 
@@ -51,4 +52,6 @@ class SealedSettings(ServiceSettings):
             raise ValueError("production needs log_origin")
         if self.log_witness_quorum and self.log_witnesses is None:
             raise ValueError("a quorum of witnesses needs log_witnesses")
+        if self.log_witnesses is not None and self.log_witness_quorum > len(witnesses_in(self.log_witnesses)):
+            raise ValueError("log_witnesses names fewer witnesses than the quorum")
         return self

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from services.kernel.journal.sealing.published import PublishedLog
 from services.kernel.journal.sealing.refusals import SealingRefused
-from services.kernel.journal.sealing.signer_state import SignerState
 from services.proof.inclusion import LogProof
 from services.proof.tree import check_consistency, leaf_hash, root_of
+from tests.kernel.journal.sealing.killed import STEPS
 from tests.kernel.journal.sealing.sealing_case import ORIGIN, RESIGN, SealedJournal, sealed_journal
 
 
@@ -122,33 +124,24 @@ def test_two_processes_that_both_seal_sign_one_history(sealed: SealedJournal) ->
     assert sealed.verified() == 650
 
 
-class Killed(BaseException):
-    """The process ended here."""
-
-
-@pytest.mark.parametrize("step", ["tiles", "state", "publish"])
-def test_a_process_that_dies_at_any_step_leaves_what_the_next_completes(
-    sealed: SealedJournal, step: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("step", STEPS)
+def test_a_sealer_killed_at_any_step_leaves_what_the_next_completes(
+    sealed: SealedJournal, sqlite_url: str, tmp_path: Path, step: str
 ) -> None:
     sealed.fill(250)
     sealed.seal()
     sealed.fill(50)
 
-    def die(*_given: object) -> None:
-        raise Killed
+    killed = subprocess.run(
+        [sys.executable, "-m", "tests.kernel.journal.sealing.killed", sqlite_url, tmp_path, step],
+        cwd=Path(__file__).parents[4],
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert sealed.verified() == 250, "what was published stands"
 
-    with monkeypatch.context() as patch:
-        where = {
-            "tiles": (PublishedLog, "put_tiles"),
-            "state": (SignerState, "keep"),
-            "publish": (PublishedLog, "publish"),
-        }
-        patch.setattr(*where[step], die)
-        with pytest.raises(Killed):
-            sealed.seal()
     sealed.started()
     sealed.seal()
-
     assert sealed.verified() == 300
     assert sealed.state.last() == sealed.log.read("checkpoint")
 

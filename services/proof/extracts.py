@@ -1,0 +1,74 @@
+"""A JSON extract of the register (docs/extracts.md): what it says, the record that fixes it, its proof."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+
+from services.proof.checkpoints import SignedCheckpoint, Trust
+from services.proof.inclusion import LogProof
+from services.proof.refusals import ContentAltered, Malformed, NotIncluded
+
+MAX_EXTRACT_BYTES: Final = 20_000_000
+ISSUED: Final = "kz.register.extract.issued.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedExtract:
+    """The checkpoint that an extract rests on, its position in the journal, and the record, decoded."""
+
+    opened: SignedCheckpoint
+    position: int
+    issued: dict[str, Any]
+
+
+def verify_extract(raw: bytes, trust: Trust) -> VerifiedExtract:
+    """Verify that an extract says what the register issued, byte for byte.
+
+    It tells what was so when it was issued, not whether it still is. Raises `ContentAltered`, `NotIncluded`,
+    `Malformed`, and what `Trust.open` raises.
+    """
+    if len(raw) > MAX_EXTRACT_BYTES:
+        raise Malformed("the extract is too long")
+    extract = _object(raw, "the extract")
+    content, record, proof = (extract.get(name) for name in ("content", "record", "proof"))
+    if not isinstance(content, dict) or not isinstance(record, str) or not isinstance(proof, str):
+        raise Malformed("an extract has `content`, `record` and `proof`")
+    issued = _object(record.encode(), "the record")
+    data = issued.get("data")
+    if issued.get("type") != ISSUED or not isinstance(data, dict):
+        raise Malformed("the record is not that an extract was issued")
+    if sha256(canonical(content)).hexdigest() != data.get("content_sha256"):
+        raise ContentAltered("the extract does not say what was issued")
+    logged = LogProof.parse(proof.encode())
+    if extract.get("position") != logged.position:
+        raise NotIncluded("the proof is of another position", position=logged.position)
+    return VerifiedExtract(logged.verify(record.encode(), trust), logged.position, issued)
+
+
+def canonical(value: object) -> bytes:
+    """The canonical bytes (RFC 8785) of a value without floats and with ASCII keys."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _object(raw: bytes, what: str) -> dict[str, Any]:
+    try:
+        found = json.loads(raw, object_pairs_hook=_once, parse_float=_no_float, parse_constant=_no_float)
+    except (ValueError, RecursionError):
+        raise Malformed(f"{what} is not JSON, or names something twice") from None
+    if not isinstance(found, dict):
+        raise Malformed(f"{what} is not a JSON object")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a name comes twice")
+    return found
+
+
+def _no_float(text: str) -> Any:
+    raise ValueError(f"{text}: there are no floats in a record")
