@@ -12,7 +12,7 @@ from typing import ClassVar, Protocol
 import sqlalchemy as sa
 
 from services.kernel.journal.events import Event
-from services.kernel.journal.rows import BulkUpsert, Row
+from services.kernel.journal.rows import BulkUpsert, ByKeys, Row
 from services.kernel.journal.units import Recorded
 
 
@@ -39,7 +39,7 @@ class RowFold:
         self.table = table
         self._key = next(iter(table.primary_key.columns))
         self._upsert = BulkUpsert(table)
-        self._select = sa.select(table).where(self._key.in_(sa.bindparam("keys", expanding=True)))
+        self._rows = ByKeys(self._key)
 
     @property
     def tables(self) -> Sequence[sa.Table]:
@@ -79,5 +79,5 @@ class RowFold:
         self._upsert(connection, [row for row in rows.values() if row is not None])
 
     def _load(self, connection: sa.Connection, keys: Iterable[Hashable]) -> Mapping[Hashable, Row]:
-        found = connection.execute(self._select, {"keys": list(keys)}).mappings()
-        return {row[self._key.name]: dict(row) for row in found}
+        name = self._key.name
+        return {row[name]: row for row in self._rows.read(connection, list(keys))}

@@ -11,7 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from services.kernel.contract import FixedTerm
-from services.kernel.journal.rows import BulkUpsert, Row
+from services.kernel.journal.rows import BulkUpsert, ByKeys, Row
 from services.kernel.journal.units import Recorded
 from services.register.contract.events import (
     Excluded,
@@ -48,6 +48,7 @@ class OpenTerms:
 
     def __init__(self) -> None:
         self._upsert = BulkUpsert(OPEN_TERMS)
+        self._rows = ByKeys(OPEN_TERMS.c.stream_id)
 
     def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
         """Add the terms that opened, remove those that closed."""
@@ -61,7 +62,7 @@ class OpenTerms:
                 rows[recorded.fact.originator_id] = None
         closed = [stream for stream, row in rows.items() if row is None]
         if closed:
-            connection.execute(sa.delete(OPEN_TERMS).where(OPEN_TERMS.c.stream_id.in_(closed)))
+            self._rows.delete(connection, closed)
         self._upsert(connection, [row for row in rows.values() if row is not None])
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.kernel.journal.rows import BulkUpsert, Row
+from services.kernel.journal.rows import BulkUpdate, BulkUpsert, Row
 from services.kernel.journal.units import Recorded
 from services.kernel.names import normalised_name
 from services.register.contract.events import ApplicationFiled, ApplicationSatisfied, InclusionRefused
@@ -35,12 +35,6 @@ PRODUCT_NAMES: Final = sa.Table(
 )
 """Every normalised name, Kazakh (`kk`) or Russian (`ru`), under which a product was ever filed."""
 
-_DECIDE: Final = (
-    sa.update(PRODUCTS)
-    .where(PRODUCTS.c.product_id == sa.bindparam("product"))
-    .values(decided=sa.bindparam("application"), decided_as=sa.bindparam("outcome"))
-)
-
 
 class Products:
     """One row a product, and one for each name that its filings gave it; no two products share one."""
@@ -50,6 +44,7 @@ class Products:
     def __init__(self) -> None:
         self._insert = BulkUpsert(PRODUCTS, replace=False)
         self._name = BulkUpsert(PRODUCT_NAMES, replace=False)
+        self._decide = BulkUpdate(PRODUCTS, "decided", "decided_as")
 
     def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
         """Add the products and names that filings bring; note what was decided."""
@@ -67,8 +62,7 @@ class Products:
                 decided[data.product_id] = _decision(data.product_id, data.application_id, "refused")
         self._insert(connection, list(rows.values()))
         self._name(connection, list(names.values()))
-        if decided:
-            connection.execute(_DECIDE, list(decided.values()))
+        self._decide(connection, list(decided.values()))
 
 
 def _row(filed: ApplicationFiled) -> Row:
@@ -94,4 +88,4 @@ def _names(filed: ApplicationFiled) -> list[Row]:
 
 
 def _decision(product_id: str, application_id: str, outcome: str) -> Row:
-    return {"product": UUID(product_id), "application": UUID(application_id), "outcome": outcome}
+    return {"product_id": UUID(product_id), "decided": UUID(application_id), "decided_as": outcome}
