@@ -95,6 +95,15 @@ def _log_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _export_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    replaying = commands.add_parser(
+        "replay", help="make any past anew from a journal; compare with the live database"
+    )
+    replaying.add_argument("service", choices=JOURNALS)
+    moment = "POSITION|INSTANT"
+    replaying.add_argument("--to", metavar=moment, help="default: all that is recorded")
+    replaying.add_argument("--known-at", metavar=moment, help="then --to is the legal instant to look at")
+    replaying.add_argument("--into", metavar="FILE|URL", help="keep the replayed database there")
+    replaying.set_defaults(command=_replay)
     export = commands.add_parser("export", help="write a whole journal to one plain file")
     export.add_argument("service", choices=JOURNALS)
     export.add_argument("file", type=Path, help="a new file, compressed if it ends in .gz; - for stdout")
@@ -163,6 +172,13 @@ def _rebuild(parsed: argparse.Namespace, installation: Installation) -> int:
         print(f"tizilim: {reason}", file=sys.stderr)
         return 1
     return 0
+
+
+def _replay(parsed: argparse.Namespace, installation: Installation) -> int:
+    from services.commands.replay import replay
+
+    agrees = replay(installation, parsed.service, parsed.to, parsed.known_at, parsed.into, print)
+    return 0 if agrees else 1
 
 
 def _export(parsed: argparse.Namespace, installation: Installation) -> int:
