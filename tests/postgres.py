@@ -39,6 +39,7 @@ UNPRIVILEGED_USERS = ("postgres", "nobody")
 started_guards: list[subprocess.Popen[bytes]] = []
 
 # Small, but as safe as production: fsync, full_page_writes and synchronous_commit keep their defaults.
+# Tests that measure nothing add WITHOUT_FLUSHES.
 SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -52,6 +53,10 @@ SETTINGS: Mapping[str, str] = {
     "log_min_messages": "warning",
     "log_line_prefix": "%m [%p] %d ",
 }
+
+
+WITHOUT_FLUSHES: Mapping[str, str] = {"fsync": "off", "full_page_writes": "off"}
+"""Only a machine that stops could lose a commit; a server or a client killed with -9 loses nothing."""
 
 
 class PostgresUnavailableError(RuntimeError):
@@ -144,9 +149,8 @@ class PostgresServer:
     def create_database(self, name: str | None = None, template: str = "template1") -> str:
         """Create a database from a template; the answer is its SQLAlchemy URL."""
         name = name or f"test_{uuid.uuid4().hex}"
-        self.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY")
+        self.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
         return self.url(name)
 
     def drop_database(self, url: str) -> None:

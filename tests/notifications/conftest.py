@@ -14,3 +14,9 @@ def office(database_url: str) -> Iterator[Office]:
     """Both journals are empty and nobody has subscribed."""
     with open_office(database_url) as opened:
         yield opened
+
+
+@pytest.fixture
+def tables() -> str | None:
+    """The databases of these tests have the service's tables."""
+    return "notifications"

@@ -28,7 +28,6 @@ from services.kernel.journal.events import (
     new_stream_id,
 )
 from services.kernel.journal.units import CursorStep
-from services.kernel.migrating import upgrade
 from services.kernel.vault import PersonalValue
 from services.notifications.adapters.sealing import SecretBox
 from services.notifications.domain.endpoint import DEVELOPMENT_URLS
@@ -37,6 +36,7 @@ from services.notifications.schema import DELIVERIES, FOLLOWING, SUBSCRIPTIONS
 from services.notifications.usecases.subscribe import NewSubscription, check, subscribe
 from services.register.contract.events import REGISTER_EVENTS
 from services.verification.contract.events import VERIFICATION_EVENTS
+from tests.prepared import migrate
 
 NOON: Final = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 """Noon of Monday 2 March 2026 in Almaty."""
@@ -166,7 +166,7 @@ class Office:
 def open_office(url: str) -> Iterator[Office]:
     """A migrated notifications service on a fresh database."""
     database = Database(url)
-    upgrade("notifications", database)
+    migrate("notifications", database)
     try:
         yield Office(database)
     finally:

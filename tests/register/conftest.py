@@ -22,3 +22,9 @@ def automatic(database_url: str) -> Iterator[Desk]:
     """No step waits for an officer."""
     with open_desk(database_url, AUTOMATIC) as opened:
         yield opened
+
+
+@pytest.fixture
+def tables() -> str | None:
+    """The databases of these tests have the service's tables."""
+    return "register"

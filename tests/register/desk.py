@@ -17,17 +17,16 @@ from services.kernel.database import Database
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import Event, new_event_id, new_stream_id
 from services.kernel.journal.journal import Journal, Outcome, ResultT
-from services.kernel.migrating import create_guards
 from services.register.contract.events import NotificationReceived
 from services.register.domain.application import Application
 from services.register.domain.entry import Entry
 from services.register.domain.notification import Notification
 from services.register.domain.procedure import Procedure
 from services.register.journal import open_journal
-from services.register.tables import METADATA
 from services.register.usecases.accept_notification import AcceptNotification, accept_notification
 from services.register.usecases.file_application import Applicant, FileApplication, file_application
 from services.register.usecases.receive_notification import receive_notification
+from tests.prepared import migrate
 from tests.register.given import AUTOMATIC, BIN, NOON, PROCEDURE, REASONS, act, form, product
 
 NAME = OfficialText(kk="«Дала» ЖШС", ru="ТОО «Дала»")
@@ -148,9 +147,7 @@ def result_of(outcome: Outcome[ResultT]) -> ResultT:
 def open_desk(url: str, procedure: Procedure = PROCEDURE) -> Iterator[Desk]:
     """A register on a fresh database."""
     database = Database(url)
-    with database.write() as connection:
-        METADATA.create_all(connection)
-        create_guards(connection)
+    migrate("register", database)
     clock = FixedClock(NOON)
     journal = open_journal(database, clock)
     try:

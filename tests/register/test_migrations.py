@@ -20,6 +20,11 @@ from tests.register.desk import RECTIFIED, Desk, filing
 from tests.register.given import act
 
 
+@pytest.fixture
+def tables() -> None:
+    """Here the databases are empty."""
+
+
 def test_migrated_tables_are_those_of_the_code(database_url: str) -> None:
     database = Database(database_url)
     upgrade("register", database)

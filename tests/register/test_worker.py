@@ -13,9 +13,9 @@ import pytest
 
 from services.kernel.clock import FixedClock, set_simulated_clock
 from services.kernel.database import Database
-from services.kernel.migrating import upgrade
 from services.register.journal import open_journal
 from services.register.settings import RegisterSettings
+from tests.prepared import migrate
 from tests.register.api.conftest import NOBODY
 from tests.register.desk import Desk
 from tests.register.given import NOON, PROCEDURE, at
@@ -39,7 +39,7 @@ def test_two_workers_record_each_missed_term_once_and_stop_cleanly(
 
     set_simulated_clock(tmp_path / "clock.json", NOON)
     database = Database(fresh_postgres)
-    upgrade("register", database)
+    migrate("register", database)
     desk = Desk(open_journal(database, FixedClock(NOON)), PROCEDURE)
     for name in ("А", "Б", "В"):
         desk.notify("confirmation", "confirmed", desk.file(name=name))

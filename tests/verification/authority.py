@@ -22,7 +22,6 @@ from services.kernel.feed.sinks import JournalSink, Shelf
 from services.kernel.journal.events import Event, Fact, Header, Provenance, new_event_id, new_stream_id
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.units import CursorStep
-from services.kernel.migrating import upgrade
 from services.kernel.vault import PersonalValue, seal
 from services.register.contract.events import (
     REGISTER_EVENTS,
@@ -44,6 +43,7 @@ from services.verification.projections.worklist import CaseFilter, list_cases
 from services.verification.schema import FOLLOWING
 from services.verification.usecases.list_software import NewListing, list_software
 from services.verification.usecases.practice import Practice
+from tests.prepared import migrate
 from tests.verification.acting import BIN, NAME, NOON, PRODUCER, REASONS, officer
 
 KINDS: Final = (
@@ -80,7 +80,7 @@ class Authority:
     def __init__(self, url: str, folder: Path, automatic: frozenset[Any], **settings: Any) -> None:
         self.clock = FixedClock(NOON)
         self.database = Database(url)
-        upgrade("verification", self.database)
+        migrate("verification", self.database)
         self.journal: Journal = open_journal(self.database, self.clock)
         self.documents = DocumentStore(folder, self.database)
         self.documents.prepare()

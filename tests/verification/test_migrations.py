@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import pytest
 import sqlalchemy as sa
 from alembic import command
 
@@ -21,6 +22,11 @@ from services.verification.schema import JOURNAL
 Q1: Final = Quarter.parse("2026-Q1")
 STARTED: Final = microseconds(datetime(2026, 4, 1, 5, 0, tzinfo=UTC))
 FINISHED: Final = microseconds(datetime(2026, 4, 9, 5, 0, tzinfo=UTC))
+
+
+@pytest.fixture
+def tables() -> None:
+    """Here the databases are empty."""
 
 
 def before_rounds_at_scale(database: Database) -> None:

@@ -15,10 +15,10 @@ from starlette.testclient import TestClient
 from services.kernel.clock import FixedClock, set_simulated_clock
 from services.kernel.database import Database
 from services.kernel.identity.tokens import TokenIssuer, development_issuer
-from services.kernel.migrating import upgrade
 from services.register.api.forms import ApplicationForm
 from services.register.main import create_app
 from services.register.settings import RegisterSettings
+from tests.prepared import migrate
 from tests.register.desk import Desk
 from tests.register.given import BIN, NOON
 
@@ -94,7 +94,7 @@ class Api:
 
 def serve(url: str, var: Path, **settings: Any) -> Iterator[Api]:
     database = Database(url)
-    upgrade("register", database)
+    migrate("register", database)
     database.close()
     set_simulated_clock(var / "clock.json", NOON)
     made = RegisterSettings(var=var, database_url=url, verification_url=NOBODY, _env_file=None, **settings)

@@ -14,12 +14,12 @@ import pytest
 from services.kernel.contract import DocumentRef
 from services.kernel.database import Database
 from services.kernel.errors import Invalid, Unavailable
-from services.kernel.migrating import upgrade
 from services.verification.adapters.document_backends import DocumentBackend, DocumentFolder
 from services.verification.adapters.document_bucket import Bucket, DocumentBucket
 from services.verification.adapters.document_content import DOCX, XLSX
 from services.verification.adapters.documents import DocumentStore, KeptDocument
 from services.verification.adapters.malware import Clamd, parse_address
+from tests.prepared import migrate
 from tests.verification.adapters.stores import MALWARE, bucket_at, clamd, client_at, s3_server
 
 TEXT = "text/plain"
@@ -34,7 +34,7 @@ def s3() -> Iterator[str]:
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
-    upgrade("verification", database)
+    migrate("verification", database)
     yield database
     database.close()
 
@@ -161,7 +161,7 @@ def test_an_infected_document_is_refused_and_nothing_is_kept(
 @pytest.mark.parametrize("reply", [b"INSTREAM size limit exceeded. ERROR\x00", b"", b"\xff\x00"])
 def test_a_scanner_without_a_verdict_is_a_503(sqlite_url: str, tmp_path: Path, reply: bytes) -> None:
     database = Database(sqlite_url)
-    upgrade("verification", database)
+    migrate("verification", database)
     with clamd(reply) as address:
         store = DocumentStore(tmp_path, database, scanner=Clamd(address, seconds=5))
         store.prepare()
@@ -221,7 +221,7 @@ def test_a_document_is_what_its_media_type_says(
     sqlite_url: str, tmp_path: Path, content: bytes, media_type: str, taken: bool
 ) -> None:
     database = Database(sqlite_url)
-    upgrade("verification", database)
+    migrate("verification", database)
     store = DocumentStore(tmp_path, database)
     store.prepare()
     if taken:
@@ -237,7 +237,7 @@ def test_a_zip_bomb_is_kept_as_it_is_and_never_unpacked(sqlite_url: str, tmp_pat
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as made:
         made.writestr("bomb", b"\x00" * (200 * 1024 * 1024))
     database = Database(sqlite_url)
-    upgrade("verification", database)
+    migrate("verification", database)
     store = DocumentStore(tmp_path, database)
     store.prepare()
     assert keep(store, file.getvalue(), "application/zip").size < 1024 * 1024

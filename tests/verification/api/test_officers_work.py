@@ -17,12 +17,12 @@ from services.commands.registry import application_of, settings_of
 from services.kernel.calendar import legal_date
 from services.kernel.database import Database
 from services.kernel.journal.journal import Journal
-from services.kernel.migrating import upgrade
 from services.verification.domain.case import Case
 from services.verification.projections.identifiers import keep_identifier
 from services.verification.usecases.open_case import begin_case
 from services.verification.usecases.practice import Practice
 from tests.contract.apps import token_of
+from tests.prepared import migrate
 from tests.verification.acting import BIN, PRODUCER, automatic, opening
 
 TEXT = {"kk": "Негіздеме.", "ru": "Обоснование."}
@@ -88,7 +88,7 @@ class Office:
 def office_at(database_url: str, var: Path) -> Iterator[Office]:
     """The service as it is served on a database, with four eyes on monitoring."""
     database = Database(database_url)
-    upgrade("verification", database)
+    migrate("verification", database)
     database.close()
     settings = settings_of(
         "verification",
