@@ -41,9 +41,11 @@ OpenSocket = Callable[[AddressInfo], socket.socket]
 
 
 class Trouble(StrEnum):
-    """Why a try brought no complete answer. `NO_USABLE_ADDRESS` is one and the same for every such cause."""
+    """Why a try brought no complete answer.
 
-    URL_REFUSED = "url_refused"
+    `NO_USABLE_ADDRESS` is one and the same whether the URL, the name or the address is what is refused.
+    """
+
     NO_USABLE_ADDRESS = "no_usable_address"
     NOT_CONNECTED = "not_connected"
     TLS_FAILED = "tls_failed"
@@ -233,7 +235,7 @@ def _trouble(error: Exception) -> Trouble:
 
 
 _TROUBLES: Final[tuple[tuple[type[Exception], Trouble], ...]] = (
-    (Invalid, Trouble.URL_REFUSED),
+    (Invalid, Trouble.NO_USABLE_ADDRESS),
     (TimeoutError, Trouble.DEADLINE_PASSED),
     (AddressRefused, Trouble.NO_USABLE_ADDRESS),
     (aiohttp.ClientConnectorDNSError, Trouble.NO_USABLE_ADDRESS),
