@@ -21,7 +21,10 @@ from services.notifications.adapters.readiness_http import following_trouble
 from services.notifications.adapters.resolver import SystemResolver
 from services.notifications.adapters.sealing import SecretBox
 from services.notifications.adapters.webhook_http import WebhookSender
+from services.notifications.channels import channels_of
 from services.notifications.delivering import DeliveryWorker
+from services.notifications.dispatching import ChannelWorker
+from services.notifications.domain.channels import ChannelName
 from services.notifications.domain.endpoint import DEVELOPMENT_URLS, PRODUCTION_URLS, UrlRules
 from services.notifications.inbox.handling import Inbox, inboxes
 from services.notifications.schema import FOLLOWING, IDEMPOTENCY_KEYS
@@ -38,13 +41,14 @@ def url_rules(settings: NotificationsSettings) -> UrlRules:
     return PRODUCTION_URLS if settings.production else DEVELOPMENT_URLS
 
 
-def rhythm_of(settings: NotificationsSettings) -> Rhythm:
+def rhythm_of(settings: NotificationsSettings, channels: tuple[ChannelName, ...]) -> Rhythm:
     """When accounts are told what, by setting."""
     return Rhythm(
         producers=settings.reminder_days,
         authorities=settings.authority_reminder_days,
         stuck_after=timedelta(minutes=settings.stuck_after_minutes),
         every=timedelta(seconds=settings.watch_seconds),
+        channels=channels,
     )
 
 
@@ -84,14 +88,18 @@ class Background:
             in_flight_per_endpoint=settings.max_in_flight_per_endpoint,
         )
         self._keys = expiring_keys(database, IDEMPOTENCY_KEYS, clock)
+        self._channels = [ChannelWorker(database, channel, clock) for channel in channels_of(settings, clock)]
+        names = tuple(worker.name for worker in self._channels)
         urls = {"register": settings.register_url, "verification": settings.verification_url}
         self._elections = {name: Election(database, f"follow-{name}") for name in urls}
         self.followers = [
             self._follower(database, clock, settings, name, urls[name], inbox)
-            for name, inbox in inboxes(legal_clock, clock).items()
+            for name, inbox in inboxes(legal_clock, clock, names).items()
         ]
         self._neighbours = httpx.Client(trust_env=False)
-        watch = AccountWatch(database, legal_clock, clock, rhythm_of(settings), self._troubles(settings))
+        watch = AccountWatch(
+            database, legal_clock, clock, rhythm_of(settings, names), self._troubles(settings)
+        )
         self._watch = Recurring("watch-accounts", watch.run, Election(database, "watch-accounts"))
 
     def _follower(
@@ -131,10 +139,14 @@ class Background:
         for follower in self.followers:
             follower.start()
         self._watch.start()
+        for channel in self._channels:
+            channel.start()
 
     def stop(self) -> None:
         """Stop after what is in hand."""
         self._watch.stop()
+        for channel in self._channels:
+            channel.stop()
         for follower in self.followers:
             follower.stop()
         self.worker.stop()
@@ -146,4 +158,5 @@ class Background:
     def checks(self) -> dict[str, Check]:
         """Readiness checks: both authorities' facts come in, and messages go out."""
         followed = {f"following {f.upstream}": partial(f.trouble, MAX_LAG) for f in self.followers}
-        return {**followed, "delivering": self.worker.trouble}
+        sending = {f"sending over {channel.name}": channel.trouble for channel in self._channels}
+        return {**followed, "delivering": self.worker.trouble, **sending}

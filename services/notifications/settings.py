@@ -46,6 +46,46 @@ class NotificationsSettings(ServiceSettings):
     watch_seconds: float = Field(default=30, gt=0, le=3_600)
     """How often reminders, waiting work and stuck facts are looked for."""
 
+    smtp_host: str | None = None
+    """The mail server that producers' messages are handed to; e-mail is off without one."""
+    smtp_port: int = Field(default=587, ge=1, le=65_535)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """`tls` from the first byte (usually port 465); `none` for a server on this machine in development."""
+    smtp_sender: str | None = None
+    """The address that messages come from."""
+    smtp_user: str | None = None
+    smtp_password_file: Path | None = None
+    smtp_ca_file: Path | None = None
+    """Certificates trusted for the mail server instead of the system's."""
+    portal_url: str | None = None
+    """Where the e-government portal takes messages for its accounts; off without one."""
+    portal_token_file: Path | None = None
+    """The bearer token that the portal gave us."""
+    portal_secret_file: Path | None = None
+    """The secret (`whsec_...`) that messages to the portal are signed with."""
+
+    @model_validator(mode="after")
+    def _channels_are_whole(self) -> Self:
+        if self.smtp_host is not None and self.smtp_sender is None:
+            raise ValueError("smtp_host needs smtp_sender")
+        if (self.smtp_user is None) != (self.smtp_password_file is None):
+            raise ValueError("smtp_user and smtp_password_file come together")
+        if self.portal_url is None:
+            return self
+        if not self.portal_url.startswith(("https://", "http://")):
+            raise ValueError("portal_url is an http or https URL")
+        if self.portal_token_file is None and self.portal_secret_file is None:
+            raise ValueError("portal_url needs portal_token_file or portal_secret_file")
+        return self
+
+    @model_validator(mode="after")
+    def _channels_are_private(self) -> Self:
+        if self.production and self.smtp_host is not None and self.smtp_security == "none":
+            raise ValueError("production hands mail in over TLS")
+        if self.production and (self.portal_url or "https://").startswith("http://"):
+            raise ValueError("production needs an https portal_url")
+        return self
+
     @model_validator(mode="after")
     def _secrets_are_kept(self) -> Self:
         if self.production and self.secrets_key_file is None:

@@ -12,6 +12,7 @@ from services.kernel.clock import Clock
 from services.kernel.database import Database
 from services.kernel.journal.events import from_microseconds
 from services.kernel.telemetry import logger
+from services.notifications.domain.channels import ChannelName
 from services.notifications.projections.parked import parked_facts
 from services.notifications.usecases.remind import remind
 from services.notifications.usecases.tell_authorities import (
@@ -25,12 +26,13 @@ SERVICES: Final[tuple[Service, ...]] = get_args(Service)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rhythm:
-    """When what is told. Days are counted back from a term's last day."""
+    """When what is told. Days are counted back from a term's last day; reminders go over `channels` too."""
 
     producers: tuple[int, ...]
     authorities: tuple[int, ...]
     stuck_after: timedelta
     every: timedelta
+    channels: tuple[ChannelName, ...] = ()
 
 
 @dataclass
@@ -52,7 +54,13 @@ class AccountWatch:
     def run(self) -> float:
         """Put every message that is due; returns the seconds until the next run."""
         now = self.legal_clock.now()
-        reminded = remind(self.database, self.rhythm.producers, authorities=False, now=now)
+        reminded = remind(
+            self.database,
+            self.rhythm.producers,
+            authorities=False,
+            now=now,
+            channels=self.rhythm.channels,
+        )
         reminded += remind(self.database, self.rhythm.authorities, authorities=True, now=now)
         ending = max(self.rhythm.authorities, default=0)
         told = tell_of_waiting_work(self.database, ending_within=ending, now=now)

@@ -30,6 +30,7 @@ from services.kernel.journal.events import (
 from services.kernel.journal.units import CursorStep
 from services.kernel.vault import PersonalValue
 from services.notifications.adapters.sealing import SecretBox
+from services.notifications.domain.channels import ChannelName
 from services.notifications.domain.endpoint import DEVELOPMENT_URLS
 from services.notifications.inbox.handling import EVENT_TYPES, Inbox, inboxes
 from services.notifications.schema import DELIVERIES, FOLLOWING, SUBSCRIPTIONS
@@ -97,12 +98,13 @@ class Office:
     box: SecretBox = field(default_factory=lambda: SecretBox(b"k" * 32))
     register: Publisher = field(default_factory=lambda: Publisher("register"))
     verification: Publisher = field(default_factory=lambda: Publisher("verification"))
+    channels: tuple[ChannelName, ...] = ()
 
     def now(self) -> int:
         return microseconds(self.clock.now())
 
     def inbox(self, name: str) -> Inbox:
-        return inboxes(self.clock, self.clock)[name]
+        return inboxes(self.clock, self.clock, self.channels)[name]
 
     def sink(self, name: str = "register", inbox: Inbox | None = None) -> TableSink:
         """The sink of a follower; with another `inbox` than the service's own, a broken one."""

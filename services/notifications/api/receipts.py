@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -20,10 +21,20 @@ from services.notifications.api.accounts import READERS, message_at
 from services.notifications.api.desk import AtDesk
 from services.notifications.api.messages import Account, MessageId, may_read
 from services.notifications.api.receipt_page import HTML, SECURITY, page_of
+from services.notifications.domain.channels import ChannelName
+from services.notifications.projections.messages import channels_of
 
 router = APIRouter(tags=["accounts"])
 
 _HTML_CONTENT: Final[dict[str, Any]] = {"text/html": {"schema": {"type": "string"}}}
+
+
+class ChannelShown(Representation):
+    """What became of the message on a channel besides the account; it proves nothing of service."""
+
+    channel: ChannelName
+    state: Literal["pending", "sent", "refused", "unaddressed", "exhausted"]
+    ended_at: datetime | None = None
 
 
 class Receipt(Representation):
@@ -43,6 +54,7 @@ class Receipt(Representation):
     opened_at: datetime | None = Field(default=None, description="Absent while it was never opened.")
     opened_by: str | None = Field(default=None, description="Who opened it first, by opaque id.")
     due_on: date | None = None
+    channels: list[ChannelShown] = Field(description="E-mail and the portal, where they are on.")
 
 
 @router.get(
@@ -60,7 +72,10 @@ def get_receipt(
 ) -> Response:
     """As JSON, or as a page fit to print (`Accept: text/html`) in the language of the request."""
     may_read(caller, account)
-    receipt = _receipt(message_at(desk, account, message_id), caller.language)
+    row = message_at(desk, account, message_id)
+    with desk.database.read() as connection:
+        channels = channels_of(connection, message_id)
+    receipt = _receipt(row, channels, caller.language)
     if preferred_type(request.headers.get("accept"), (JSON, "text/html")) == JSON:
         answer = read_bytes(request, rendered(receipt), JSON)
     else:
@@ -72,7 +87,7 @@ def get_receipt(
     return answer
 
 
-def _receipt(row: sa.RowMapping, language: str) -> Receipt:
+def _receipt(row: sa.RowMapping, channels: Sequence[sa.RowMapping], language: str) -> Receipt:
     texts = msgspec.json.decode(bytes(row["texts"]), type=dict[str, dict[str, str]])
     opened = row["opened_at"]
     return Receipt(
@@ -88,4 +103,14 @@ def _receipt(row: sa.RowMapping, language: str) -> Receipt:
         opened_at=from_microseconds(opened) if opened is not None else None,
         opened_by=row["opened_by"],
         due_on=date.fromisoformat(row["due_on"]) if row["due_on"] else None,
+        channels=[_channel(one) for one in channels],
+    )
+
+
+def _channel(row: sa.RowMapping) -> ChannelShown:
+    ended = row["ended_at"]
+    return ChannelShown(
+        channel=row["channel"],
+        state=row["state"],
+        ended_at=from_microseconds(ended) if ended is not None else None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,15 +13,18 @@ from services.kernel.clock import Clock
 from services.kernel.feed.following import Foreign
 from services.kernel.feed.sinks import TableHandler
 from services.kernel.journal.events import Event, EventRegistry, microseconds
+from services.notifications.domain.channels import ChannelName
 from services.notifications.domain.filters import Concerns, Reach
 from services.notifications.inbox import register, verification
 from services.notifications.inbox.concerns import concerns_of, reach_of
 from services.notifications.inbox.drafts import Draft, Drafting
 from services.notifications.inbox.matters import MATTERS_OF
 from services.notifications.projections import known
+from services.notifications.projections.contacts import learn_contact
+from services.notifications.usecases.dispatch import queue_dispatches
 from services.notifications.usecases.put_message import Occasion, put_message
 from services.notifications.usecases.queue_deliveries import queue_deliveries
-from services.register.contract.events import REGISTER_EVENTS
+from services.register.contract.events import REGISTER_EVENTS, ApplicationFiled
 from services.verification.contract.events import VERIFICATION_EVENTS
 
 EVENT_TYPES: Final[Mapping[str, Reach]] = {
@@ -40,12 +43,13 @@ class Inbox:
     handlers: Mapping[type[Event], TableHandler]
 
 
-def inboxes(legal_clock: Clock, clock: Clock) -> dict[str, Inbox]:
-    """The two followed services by name.
+def inboxes(legal_clock: Clock, clock: Clock, channels: Collection[ChannelName] = ()) -> dict[str, Inbox]:
+    """The two followed services by name; a producer's messages go out over `channels` too.
 
     Every event of the register goes to subscribers; the informatization authority's journal is for services,
     so of its events only messages are made, and note is taken of the work they begin and end.
     """
+    surroundings = _Surroundings(legal_clock, clock, tuple(channels))
     every = REGISTER_EVENTS.classes().values()
     told = [
         kind
@@ -56,14 +60,14 @@ def inboxes(legal_clock: Clock, clock: Clock) -> dict[str, Inbox]:
         "register": Inbox(
             REGISTER_EVENTS,
             {
-                kind: _handler(legal_clock, clock, _Effects(register.DRAFTS.get(kind), kind, concerns_of))
+                kind: _handler(surroundings, _Effects(register.DRAFTS.get(kind), kind, concerns_of))
                 for kind in every
             },
         ),
         "verification": Inbox(
             VERIFICATION_EVENTS,
             {
-                kind: _handler(legal_clock, clock, _Effects(verification.DRAFTS.get(kind), kind, None))
+                kind: _handler(surroundings, _Effects(verification.DRAFTS.get(kind), kind, None))
                 for kind in told
             },
         ),
@@ -79,23 +83,34 @@ class _Effects:
     concerning: ConcernsOf | None
 
 
-def _handler(legal_clock: Clock, clock: Clock, effects: _Effects) -> TableHandler:
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """The clocks, and the channels that are on."""
+
+    legal_clock: Clock
+    clock: Clock
+    channels: tuple[ChannelName, ...]
+
+
+def _handler(around: _Surroundings, effects: _Effects) -> TableHandler:
     bookkeeping = MATTERS_OF.get(effects.kind)
 
     def handle(connection: sa.Connection, foreign: Foreign) -> None:
         draft = effects.drafting(connection, foreign) if effects.drafting else None
         if draft is not None:
-            _put(connection, foreign, draft, legal_clock)
+            _put(connection, foreign, draft, around)
+        if "email" in around.channels:
+            _learn_contact(connection, foreign)
         if bookkeeping is not None:
             bookkeeping(connection, foreign)
         if effects.concerning is not None:
             concerns = effects.concerning(connection, foreign)
-            queue_deliveries(connection, foreign, concerns, now=microseconds(clock.now()))
+            queue_deliveries(connection, foreign, concerns, now=microseconds(around.clock.now()))
 
     return handle
 
 
-def _put(connection: sa.Connection, foreign: Foreign, draft: Draft, legal_clock: Clock) -> None:
+def _put(connection: sa.Connection, foreign: Foreign, draft: Draft, around: _Surroundings) -> None:
     recipient = draft.authority or known.recipient_of(connection, draft.producer_id or "")
     occasion = Occasion(
         key=foreign.fact.id,
@@ -104,5 +119,14 @@ def _put(connection: sa.Connection, foreign: Foreign, draft: Draft, legal_clock:
         event_type=foreign.upstream.header.type,
         due_on=draft.due_on,
     )
-    put_at = legal_clock.now()
-    put_message(connection, recipient, draft.template_id, draft.params, occasion, put_at=put_at)
+    put_at = around.legal_clock.now()
+    message = put_message(connection, recipient, draft.template_id, draft.params, occasion, put_at=put_at)
+    if draft.authority is None:
+        queue_dispatches(connection, message, around.channels)
+
+
+def _learn_contact(connection: sa.Connection, foreign: Foreign) -> None:
+    """The address stands beside a filing in confidence, and nowhere else."""
+    opened, filing = foreign.upstream.confidential.get("email"), foreign.fact.data
+    if opened is not None and isinstance(filing, ApplicationFiled):
+        learn_contact(connection, filing.producer.producer_id, opened.value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from services.notifications.channel_tables import DISPATCHES
 from services.notifications.domain.messages import folded
 from services.notifications.schema import MESSAGES, RECEIPTS
 
@@ -70,6 +71,16 @@ def counts_of(connection: sa.Connection, recipient: str) -> tuple[int, int]:
         .where(MESSAGES.c.recipient == recipient)
     ).one()
     return int(row[0]), int(row[1])
+
+
+def channels_of(connection: sa.Connection, message_id: str) -> Sequence[sa.RowMapping]:
+    """What became of a message on each channel besides the account."""
+    query = (
+        sa.select(DISPATCHES.c.channel, DISPATCHES.c.state, DISPATCHES.c.ended_at)
+        .where(DISPATCHES.c.message_id == message_id)
+        .order_by(DISPATCHES.c.channel)
+    )
+    return connection.execute(query).mappings().all()
 
 
 def holds(connection: sa.Connection, recipient: str, occasion: str) -> bool:

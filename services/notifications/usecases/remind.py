@@ -12,9 +12,11 @@ from services.kernel.calendar import legal_date
 from services.kernel.database import Database
 from services.kernel.errors import NotFound
 from services.kernel.telemetry import logger
+from services.notifications.domain.channels import ChannelName
 from services.notifications.domain.messages import ParameterValue
 from services.notifications.projections import known
 from services.notifications.projections.matters import Matter, note_reminded, to_remind
+from services.notifications.usecases.dispatch import queue_dispatches
 from services.notifications.usecases.put_message import Occasion, put_message
 
 BATCH: Final = 200
@@ -35,8 +37,15 @@ _AUTHORITIES_KINDS: Final = frozenset(
 )
 
 
-def remind(database: Database, days: Collection[int], *, authorities: bool, now: datetime) -> int:
-    """Put the reminders that are due at `now`; returns how many.
+def remind(
+    database: Database,
+    days: Collection[int],
+    *,
+    authorities: bool,
+    now: datetime,
+    channels: Collection[ChannelName] = (),
+) -> int:
+    """Put the reminders that are due at `now`; returns how many. A producer's go out over `channels` too.
 
     `days` say how many days before a term's last day it is reminded of. A day missed while nothing ran is
     made up for as long as the term runs; a day that is not after the one on which the term began is passed
@@ -47,7 +56,7 @@ def remind(database: Database, days: Collection[int], *, authorities: bool, now:
         while True:
             with database.write() as connection:
                 due = to_remind(connection, legal_date(now), before, authorities=authorities, limit=BATCH)
-                put += sum(_remind(connection, one, before, now) for one in due)
+                put += sum(_remind(connection, one, before, now, channels) for one in due)
                 if due:
                     note_reminded(connection, [one.matter_id for one in due], before)
             if len(due) < BATCH:
@@ -55,7 +64,9 @@ def remind(database: Database, days: Collection[int], *, authorities: bool, now:
     return put
 
 
-def _remind(connection: sa.Connection, matter: Matter, before: int, now: datetime) -> bool:
+def _remind(
+    connection: sa.Connection, matter: Matter, before: int, now: datetime, channels: Collection[ChannelName]
+) -> bool:
     today, ends = legal_date(now), date.fromisoformat(matter.due_on or "")
     if date.fromisoformat(matter.opened_on) >= ends - timedelta(days=before):
         return False
@@ -84,5 +95,7 @@ def _remind(connection: sa.Connection, matter: Matter, before: int, now: datetim
         event_type=matter.event_type,
         due_on=matter.due_on,
     )
-    put_message(connection, recipient, template, params, occasion, put_at=now)
+    message = put_message(connection, recipient, template, params, occasion, put_at=now)
+    if not of_authority:
+        queue_dispatches(connection, message, channels)
     return True

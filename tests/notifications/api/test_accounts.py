@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from services.kernel.journal.events import microseconds
 from services.notifications.schema import DELIVERIES, MESSAGES, RECEIPTS
+from services.notifications.usecases.dispatch import queue_dispatches
 from services.register.contract.events import TermMissed
 from services.verification.contract import officers_work
 from tests.notifications.api.conftest import Api
@@ -190,9 +191,13 @@ def test_a_receipt_proves_when_it_was_put_and_first_opened(api: Api) -> None:
     before = api.get(receipt(BIN, message), role="producer").json()
     assert before["put_at"].startswith("2026-03-02T07:00:00")
     assert "opened_at" not in before
+    assert before["channels"] == []
+    with api.office.database.write() as connection:
+        queue_dispatches(connection, message, ["email"])
     opened = api.post(receipt(BIN, message), role="producer").json()["opened_at"]
     after = api.get(receipt(BIN, message), role="auditor").json()
     assert after["opened_at"] == opened
+    assert after["channels"] == [{"channel": "email", "state": "pending"}]
     shown = api.get(f"/v1/accounts/{BIN}/messages/{message}", role="producer").json()
     digest = hashlib.sha256(rfc8785.dumps(shown["texts"])).hexdigest()
     assert (after["texts_sha256"], after["template_version"]) == (digest, shown["template_version"])

@@ -1,0 +1,105 @@
+"""Messages by e-mail, over SMTP (RFC 5321) with TLS (RFC 3207, RFC 8314)."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from pathlib import Path
+from typing import Final, Literal
+
+import aiosmtplib
+
+from services.notifications.domain.channels import ChannelName, Ending, Parcel, Result
+
+Security = Literal["starttls", "tls", "none"]
+
+DEADLINE: Final = timedelta(seconds=45)
+"""After this the session is cut, however slowly the server goes on answering."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailServer:
+    """Where mail is handed in, and as whom. `ca_file` holds certificates trusted instead of the system's."""
+
+    host: str
+    port: int
+    security: Security
+    sender: str
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+
+
+class MailChannel:
+    """Sends each message in the producer's language to the address it filed."""
+
+    name: ChannelName = "email"
+
+    def __init__(self, server: MailServer, *, deadline: timedelta = DEADLINE) -> None:
+        self._server = server
+        self._deadline = deadline.total_seconds()
+
+    def send(self, parcel: Parcel) -> Result:
+        """See `Channel`."""
+        if parcel.email is None:
+            return Result(Ending.UNADDRESSED, "no_address")
+        try:
+            mail = self._written(parcel, parcel.email)
+        except (ValueError, IndexError, MessageError):  # what the email package makes of what is no address
+            return Result(Ending.REFUSED, "address_unusable")
+        try:
+            asyncio.run(asyncio.wait_for(self._hand_in(mail), self._deadline))
+        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+            return _ending(error)
+        return Result(Ending.SENT)
+
+    async def _hand_in(self, mail: EmailMessage) -> None:
+        server = self._server
+        context = ssl.create_default_context(cafile=server.ca_file) if server.security != "none" else None
+        await aiosmtplib.send(
+            mail,
+            hostname=server.host,
+            port=server.port,
+            username=server.user,
+            password=server.password,
+            use_tls=server.security == "tls",
+            start_tls=server.security == "starttls",
+            tls_context=context,
+            timeout=self._deadline,
+        )
+
+    def _written(self, parcel: Parcel, address: str) -> EmailMessage:
+        text = parcel.texts[parcel.language]
+        sender = Address(addr_spec=self._server.sender)
+        mail = EmailMessage(policy=SMTP)
+        mail["From"] = sender
+        mail["To"] = Address(addr_spec=address)
+        mail["Subject"] = text.subject
+        mail["Date"] = parcel.put_at
+        mail["Message-ID"] = f"<{parcel.message_id}@{sender.domain}>"
+        mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers it
+        mail.set_content(text.body + "\n")
+        mail["Content-Language"] = parcel.language
+        return mail
+
+
+def _ending(error: Exception) -> Result:
+    """What a failed session came to. RFC 5321 section 4.2.1: 5yz is for good, 4yz may be tried again.
+
+    Only an answer about this recipient or this message is for good: a refused login or sender is trouble of
+    the settings, in which every message waits.
+    """
+    if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
+        code = max((refused.code for refused in error.recipients), default=0)
+        return Result(Ending.REFUSED if code >= 500 else Ending.FAILED, "recipient_refused")
+    if isinstance(error, aiosmtplib.SMTPDataError):
+        return Result(Ending.REFUSED if error.code >= 500 else Ending.FAILED, "message_refused")
+    if isinstance(error, aiosmtplib.SMTPResponseException):
+        return Result(Ending.FAILED, f"server_answered_{error.code}")
+    return Result(Ending.FAILED, f"server_unreachable: {type(error).__name__}")

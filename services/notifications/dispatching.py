@@ -1,0 +1,103 @@
+"""One worker a channel, each in a thread of its own: a channel that hangs or fails stops no other."""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import Final
+
+import sqlalchemy as sa
+
+from services.kernel.clock import Clock
+from services.kernel.database import Database
+from services.kernel.http.health import Notice
+from services.kernel.journal.events import microseconds
+from services.kernel.telemetry import logger
+from services.notifications.domain.channels import Channel, ChannelName, Ending, Parcel, Result
+from services.notifications.usecases.dispatch import claim, record_result
+
+POLL_SECONDS: Final = 1.0
+MAX_PAUSE_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 5.0
+TROUBLE_AFTER: Final = 3
+
+
+class ChannelWorker:
+    """Claims what is due on a channel and sends it until stopped; several processes share by leases.
+
+    While a channel fails it is tried ever more rarely, so that an outage does not use up every message's
+    tries.
+    """
+
+    def __init__(self, database: Database, channel: Channel, clock: Clock) -> None:
+        self._database = database
+        self._channel = channel
+        self._clock = clock
+        self._random = random.SystemRandom()
+        self._failures = 0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"dispatch-{channel.name}", daemon=True)
+
+    @property
+    def name(self) -> ChannelName:
+        """The channel's."""
+        return self._channel.name
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send no more; what is under way and does not end soon is sent again by another."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=STOP_SECONDS)
+
+    def trouble(self) -> str | None:
+        """A readiness check: a dead worker is one, a channel that fails is told."""
+        if self._thread.ident is not None and not self._thread.is_alive() and not self._stopping.is_set():
+            return f"nothing sends over {self.name} any more"
+        failing = self._failures >= TROUBLE_AFTER
+        return Notice(f"{self.name} failed {self._failures} times in a row") if failing else None
+
+    def turn(self) -> bool:
+        """Send one message that is due; False when none is."""
+        claimed = claim(self._database, self._channel.name, now=microseconds(self._clock.now()))
+        if claimed is None:
+            return False
+        result = self._sent(claimed.parcel)
+        self._failures = self._failures + 1 if result.ending is Ending.FAILED else 0
+        now = microseconds(self._clock.now())
+        state = record_result(self._database, claimed, result, now=now, rng=self._random)
+        if result.ending is not Ending.SENT:
+            logger.info(
+                "message not sent",
+                extra={
+                    "channel": self.name,
+                    "message": claimed.parcel.message_id,
+                    "state": state,
+                    "trouble": result.trouble,
+                },
+            )
+        return True
+
+    def _sent(self, parcel: Parcel) -> Result:
+        try:
+            return self._channel.send(parcel)
+        except Exception as error:  # noqa: BLE001  # one message that nobody foresaw must not come back for ever
+            logger.error("channel failed", exc_info=error, extra={"channel": self.name})
+            return Result(Ending.FAILED, type(error).__name__)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                pause = 0.0 if self.turn() else POLL_SECONDS
+            except sa.exc.SQLAlchemyError as error:  # the lease ends by itself and the message is sent again
+                logger.warning("dispatches not claimed", extra={"error": type(error).__name__})
+                pause = POLL_SECONDS
+            except Exception as error:  # noqa: BLE001  # whatever happens, messages must go on going out
+                logger.error("dispatch failed", exc_info=error, extra={"channel": self.name})
+                pause = POLL_SECONDS
+            if self._failures:
+                pause = min(MAX_PAUSE_SECONDS, 2.0 ** min(self._failures - 1, 6))
+            self._stopping.wait(pause)

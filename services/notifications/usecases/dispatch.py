@@ -1,0 +1,145 @@
+"""Dispatches as durable, leased rows: claim one that is due on a channel, then record what came of the try.
+
+The rules are those of webhooks (`deliver`): a lease ends by itself, so a worker that dies loses nothing, and
+a result is written only under the lease it was claimed with.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+import sqlalchemy as sa
+
+from services.kernel.database import Database
+from services.kernel.journal.events import from_microseconds, microseconds
+from services.notifications.channel_tables import CONTACTS, DISPATCHES
+from services.notifications.domain.channels import ChannelName, Ending, Parcel, Result
+from services.notifications.domain.messages import Text
+from services.notifications.domain.retry import Exhausted, Outcome, Verdict, next_attempt
+from services.notifications.schema import MESSAGES, PRODUCERS
+
+LEASE: Final = timedelta(seconds=120)
+"""Longer than any channel's deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A dispatch under our lease, with all that sending it needs."""
+
+    parcel: Parcel
+    channel: ChannelName
+    lease: str
+    number: int
+
+
+def queue_dispatches(connection: sa.Connection, message_id: str, channels: Collection[ChannelName]) -> None:
+    """Let a message go out over channels, in the transaction that puts it into the account."""
+    rows = [
+        {
+            "message_id": message_id,
+            "channel": channel,
+            "state": "pending",
+            "attempts": 0,
+            "next_at": 0,
+            "leased_until": 0,
+        }
+        for channel in channels
+    ]
+    if rows:
+        connection.execute(sa.insert(DISPATCHES), rows)
+
+
+def claim(database: Database, channel: ChannelName, *, now: int) -> Claimed | None:
+    """Lease the dispatch of a channel that has been due for longest. `now` in microseconds."""
+    columns, lease = DISPATCHES.c, uuid4().hex
+    due = (
+        sa.select(columns.message_id)
+        .where(
+            columns.channel == channel,
+            columns.state == "pending",
+            columns.next_at <= now,
+            columns.leased_until <= now,
+        )
+        .order_by(columns.next_at, columns.message_id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    )
+    with database.write() as connection:
+        message_id = connection.scalar(due)
+        if message_id is None:
+            return None
+        connection.execute(_row(message_id, channel).values(lease=lease, leased_until=now + _span(LEASE)))
+        row = connection.execute(_PARCEL, {"message_id": message_id, "channel": channel}).one()
+    return Claimed(_parcel(row), channel, lease, row.attempts + 1)
+
+
+_PARCEL: Final = (
+    sa.select(
+        MESSAGES,
+        DISPATCHES.c.attempts,
+        CONTACTS.c.email,
+        sa.func.coalesce(PRODUCERS.c.language, "kk").label("language"),
+    )
+    .join_from(MESSAGES, DISPATCHES, DISPATCHES.c.message_id == MESSAGES.c.message_id)
+    .join(PRODUCERS, PRODUCERS.c.identifier == MESSAGES.c.recipient, isouter=True)
+    .join(CONTACTS, CONTACTS.c.producer_id == PRODUCERS.c.producer_id, isouter=True)
+    .where(
+        MESSAGES.c.message_id == sa.bindparam("message_id"),
+        DISPATCHES.c.channel == sa.bindparam("channel"),
+    )
+    .limit(1)
+)
+
+
+def _parcel(row: sa.Row[tuple[object, ...]]) -> Parcel:
+    return Parcel(
+        message_id=row.message_id,
+        recipient=row.recipient,
+        email=row.email,
+        language=row.language,
+        texts=msgspec.json.decode(bytes(row.texts), type=dict[str, Text]),
+        template=row.template_id,
+        template_version=row.template_version,
+        event_type=row.event_type,
+        due_on=row.due_on,
+        put_at=from_microseconds(row.put_at),
+    )
+
+
+def record_result(
+    database: Database, claimed: Claimed, result: Result, *, now: int, rng: random.Random
+) -> str | None:
+    """Write one try and what follows from it; returns the dispatch's state, None when the lease was lost."""
+    changes: dict[str, object] = {
+        "attempts": claimed.number,
+        "trouble": result.trouble,
+        "lease": None,
+        "leased_until": 0,
+    }
+    if result.ending is not Ending.FAILED:
+        changes |= {"state": result.ending.value, "ended_at": now}
+    else:
+        failed = Outcome(Verdict.FAILED, result.retry_after)
+        following = next_attempt(claimed.number, failed, from_microseconds(now), rng)
+        if isinstance(following, Exhausted):
+            changes |= {"state": "exhausted", "ended_at": now}
+        else:
+            changes["next_at"] = microseconds(following)  # type: ignore[arg-type]  # no 410 among the outcomes
+    recorded = _row(claimed.parcel.message_id, claimed.channel).where(DISPATCHES.c.lease == claimed.lease)
+    with database.write() as connection:
+        state: str | None = connection.scalar(recorded.values(changes).returning(DISPATCHES.c.state))
+    return state
+
+
+def _row(message_id: str, channel: str) -> sa.Update:
+    return sa.update(DISPATCHES).where(DISPATCHES.c.message_id == message_id, DISPATCHES.c.channel == channel)
+
+
+def _span(duration: timedelta) -> int:
+    return int(duration.total_seconds() * 1_000_000)
