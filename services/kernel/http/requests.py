@@ -5,7 +5,6 @@ A route declares its roles by its dependency; the OpenAPI, the role matrix and t
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 from collections import Counter
@@ -258,7 +257,7 @@ def _opaque(request: Request, principal: Principal) -> str:
     It is what facts, stored answers and logs know a caller by.
     """
     edge: Edge = request.app.state.edge
-    return hmac.new(edge.body_key, b"actor\x00" + principal.key.encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.digest(edge.body_key, b"actor\x00" + principal.key.encode(), "sha256").hex()[:32]
 
 
 def _short(value: str | None) -> str | None:
@@ -270,11 +269,9 @@ async def _command(
 ) -> CommandRequest:
     caller = authorised(request, roles)
     edge: Edge = request.app.state.edge
-    digest = hmac.new(edge.body_key, digestmod=hashlib.sha256)
-    digest.update(f"{request.method} {request.scope['path']}\x00".encode())
-    digest.update(request.scope["query_string"] + b"\x00")
-    digest.update(await request.body())
+    asked = f"{request.method} {request.scope['path']}\x00".encode() + request.scope["query_string"] + b"\x00"
+    digest = hmac.digest(edge.body_key, asked + await request.body(), "sha256").hex()
     operation = f"{request.method} {request.scope['route'].path}"
     act = Act(edge.legal_clock.now(), provenance_of(request, caller))
-    answer = AnswerKey(act.provenance.actor, operation, key, digest.hexdigest(), status)
+    answer = AnswerKey(act.provenance.actor, operation, key, digest, status)
     return CommandRequest(caller, act, answer, if_match)

@@ -87,7 +87,7 @@ class JournalSignal:
 class HeadWatcher:
     """Keeps a signal true when other processes write: LISTEN on PostgreSQL, a look at the head everywhere.
 
-    Also sends this process's own announcements to the others, at most once in five milliseconds, outside
+    Also sends this process's own announcements to the others, at most once in twenty milliseconds, outside
     the writer's transaction, because NOTIFY takes a cluster-wide lock at commit.
     """
 
@@ -146,12 +146,17 @@ class HeadWatcher:
 
     def _tell(self) -> None:
         while not self._stopped.is_set():
+            try:
+                with self._database.read() as connection:
+                    self._tell_over(connection)
+            except sa.exc.SQLAlchemyError as error:
+                logger.warning("journal notice not sent", extra={"error": type(error).__name__})
+                self._stopped.wait(POLL_SECONDS)
+
+    def _tell_over(self, connection: sa.Connection) -> None:
+        while not self._stopped.is_set():
             if self._signal.wait(self._told, timeout=POLL_SECONDS) <= self._told:
                 continue
             self._told = self._signal.head
-            try:
-                with self._database.read() as connection:
-                    connection.exec_driver_sql(f"NOTIFY \"{self._channel()}\", '{self._told}'")
-            except sa.exc.SQLAlchemyError as error:
-                logger.warning("journal notice not sent", extra={"error": type(error).__name__})
+            connection.exec_driver_sql(f"NOTIFY \"{self._channel()}\", '{self._told}'")
             self._stopped.wait(NOTIFY_INTERVAL_SECONDS)
