@@ -1,7 +1,7 @@
 """Hostile requests from each service's own OpenAPI file: no 5xx and no answer that is not documented.
 
 The services run as real processes and have lived through a producer's life, so that paths with real ids are
-met as well as unknown ones.
+met as well as unknown ones. Each database is asked the same: they refuse different things.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from schemathesis.specs.openapi.checks import (
 from services.commands.registry import SERVICES
 from tests.journeys.life import Life, stories
 from tests.journeys.world import World, installation_of
+from tests.postgres import PostgresServer
 
 OPENAPI: Final = Path(__file__).resolve().parents[2] / "openapi"
-EXAMPLES_PER_OPERATION: Final = int(os.environ.get("FUZZ_EXAMPLES", "15"))
+EXAMPLES_PER_OPERATION: Final = int(os.environ.get("FUZZ_EXAMPLES", "8"))
 REFUSED: Final = [str(status) for status in (400, 401, 403, 404, 405, 406, 409, 412, 413, 414, 415, 422, 428)]
 CONFIG: Final = schemathesis.Config.from_dict(
     {"checks": {"negative_data_rejection": {"expected-statuses": REFUSED}}}
@@ -62,9 +63,13 @@ def operations() -> list[tuple[str, str, str]]:
     ]
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    with installation_of(tmp_path_factory.mktemp("fuzz"), settings={}) as running:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    urls: dict[str, str] = {}
+    if request.param == "postgresql":  # the databases go with the run's server
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        urls = {service: server.create_database() for service in SERVICES}
+    with installation_of(tmp_path_factory.mktemp("fuzz"), database_urls=urls, settings={}) as running:
         yield running
 
 
