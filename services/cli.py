@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--from", dest="first_day", type=date.fromisoformat, required=True, metavar="DAY")
     simulate.add_argument("--to", dest="last_day", type=date.fromisoformat, required=True, metavar="DAY")
     simulate.set_defaults(command=_simulate)
+    _listen_parser(commands.add_parser("listen", help="receive webhooks here, verify and print them"))
     webhook_key = commands.add_parser("webhook-key", help="show the keys that sign webhooks, or rotate")
     webhook_key.add_argument("--rotate", action="store_true", help="let a new key follow the present one")
     webhook_key.add_argument("--at-once", action="store_true", help="with no overlap: others may know it")
@@ -220,6 +221,34 @@ def _simulate(parsed: argparse.Namespace, installation: Installation) -> int:
     from services.commands import simulate
 
     return simulate.run(installation, parsed.draft, parsed.first_day, parsed.last_day)
+
+
+def _listen_parser(listen: argparse.ArgumentParser) -> None:
+    key = (
+        "only receive, and trust this whsec_ secret or whpk_ public key; without one, subscribe (development)"
+    )
+    listen.add_argument("--key", action="append", default=[], help=key)
+    listen.add_argument("--port", type=int, default=0, help="on 127.0.0.1; a free one unless given")
+    listen.add_argument("--type", action="append", default=[], dest="event_types", metavar="TYPE")
+    listen.add_argument("--bin", help="only what concerns this BIN")
+    listen.add_argument("--fifo", action="store_true", help="the events of one subject in order")
+    listen.add_argument("--forward", metavar="URL", help="pass what was verified on, and answer as it does")
+    listen.add_argument("--bodies", action="store_true", help="print whole events")
+    listen.set_defaults(command=_listen)
+
+
+def _listen(parsed: argparse.Namespace, installation: Installation) -> int:
+    from services.commands import listen
+
+    asked = {"event_types": parsed.event_types, "ordering": "fifo" if parsed.fifo else "unordered"}
+    return listen.run(
+        installation,
+        keys=parsed.key,
+        port=parsed.port,
+        asked=asked if parsed.bin is None else {**asked, "bin": parsed.bin},
+        forward=parsed.forward,
+        show_bodies=parsed.bodies,
+    )
 
 
 def _webhook_key(parsed: argparse.Namespace, installation: Installation) -> int:
