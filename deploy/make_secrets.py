@@ -4,7 +4,8 @@
 
 The directory (``deploy/secrets`` by default, outside version control) is for its owner alone; the
 files in it can be read by the containers' users they are mounted for. ``trusted_issuers`` holds the
-services' own public keys; add the deployment's identity provider before the first start.
+services' own public keys; add the deployment's identity provider before the first start. The seal
+of extracts, ``register_seal``, vouches for itself alone: replace it with the authority's own.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ import json
 import os
 import secrets
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from joserfc.jwk import OKPKey
+
+from services.register.adapters.seals import self_signed
 
 SERVICES = ("register", "verification", "notifications")
 SEALED = ("register", "verification")
@@ -25,15 +29,16 @@ SEALED = ("register", "verification")
 PUBLIC_MEMBERS = ("kty", "crv", "x", "kid", "use", "alg")
 
 
-def write_once(path: Path, make: Callable[[], str]) -> bool:
+def write_once(path: Path, make: Callable[[], str | bytes]) -> bool:
     """Write a secret unless the file exists; say whether it was written."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     except FileExistsError:
         return False
-    with os.fdopen(descriptor, "w") as file:
+    with os.fdopen(descriptor, "wb") as file:
         os.fchmod(descriptor, 0o644)  # whatever the umask: another user reads it inside a container
-        file.write(make())
+        made = make()
+        file.write(made.encode() if isinstance(made, str) else made)
     return True
 
 
@@ -58,11 +63,17 @@ def database_url(role: str, service: str, postgres: str) -> str:
     return f"postgresql+psycopg://{role}:{secrets.token_hex(24)}@{postgres}/{service}"
 
 
+def seal(directory: Path) -> bytes:
+    """A PKCS#12 file for sealing extracts, under the password beside it."""
+    password = (directory / "register_seal_password").read_bytes()
+    return self_signed("Tizilim, not an authority's seal", datetime.now(UTC), password)
+
+
 def make_secrets(directory: Path, postgres: str) -> list[str]:
     """Write every secret that is missing; the answer names them."""
     directory.mkdir(parents=True, exist_ok=True)
     directory.chmod(0o700)
-    wanted: dict[str, Callable[[], str]] = {"postgres_password": partial(secrets.token_hex, 24)}
+    wanted: dict[str, Callable[[], str | bytes]] = {"postgres_password": partial(secrets.token_hex, 24)}
     for service in SERVICES:
         for kind in ("owner", "application"):
             role = f"{service}_{kind}"
@@ -72,6 +83,8 @@ def make_secrets(directory: Path, postgres: str) -> list[str]:
     for service in SEALED:
         wanted[f"{service}_log_signing_key"] = partial(secrets.token_hex, 32)
     wanted["notifications_secrets_key"] = partial(secrets.token_hex, 32)
+    wanted["register_seal_password"] = partial(secrets.token_hex, 24)
+    wanted["register_seal"] = partial(seal, directory)
     wanted["trusted_issuers"] = partial(trusted_issuers, directory)
     return [name for name, make in wanted.items() if write_once(directory / name, make)]
 

@@ -14,10 +14,12 @@ from services.kernel.journal.journal import Journal
 from services.kernel.readiness import ClockReads, FactsParked, StoreAnswers, TablesCurrent
 from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
 from services.kernel.telemetry import configure_logging
+from services.register.adapters.typesetting import Typesetter
 from services.register.api.desk import Desk
 from services.register.api.extracts import ExtractOffice
 from services.register.api.routers import LARGER_BODIES, PROBLEMS, routers
 from services.register.background import Background
+from services.register.electronic_seal import seal_of
 from services.register.journal import open_journal
 from services.register.schema import FOLLOWING
 from services.register.settings import RegisterSettings
@@ -67,7 +69,7 @@ def create_app(settings: RegisterSettings) -> FastAPI:
         )
     )
     app.state.desk = Desk(journal, settings.procedure(), clock, Cursors(edge.body_key))
-    app.state.extracts = ExtractOffice(settings.public_address)
+    app.state.extracts = ExtractOffice(settings.public_address, Typesetter(), seal_of(settings))
     app.state.journal = journal
     return app
 

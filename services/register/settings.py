@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -26,6 +27,14 @@ class RegisterSettings(SealedSettings):
 
     It stands in extracts for ever: their QR codes open it.
     """
+    seal_file: Path | None = None
+    """PKCS#12 file with the key and certificate of the electronic seal; in development made once in `var`."""
+    seal_password_file: Path | None = None
+    """A secret file that holds the password of `seal_file`."""
+    seal_former: Path | None = None
+    """PEM file of the certificates that sealed before: what they sealed is still verified."""
+    seal_timestamps_url: str | None = Field(default=None, pattern=r"^https?://")
+    """A time-stamping authority (RFC 3161) that dates every seal; without it a seal tells its own time."""
     automatic: frozenset[Step] = frozenset()
     """Steps that wait for no officer, as JSON: `["review", "exclusion", "reinstatement", "own_request"]`."""
     moves_to_working_day: bool = True
@@ -57,6 +66,8 @@ class RegisterSettings(SealedSettings):
     def _extracts_can_be_verified(self) -> Self:
         if self.production and self.public_url is None:
             raise ValueError("production needs public_url: extracts lead there for ever")
+        if self.production and self.seal_file is None:
+            raise ValueError("production needs seal_file, the electronic seal of extracts")
         return self
 
     @model_validator(mode="after")

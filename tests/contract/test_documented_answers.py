@@ -39,6 +39,7 @@ CONFIG: Final = schemathesis.Config.from_dict(
 )
 ANY_BYTES: Final = {
     "/v1/documents",
+    "/v1/extracts/verification",
     "/v1/localisation-reports/validation",
     "/v1/trusted-software/imports",
 }

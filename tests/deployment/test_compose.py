@@ -163,16 +163,16 @@ def test_the_secret_files_are_the_ones_that_the_tool_makes(tmp_path: Path) -> No
 
 def test_secrets_that_exist_are_never_made_again(tmp_path: Path) -> None:
     make_secrets(tmp_path, "postgres:5432")
-    before = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert make_secrets(tmp_path, "postgres:5432") == []
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_secrets_differ_from_one_deployment_to_the_next(tmp_path: Path) -> None:
     for deployment in ("one", "two"):
         make_secrets(tmp_path / deployment, "postgres:5432")
     for path in (tmp_path / "one").iterdir():
-        assert path.read_text() != (tmp_path / "two" / path.name).read_text()
+        assert path.read_bytes() != (tmp_path / "two" / path.name).read_bytes()
 
 
 def test_trusted_issuers_hold_no_private_key(tmp_path: Path) -> None:

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Final
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
 from services.kernel.errors import NotFound
+from services.kernel.http.negotiation import preferred_type
 from services.kernel.http.requests import Caller, Commanding, CommandRequest, Reading
-from services.kernel.http.responses import read
+from services.kernel.http.responses import JSON, read
+from services.kernel.journal.events import from_microseconds
+from services.register.adapters.extract_sheet import SheetLanguage
+from services.register.adapters.seals import Seal
+from services.register.adapters.typesetting import Typesetter
 from services.register.api.desk import Desk, desk_of
-from services.register.api.extract_representations import ExtractContentShown, ExtractForm, ExtractShown
+from services.register.api.extract_representations import ExtractForm, ExtractShown
 from services.register.api.moments import requested_moment
-from services.register.domain.extract import Extract, ExtractContent
+from services.register.domain.extract import Extract, ExtractFile
 from services.register.projections.extracts import content_of
 from services.register.projections.producers import acting_producer
 from services.register.usecases.issue_extract import IssueExtract, issue_extract
@@ -25,15 +31,20 @@ from services.register.usecases.issue_extract import IssueExtract, issue_extract
 commands: Final = APIRouter(tags=["extracts"])
 reads: Final = APIRouter(tags=["extracts"])
 PATH: Final = "/v1/extracts"
+PDF: Final = "application/pdf"
 VERIFICATION: Final = PATH + "/verification"
 OFFICERS: Final = ("industry_officer", "informatization_officer")
+_KINDS: Final[dict[str, str]] = {"json": JSON, "pdf": PDF}
+_PDF_CONTENT: Final[dict[str, Any]] = {PDF: {"schema": {"type": "string", "contentMediaType": PDF}}}
 
 
 @dataclass(frozen=True, slots=True)
 class ExtractOffice:
-    """Where this register is reached from outside; stands in `app.state.extracts`."""
+    """Typesets and seals, and knows where the register is reached; stands in `app.state.extracts`."""
 
     public_address: str
+    typesetter: Typesetter
+    seal: Seal
 
 
 def office_of(request: Request) -> ExtractOffice:
@@ -70,20 +81,48 @@ def issue(
 @reads.get(
     PATH + "/{extract_id}",
     operation_id="read_extract",
-    summary="Read an extract",
-    responses={200: {"model": ExtractShown}},
+    summary="Read an extract, as JSON or as a sealed PDF",
+    responses={200: {"model": ExtractShown, "content": _PDF_CONTENT}},
 )
 def read_extract(
     request: Request,
     extract_id: UUID,
     caller: Annotated[Caller, Depends(Reading("producer", *OFFICERS, "auditor"))],
+    format: Annotated[  # noqa: A002  # the API's own name
+        Literal["json", "pdf"] | None, Query(description="By `Accept` when absent.")
+    ] = None,
+    language: Annotated[
+        SheetLanguage | None, Query(description="Of the PDF; by `Accept-Language` when absent.")
+    ] = None,
 ) -> Response:
     """As it was issued. A producer reads its own; anybody can verify one who holds it."""
     desk = desk_of(request)
     found = desk.journal.load(Extract, extract_id)
     if not (caller.is_any(*OFFICERS, "auditor") or _is_own(desk, found, caller)):
         raise NotFound("extract_unknown", id=str(extract_id))
-    return read(request, _presenting(desk)(found))
+    file, recorded_at = _file(desk, found)
+    kind = preferred_type(request.headers.get("accept"), (JSON, PDF)) if format is None else _KINDS[format]
+    if kind == JSON:
+        answer = read(request, _shown(file))
+    else:
+        spoken: SheetLanguage = language or ("ru" if caller.language == "ru" else "kk")
+        answer = _sealed(office_of(request), file, spoken, recorded_at)
+    answer.headers["Vary"] = "Accept, Accept-Language"
+    return answer
+
+
+def _sealed(
+    office: ExtractOffice, file: ExtractFile, language: SheetLanguage, recorded_at: datetime
+) -> Response:
+    """The PDF; every seal is made anew, so no entity tag names its bytes."""
+    pdf = office.seal.sealed(office.typesetter.pdf(file, language, recorded_at))
+    name = f"extract-{file.number}-{language}.pdf"
+    headers = {
+        "Cache-Control": "private, no-store",
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Content-Language": language,
+    }
+    return Response(pdf, 200, headers, PDF)
 
 
 def _is_own(desk: Desk, found: Extract, caller: Caller) -> bool:
@@ -97,25 +136,18 @@ def _is_own(desk: Desk, found: Extract, caller: Caller) -> bool:
 
 def _presenting(desk: Desk) -> Callable[[Extract], ExtractShown]:
     """How an extract is shown; what it said and its record are read beside it."""
-
-    def present(found: Extract) -> ExtractShown:
-        with desk.journal.database.read() as connection:
-            content = content_of(connection, found.id)
-        if content is None:
-            raise NotFound("extract_erased")
-        (recorded,) = desk.journal.facts_of(found.id)
-        return ExtractShown(
-            extract_id=str(found.id),
-            number=found.issued.number,
-            position=recorded.position,
-            content=shown(content),
-            digest=found.issued.content_sha256,
-            record=recorded.record.decode(),
-        )
-
-    return present
+    return lambda found: _shown(_file(desk, found)[0])
 
 
-def shown(content: ExtractContent) -> ExtractContentShown:
-    """What an extract says, field by field the same."""
-    return ExtractContentShown.model_validate(msgspec.to_builtins(content))
+def _file(desk: Desk, found: Extract) -> tuple[ExtractFile, datetime]:
+    """The extract as a file, and when its issue was recorded. Raises `NotFound` (`extract_erased`)."""
+    with desk.journal.database.read() as connection:
+        content = content_of(connection, found.id)
+    if content is None:
+        raise NotFound("extract_erased")
+    (recorded,) = desk.journal.facts_of(found.id)
+    return found.file(content, recorded.position, recorded.record), from_microseconds(recorded.recorded_at)
+
+
+def _shown(file: ExtractFile) -> ExtractShown:
+    return ExtractShown.model_validate(msgspec.to_builtins(file))

@@ -17,6 +17,7 @@ from services.register.api import (
     applications,
     entries,
     exclusions,
+    extract_verification,
     extracts,
     notifications,
     origin_checks,
@@ -25,13 +26,16 @@ from services.register.api import (
 from services.register.schema import VAULT
 
 PROBLEMS: Final = Path(__file__).with_name("problems.json")
-LARGER_BODIES: Final = {origin_checks.BATCH_PATH: origin_checks.MAX_BATCH_BYTES}
+LARGER_BODIES: Final = {
+    origin_checks.BATCH_PATH: origin_checks.MAX_BATCH_BYTES,
+    **extract_verification.LARGER_BODIES,
+}
 
 
 def routers(journal: Journal, log: PublishedLog) -> Sequence[APIRouter]:
     """The routers of commands, of reads, and of the journal itself."""
     reads = APIRouter(dependencies=[Depends(reflecting(journal))])
-    for room in (applications, entries, extracts, notifications, origin_checks):
+    for room in (applications, entries, extract_verification, extracts, notifications, origin_checks):
         reads.include_router(room.reads)
     return [
         *(room.commands for room in (applications, exclusions, extracts, notifications, producers)),

@@ -155,6 +155,20 @@ def with_personal(content: ExtractContent, personal: dict[str, str]) -> ExtractC
     return msgspec.structs.replace(content, producer=whole)
 
 
+class ExtractFile(Value, frozen=True, kw_only=True):
+    """An extract as a file: what it says, the digest of that, and the record that holds the digest.
+
+    `position` is where the journal holds the record, `record` its bytes as UTF-8 text.
+    """
+
+    extract_id: str
+    number: str
+    position: int
+    content: ExtractContent
+    digest: str
+    record: str
+
+
 class Extract(Aggregate):
     """One extract; it is issued once and never changes."""
 
@@ -216,6 +230,17 @@ class Extract(Aggregate):
         )
         self.record(act, event)
         return content
+
+    def file(self, content: ExtractContent, position: int, record: bytes) -> ExtractFile:
+        """The extract as a file, with the record of its issue and where the journal holds it."""
+        return ExtractFile(
+            extract_id=str(self.id),
+            number=self.issued.number,
+            position=position,
+            content=content,
+            digest=self.issued.content_sha256,
+            record=record.decode(),
+        )
 
     def when(self, event: Event, fact: Fact) -> None:
         """Change state by one event."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 
+from services.kernel.journal.events import microseconds
 from services.kernel.journal.rows import BulkInsert
 from services.kernel.journal.units import Recorded
 from services.register.contract.extracts import ExtractIssued
@@ -21,6 +23,7 @@ from services.register.domain.extract import (
     with_personal,
     without_personal,
 )
+from services.register.domain.extract_changes import Change, changes
 from services.register.projections.entries import FoundEntry
 from services.register.projections.moments import Moment, entries_of
 from services.register.schema import EXTRACT_CONTENTS, METADATA, VAULT
@@ -103,3 +106,18 @@ def content_of(connection: sa.Connection, extract_id: UUID) -> ExtractContent | 
     if row is None:
         return None
     return with_personal(_DECODER.decode(bytes(row.content)), personal_of(connection, [row.personal_of]))
+
+
+def changes_since(connection: sa.Connection, said: ExtractContent, now: Moment) -> list[Change]:
+    """What is otherwise at `now` than an extract says."""
+    producer_id = UUID(said.producer.producer_id)
+    issued_for = microseconds(datetime.fromisoformat(said.valid_at))
+    then = in_force_at(connection, producer_id, Moment(issued_for, now.known_at))
+    present = entries_of(connection, producer_id, now)
+    newest = max(present, key=lambda entry: entry.state.included_by, default=None)
+    return changes(
+        said,
+        now={entry.state.included.entry_id: entry.state for entry in present},
+        in_force_then=frozenset(entry.state.included.entry_id for entry in then),
+        producer=newest.producer if newest else None,
+    )

@@ -1,0 +1,1 @@
+"""The outside of the register: typesetting extracts and sealing them."""
