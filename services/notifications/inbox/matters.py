@@ -125,6 +125,14 @@ def case_opened(connection: sa.Connection, foreign: Foreign) -> None:
     _open(connection, foreign, data.kind, _INFORMATIZATION, data.case_id, data.product_name, data.term)
 
 
+def case_reopened(connection: sa.Connection, foreign: Foreign) -> None:
+    """A round's case that goes on waits again."""
+    data = foreign.fact.data
+    assert isinstance(data, verification.CaseReopened)
+    product = _name(connection, data.entry_id)
+    _open(connection, foreign, "monitoring", _INFORMATIZATION, data.case_id, product, data.term)
+
+
 def case_ended(connection: sa.Connection, foreign: Foreign) -> None:
     """A case that was concluded, decided or closed waits for nothing, nor do documents asked for in it."""
     data = foreign.fact.data
@@ -177,6 +185,7 @@ MATTERS_OF: Final[Mapping[type[Event], Bookkeeping]] = {
     register.ProducerLiquidated: producer_ceased,
     register.ProducerReorganised: producer_ceased,
     verification.CaseOpened: case_opened,
+    verification.CaseReopened: case_reopened,
     verification.CaseConcluded: case_ended,
     verification.CaseClosed: case_ended,
     verification.AppealDecided: case_ended,

@@ -34,6 +34,19 @@ def case_opened(connection: sa.Connection, foreign: Foreign) -> Draft:
     return Draft("monitoring_case_opened", {**params, "quarter": data.quarter}, producer_id)
 
 
+def case_reopened(connection: sa.Connection, foreign: Foreign) -> Draft:
+    """A round's case that goes on after its exclusion was annulled: monitored as if opened now."""
+    data = foreign.fact.data
+    assert isinstance(data, verification.CaseReopened)
+    product = known.product_of(connection, data.entry_id)
+    params: dict[str, ParameterValue] = {
+        "product": known.name_of(product),
+        "entry": known.entry_number_of(connection, data.entry_id),
+        "quarter": data.quarter,
+    }
+    return Draft("monitoring_case_opened", params, product.producer_id)
+
+
 def notification_issued(_connection: sa.Connection, foreign: Foreign) -> Draft:
     """The result, told to the industry authority and to the producer."""
     data = foreign.fact.data
@@ -127,6 +140,7 @@ def _holder_iin(foreign: Foreign) -> str | None:
 
 DRAFTS: Final[dict[type[Event], Drafting]] = {
     verification.CaseOpened: case_opened,
+    verification.CaseReopened: case_reopened,
     verification.NotificationIssued: notification_issued,
     verification.NotificationResubmitted: notification_resubmitted,
     verification.TrustedSoftwareListed: software_listed,

@@ -187,6 +187,19 @@ class CaseClosed(Event, frozen=True, kw_only=True):
     quarter: str | None = None
 
 
+@_published("case.reopened.v1")
+class CaseReopened(Event, frozen=True, kw_only=True):
+    """A round's case goes on: the exclusion that closed it, by `known_by`, counts as never made."""
+
+    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(3); order-327 para. 29"
+
+    case_id: str
+    entry_id: str
+    quarter: str
+    known_by: str
+    term: FixedTerm | None = None
+
+
 @_published("case.signal-received.v1")
 class MonitoringSignalReceived(Event, frozen=True, kw_only=True):
     """Something between quarters called for monitoring; it excludes nothing, and an officer decides on it.

@@ -24,6 +24,7 @@ from services.verification.contract.events import (
     CaseConcluded,
     CaseKind,
     CaseOpened,
+    CaseReopened,
     ClosingGround,
     MonitoringSignalReceived,
     NotificationIssued,
@@ -278,6 +279,26 @@ class Case(CaseFile):
         if not self.is_under_way:
             return False
         self.record(act, CaseClosed(case_id=str(self.id), ground=ground, quarter=self.opened.quarter))
+        return True
+
+    def reopen(self, act: Act, *, known_by: str, term: FixedTerm | None) -> bool:
+        """Order 327 para. 29: go on, since the exclusion that closed a round's case was never made.
+
+        `known_by` is the industry authority's event. False for a case that something else ended.
+        """
+        opened = self.opened
+        if self.closing_ground != "excluded" or opened.quarter is None or opened.entry_id is None:
+            return False
+        self.record(
+            act,
+            CaseReopened(
+                case_id=str(self.id),
+                entry_id=opened.entry_id,
+                quarter=opened.quarter,
+                known_by=known_by,
+                term=term,
+            ),
+        )
         return True
 
     def receive_signal(self, act: Act, signal: MonitoringSignalReceived) -> None:

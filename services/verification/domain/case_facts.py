@@ -19,6 +19,7 @@ from services.verification.contract.events import (
     CaseConcluded,
     CaseKind,
     CaseOpened,
+    CaseReopened,
     ClosingGround,
     MonitoringSignalReceived,
     NotificationIssued,
@@ -78,6 +79,7 @@ class CaseFacts(Aggregate):
         self.told = False
         self.rework: ReworkBegun | None = None
         self.closing_ground: ClosingGround | None = None
+        self.reopened: CaseReopened | None = None
         self.signals: list[MonitoringSignalReceived] = []
 
     @property
@@ -126,7 +128,8 @@ class CaseFacts(Aggregate):
         """The term the authority is under now, if any."""
         if self.status == "rework" and self.rework is not None:
             return self.rework.term
-        return self.opened.term if self.status == "open" else None
+        begun = self.reopened or self.opened
+        return begun.term if self.status == "open" else None
 
     @property
     def documents(self) -> tuple[DocumentRef, ...]:
@@ -232,6 +235,14 @@ class CaseFacts(Aggregate):
         self.proposal = self.request = None
         self.terms.end("informatization_authority", met=False)
         self.terms.end("producer", met=False)
+
+    @when.register
+    def _(self, event: CaseReopened, _fact: Fact) -> None:
+        self.status = "open"
+        self.closing_ground = None
+        self.reopened = event
+        if event.term is not None:
+            self.terms.begin(event.term, "informatization_authority")
 
     @when.register
     def _(self, event: TermMissed, _fact: Fact) -> None:

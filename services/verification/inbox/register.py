@@ -172,6 +172,7 @@ class RegisterInbox:
         event = _as(Reinstated, foreign)
         follow_reinstatement(
             work,
+            self._practice,
             self._act(foreign),
             entry_id=event.entry_id,
             inclusion=Inclusion(foreign.fact.id, event.reinstated_on),
@@ -191,6 +192,7 @@ class RegisterInbox:
         event = _as(EntryCorrected, foreign)
         follow_correction(
             work,
+            self._practice,
             self._act(foreign),
             entry_id=event.entry_id,
             corrected_event_id=event.corrected_event_id,

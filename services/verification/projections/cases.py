@@ -18,6 +18,7 @@ from services.verification.contract.events import (
     CaseClosed,
     CaseConcluded,
     CaseOpened,
+    CaseReopened,
     NotificationIssued,
     NotificationResubmitted,
     ReworkBegun,
@@ -78,6 +79,7 @@ _KINDS: Final = (
     CaseOpened,
     CaseConcluded,
     CaseClosed,
+    CaseReopened,
     AppealDecided,
     NotificationIssued,
     NotificationResubmitted,
@@ -167,7 +169,9 @@ def _changed(data: object, recorded: Recorded) -> Row:
 
 
 def _worked(data: object, recorded: Recorded) -> Row:
-    """What officers' work changes before the case ends."""
+    """What officers' work changes before the case ends, and what sets it going again."""
+    if isinstance(data, CaseReopened):
+        return {"status": "open", **_running(data.term)}
     if isinstance(data, CaseAssigned):
         return {"assigned_to": data.officer}
     if isinstance(data, DocumentsRequested):
@@ -270,6 +274,17 @@ def cases_of_round(
         )
     )
     return {row.entry_id: (row.case_id, row.status) for row in rows}
+
+
+def closed_of_rounds(connection: sa.Connection, entry_id: str) -> dict[str, UUID]:
+    """The closed cases of rounds on an entry, by quarter."""
+    columns = CASES.c
+    rows = connection.execute(
+        sa.select(columns.quarter, columns.case_id)
+        .where(columns.entry_id == entry_id, columns.quarter.is_not(None), columns.status == "closed")
+        .order_by(columns.quarter)
+    )
+    return {row.quarter: row.case_id for row in rows}
 
 
 def _under_way(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[UUID]:

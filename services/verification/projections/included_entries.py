@@ -265,10 +265,31 @@ def first_included_on(connection: sa.Connection) -> date | None:
     return None if found is None else date.fromisoformat(found)
 
 
-def ended_on(connection: sa.Connection, ended_by: str) -> str | None:
-    """The day (ISO date) on which an exclusion, the register's event, ended a period."""
-    columns = INCLUDED_ENTRIES.c
-    found: str | None = connection.execute(
-        sa.select(sa.func.min(columns.until_on)).where(columns.ended_by == ended_by)
-    ).scalar_one_or_none()
-    return found
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A period that an exclusion ended: its days (ISO dates), and whether the entry is in without it.
+
+    `returns` is true where the entry is included once the exclusion counts as never made.
+    """
+
+    from_on: str
+    until_on: str
+    returns: bool
+
+
+def ended_by_exclusion(connection: sa.Connection, ended_by: str) -> Ended | None:
+    """The period that an exclusion, the register's event, ended."""
+    columns, later = INCLUDED_ENTRIES.c, INCLUDED_ENTRIES.alias()
+    row = connection.execute(
+        sa.select(columns.entry_id, columns.begun_by, columns.from_on, columns.until_on)
+        .where(columns.ended_by == ended_by)
+        .order_by(columns.until_on)
+        .limit(1)
+    ).one_or_none()
+    if row is None:
+        return None
+    ends = sa.select(later.c.until_on).where(
+        later.c.entry_id == row.entry_id, later.c.begun_by > row.begun_by
+    )
+    following = connection.execute(ends).scalars().all()
+    return Ended(row.from_on, row.until_on, not following or None in following)

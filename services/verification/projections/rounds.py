@@ -18,6 +18,7 @@ from services.kernel.journal.units import Recorded
 from services.verification.contract.events import (
     CaseClosed,
     CaseOpened,
+    CaseReopened,
     MonitoringRoundClosed,
     MonitoringRoundOpened,
     MonitoringRoundReopened,
@@ -48,7 +49,7 @@ ROUNDS: Final = sa.Table(
 `started_at` and `finished_at` are legal instants in microseconds since 1970 (UTC)."""
 
 _OF_THE_ROUND: Final = (MonitoringRoundOpened, MonitoringRoundClosed, MonitoringRoundReopened)
-_OF_ITS_CASES: Final = (CaseOpened, NotificationIssued, CaseClosed)
+_OF_ITS_CASES: Final = (CaseOpened, NotificationIssued, CaseClosed, CaseReopened)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +136,13 @@ def _begun(data: MonitoringRoundOpened, recorded: Recorded) -> Row:
 
 
 def _counted(row: Row, data: object) -> Row:
-    """A case opened, was notified on, or fell away; a correction moves one from excluded to conforming."""
+    """A case opened, was notified on, fell away or goes on; a correction moves one to conforming."""
     if isinstance(data, CaseOpened):
         return {"opened": row["opened"] + 1}
     if isinstance(data, CaseClosed):
         return {"closed": row["closed"] + 1}
+    if isinstance(data, CaseReopened):
+        return {"closed": row["closed"] - 1}
     if isinstance(data, NotificationIssued):
         conforming = data.result == "conforms"
         excluded = row["excluded"] + (not conforming) - (data.corrects is not None)

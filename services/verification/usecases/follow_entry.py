@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -22,7 +23,7 @@ from services.verification.usecases.close_cases import close_monitoring_cases
 from services.verification.usecases.monitoring import monitoring
 from services.verification.usecases.open_case import open_case
 from services.verification.usecases.practice import Practice
-from services.verification.usecases.reopen_rounds import reopen_rounds
+from services.verification.usecases.reopen_rounds import reopen_cases, reopen_rounds
 
 
 def follow_inclusion(
@@ -66,11 +67,14 @@ def _begin(work: Work, act: Act, entry: IncludedEntry, inclusion: Inclusion) -> 
     work.write(keep_rights(entry))
 
 
-def _annul_end(work: Work, act: Act, entry_id: str, *, exclusion: str, known_by: str) -> None:
-    with work.database.read() as connection:
-        since = included_entries.ended_on(connection, exclusion)
-    if since is not None:
-        reopen_rounds(work, act, entry_id=entry_id, since=since, known_by=known_by)
+def _annul_end(
+    work: Work, practice: Practice, act: Act, entry_id: str, *, exclusion: str, known_by: str
+) -> None:
+    ended = work.rely_on(partial(included_entries.ended_by_exclusion, ended_by=exclusion))
+    if ended is not None:
+        reopen_rounds(work, act, entry_id=entry_id, since=ended.until_on, known_by=known_by)
+    if ended is not None and ended.returns:
+        reopen_cases(work, practice, act, entry_id=entry_id, ended=ended, known_by=known_by)
     work.write(included_entries.annul_end(exclusion))
 
 
@@ -96,14 +100,22 @@ def follow_exclusion(work: Work, act: Act, *, entry_id: str, excluded_on: str, e
 
 
 def follow_reinstatement(
-    work: Work, act: Act, *, entry_id: str, inclusion: Inclusion, exclusion_event_id: str, from_start: bool
+    work: Work,
+    practice: Practice,
+    act: Act,
+    *,
+    entry_id: str,
+    inclusion: Inclusion,
+    exclusion_event_id: str,
+    from_start: bool,
 ) -> None:
     """An entry is back: anew from the day it counts from, or as if it had never been excluded.
 
     Raises `NotFound` (`entry_unknown`) when its inclusion is not here.
     """
     if from_start:
-        _annul_end(work, act, entry_id, exclusion=exclusion_event_id, known_by=inclusion.begun_by)
+        known_by = inclusion.begun_by
+        _annul_end(work, practice, act, entry_id, exclusion=exclusion_event_id, known_by=known_by)
         return
     with work.database.read() as connection:
         entry = included_entries.latest(connection, entry_id)
@@ -112,9 +124,11 @@ def follow_reinstatement(
     _begin(work, act, entry, inclusion)
 
 
-def follow_correction(work: Work, act: Act, *, entry_id: str, corrected_event_id: str, event_id: str) -> None:
+def follow_correction(
+    work: Work, practice: Practice, act: Act, *, entry_id: str, corrected_event_id: str, event_id: str
+) -> None:
     """An exclusion was left out from the start: its entry was included all the time until the next one."""
-    _annul_end(work, act, entry_id, exclusion=corrected_event_id, known_by=event_id)
+    _annul_end(work, practice, act, entry_id, exclusion=corrected_event_id, known_by=event_id)
 
 
 def follow_transformation(work: Work, producer: ProducerRef) -> None:

@@ -26,6 +26,7 @@ from services.kernel.journal.rebuilding import rebuild_read_models
 from services.register.contract.events import EntryCorrected, Reinstated
 from services.verification.contract.events import (
     CaseOpened,
+    CaseReopened,
     MonitoringRoundClosed,
     MonitoringRoundOpened,
     MonitoringRoundReopened,
@@ -109,15 +110,15 @@ def concluded(here: Authority, case: Case, result: str = "conforms") -> None:
     )
 
 
-def reinstated(here: Authority, entry_id: str, exclusion: str) -> None:
-    """An upheld appeal annuls the exclusion from the start."""
+def reinstated(here: Authority, entry_id: str, exclusion: str, *, from_start: bool = True) -> None:
+    """An upheld appeal annuls the exclusion from the start, or from its own day."""
     here.follow(
         Reinstated(
             entry_id=entry_id,
             appeal_id=str(new_stream_id()),
             producer=PRODUCER,
             notification_id=str(new_stream_id()),
-            annuls_from_start=True,
+            annuls_from_start=from_start,
             exclusion_event_id=exclusion,
             reinstated_on="2026-04-01",
             reasons=REASONS,
@@ -313,6 +314,70 @@ def test_a_reinstated_entry_that_has_its_case_gets_no_second(sqlite_url: str, tm
         carried_on(here)
         assert opened_for(here) == Counter([entry])
         assert row(here).status == "closed"
+
+
+def under_way(here: Authority) -> list[str | None]:
+    return [case.opened.entry_id for case in here.cases(quarter="2026-Q1") if case.is_under_way]
+
+
+@pytest.mark.parametrize("way", ["reinstated from the start", "exclusion corrected"])
+def test_a_case_that_an_exclusion_closed_goes_on_when_the_exclusion_was_never_made(
+    database_url: str, tmp_path: Path, way: str
+) -> None:
+    """Order 327 para. 29: every entry included at the quarter's end is monitored, here after the close."""
+    with in_april(database_url, tmp_path, 2) as (here, (entry, other)):
+        carried_on(here)
+        concluded(here, here.case_of(f"round:2026-Q1:{other}"))
+        exclusion = here.exclude(entry)
+        carried_on(here)
+        assert (row(here).status, row(here).closed) == ("closed", 1)
+        (corrected if way == "exclusion corrected" else reinstated)(here, entry, exclusion)
+        (again,) = facts_of(here, CaseReopened)
+        assert isinstance(again, CaseReopened)
+        assert (again.entry_id, again.quarter) == (entry, "2026-Q1")
+        assert (row(here).status, row(here).closed, under_way(here)) == ("open", 0, [entry])
+        carried_on(here)
+        assert row(here).status == "open"
+        concluded(here, here.case_of(f"round:2026-Q1:{entry}"))
+        carried_on(here)
+        live = row(here)
+        assert (live.status, live.conforming, live.closed) == ("closed", 2, 0)
+        assert opened_for(here) == Counter([entry, other]), "one case each"
+        rebuild_read_models(here.journal)
+        assert row(here) == live
+
+
+def test_a_case_closed_before_it_was_opened_for_work_goes_on_too(sqlite_url: str, tmp_path: Path) -> None:
+    """The entry was excluded before the round met it; where monitoring is automatic it is judged at once."""
+    with in_april(sqlite_url, tmp_path, 2, "monitoring") as (here, (entry, _other)):
+        exclusion = here.exclude(entry)
+        carried_on(here)
+        assert (row(here).status, row(here).closed) == ("closed", 1)
+        reinstated(here, entry, exclusion)
+        carried_on(here)
+        assert (row(here).status, row(here).conforming, row(here).closed) == ("closed", 2, 0)
+
+
+def test_a_case_stays_closed_where_something_else_keeps_the_entry_out(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    with in_april(sqlite_url, tmp_path, 1) as (here, (entry,)):
+        application = here.cases(quarter="2026-Q1") or here.cases(kind="confirmation")
+        carried_on(here)
+        exclusion = here.exclude(entry)
+        here.include(application[0].opened.application_id or "")
+        here.exclude(entry)
+        reinstated(here, entry, exclusion)
+        assert facts_of(here, CaseReopened) == []
+        assert under_way(here) == []
+
+
+def test_a_reinstatement_from_its_own_day_leaves_the_case_closed(sqlite_url: str, tmp_path: Path) -> None:
+    with in_april(sqlite_url, tmp_path, 1) as (here, (entry,)):
+        carried_on(here)
+        exclusion = here.exclude(entry)
+        reinstated(here, entry, exclusion, from_start=False)
+        assert facts_of(here, CaseReopened) == []
 
 
 def test_cases_are_judged_by_themselves_only_where_the_step_is_automatic(
