@@ -1,4 +1,8 @@
-"""The delivery worker: one asyncio loop in a thread, many POSTs in flight, no transaction across them."""
+"""The delivery worker: one asyncio loop in a thread, many POSTs in flight, no transaction across them.
+
+Deliveries are claimed in batches and their outcomes recorded in batches; while POSTs are under way a
+heartbeat extends their leases.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,7 @@ import asyncio
 import random
 import threading
 import time
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import uuid4
@@ -21,18 +24,26 @@ from services.kernel.runtime import Election
 from services.kernel.telemetry import logger
 from services.notifications.adapters.webhook_http import Attempt, WebhookSender
 from services.notifications.domain.consent import request_headers
+from services.notifications.usecases.attempt_rows import Made
 from services.notifications.usecases.deliver import (
+    LEASE,
     Claimed,
     claim,
+    extend_leases,
     free_leases,
     next_due,
     presence_name,
-    record_attempt,
 )
+from services.notifications.usecases.record_attempts import record_attempts
 from services.notifications.usecases.sign import WebhookSigner
 
 POLL_SECONDS: Final = 1.0
-CLAIMED_AT_ONCE: Final = 16
+HEARTBEAT_SECONDS: Final = LEASE.total_seconds() / 6
+CLAIMED_AT_ONCE: Final = 64
+RECORDED_AT_ONCE: Final = 128
+GATHER_SECONDS: Final = 0.01
+"""How long outcomes and free places gather before the next batch, so that batches are worth their commit."""
+RECORDED_AGAIN_SECONDS: Final = (0.1, 1.0, 3.0)
 STOP_SECONDS: Final = 20.0
 
 
@@ -68,7 +79,8 @@ class DeliveryWorker:
         self._stopping = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event | None = None
-        self._under_way: Counter[str] = Counter()
+        self._outcomes: asyncio.Queue[Made] = asyncio.Queue()
+        self._held: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name="deliver", daemon=True)
 
@@ -103,35 +115,45 @@ class DeliveryWorker:
     async def _deliver_until_stopped(self) -> None:
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
         async with self._sender:
+            beside = [asyncio.create_task(one) for one in (self._record_for_ever(), self._beat_for_ever())]
             while not self._stopping.is_set():
                 self._wake.clear()
-                try:
-                    pause = await self._turn()
-                except sa.exc.SQLAlchemyError as error:
-                    logger.warning("deliveries not claimed", extra={"error": type(error).__name__})
-                    pause = POLL_SECONDS
-                except Exception as error:  # noqa: BLE001  # whatever happens, messages must go on going out
-                    logger.error("deliveries not claimed", exc_info=error)
-                    pause = POLL_SECONDS
+                pause = await self._guarded_turn()
                 if pause:
                     await self._pause(pause)
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=STOP_SECONDS / 2)
+            until = time.monotonic() + STOP_SECONDS / 2
+            while self._held and time.monotonic() < until:
+                self._wake.clear()
+                await self._pause(POLL_SECONDS)
+            for task in beside:
+                task.cancel()
+
+    async def _guarded_turn(self) -> float:
+        try:
+            return await self._turn()
+        except sa.exc.SQLAlchemyError as error:
+            logger.warning("deliveries not claimed", extra={"error": type(error).__name__})
+        except Exception as error:  # noqa: BLE001  # whatever happens, messages must go on going out
+            logger.error("deliveries not claimed", exc_info=error)
+        return POLL_SECONDS
 
     async def _turn(self) -> float:
         """Begin what is due; returns the seconds to wait before the next turn unless woken."""
         if not await asyncio.to_thread(self._is_present):
             return POLL_SECONDS
-        room = min(self._limit - self._under_way.total(), CLAIMED_AT_ONCE)
+        room = min(self._limit - len(self._held), CLAIMED_AT_ONCE)
         if room <= 0:
             return POLL_SECONDS
-        claimed = await asyncio.to_thread(self._claim, room, dict(self._under_way))
+        claimed = await asyncio.to_thread(self._claim, room)
         for one in claimed:
-            self._under_way[one.subscription_id] += 1
+            self._held.add(one.delivery_id)
             task = asyncio.create_task(self._deliver(one))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        return 0 if claimed else await asyncio.to_thread(self._until_due)
+        if claimed:
+            await asyncio.sleep(GATHER_SECONDS)
+            return 0
+        return await asyncio.to_thread(self._until_due)
 
     def _is_present(self) -> bool:
         """Show that this worker lives and, as often, look for those that do not any more."""
@@ -145,16 +167,22 @@ class DeliveryWorker:
         self._present_until = time.monotonic() + POLL_SECONDS
         return True
 
-    def _claim(self, room: int, under_way: Mapping[str, int]) -> list[Claimed]:
+    def _claim(self, room: int) -> list[Claimed]:
         self._signer.refresh()
         return claim(
             self._database,
             owner=self._owner,
             now=microseconds(self._clock.now()),
             limit=room,
-            per_endpoint=self._per_endpoint,
-            under_way=under_way,
+            per_endpoint=self._share(),
         )
+
+    def _share(self) -> int:
+        """The fuller the worker, the less one endpoint may have under way: slow ones leave room."""
+        full = len(self._held) / self._limit
+        if full < 1 / 2:
+            return self._per_endpoint
+        return max(1, self._per_endpoint // 4) if full < 3 / 4 else 1
 
     def _until_due(self) -> float:
         due = next_due(self._database)
@@ -173,37 +201,88 @@ class DeliveryWorker:
 
     async def _deliver(self, claimed: Claimed) -> None:
         try:
-            attempt = await self._post(claimed)
-            state = await asyncio.to_thread(
-                record_attempt,
-                self._database,
-                claimed,
-                attempt,
-                now=microseconds(self._clock.now()),
-                rng=self._random,
-                origin=self._origin,
-            )
-            if state != "delivered":
-                logger.info(
-                    "delivery not made",
-                    extra={"delivery": claimed.delivery_id, "state": state, "status": attempt.status},
-                )
-        except sa.exc.SQLAlchemyError as error:  # the lease ends by itself and the POST is repeated
-            logger.warning("attempt not recorded", extra={"error": type(error).__name__})
-        finally:
-            self._under_way[claimed.subscription_id] -= 1
-            if not self._under_way[claimed.subscription_id]:
-                del self._under_way[claimed.subscription_id]
-            if self._wake is not None:
-                self._wake.set()
+            headers = self._headers(claimed)
+            attempt = await self._tried(claimed, headers)
+            self._outcomes.put_nowait(Made(claimed, attempt, headers))
+        except Exception as error:  # noqa: BLE001  # its lease ends by itself; the others go on
+            logger.error("delivery failed here", exc_info=error, extra={"delivery": claimed.delivery_id})
+            self._held.discard(claimed.delivery_id)
 
-    async def _post(self, claimed: Claimed) -> Attempt:
+    def _headers(self, claimed: Claimed) -> dict[str, str]:
         if claimed.kind == "handshake":
-            asked = request_headers(self._origin, claimed.deliveries_per_minute)
-            return await self._sender.ask(claimed.url, asked)
+            return request_headers(self._origin, claimed.deliveries_per_minute)
         headers = self._signer.headers(claimed)
         if claimed.position is not None:
             headers["journal-position"] = str(claimed.position)
         if claimed.consent == "handshake":
             headers["Origin"] = self._origin
+        return headers
+
+    async def _tried(self, claimed: Claimed, headers: Mapping[str, str]) -> Attempt:
+        if claimed.kind == "handshake":
+            return await self._sender.ask(claimed.url, headers)
         return await self._sender.post(claimed.url, claimed.body, headers)
+
+    async def _record_for_ever(self) -> None:
+        """Write outcomes as they come, a batch at a time."""
+        while True:
+            batch = [await self._outcomes.get()]
+            await asyncio.sleep(GATHER_SECONDS)
+            while len(batch) < RECORDED_AT_ONCE and not self._outcomes.empty():
+                batch.append(self._outcomes.get_nowait())
+            await self._recorded(batch)
+            self._held.difference_update(one.claimed.delivery_id for one in batch)
+            if self._wake is not None:
+                self._wake.set()
+
+    async def _recorded(self, batch: Sequence[Made]) -> None:
+        """Record a batch, again when the store failed, one by one in the end.
+
+        What cannot be recorded is let go: its lease ends by itself and the POST is repeated.
+        """
+        for pause in RECORDED_AGAIN_SECONDS:
+            try:
+                await asyncio.to_thread(self._record, batch)
+            except sa.exc.SQLAlchemyError as error:
+                logger.warning("attempts not recorded", extra={"error": type(error).__name__})
+                await asyncio.sleep(pause)
+            else:
+                return
+        for one in batch:
+            try:
+                await asyncio.to_thread(self._record, [one])
+            except Exception as error:  # noqa: BLE001  # one outcome must not keep the others
+                logger.error("attempt lost", exc_info=error, extra={"delivery": one.claimed.delivery_id})
+
+    def _record(self, batch: Sequence[Made]) -> None:
+        states = record_attempts(
+            self._database,
+            batch,
+            now=microseconds(self._clock.now()),
+            rng=self._random,
+            widest=self._per_endpoint,
+            origin=self._origin,
+        )
+        for one, state in zip(batch, states, strict=True):
+            if state != "delivered":
+                logger.info(
+                    "delivery not made",
+                    extra={
+                        "delivery": one.claimed.delivery_id,
+                        "state": state,
+                        "status": one.attempt.status,
+                    },
+                )
+
+    async def _beat_for_ever(self) -> None:
+        """Extend the leases of what is under way; slow POSTs and a slow store do not cost them."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            held = sorted(self._held)
+            if not held:
+                continue
+            try:
+                now = microseconds(self._clock.now())
+                await asyncio.to_thread(extend_leases, self._database, self._owner, held, now=now)
+            except sa.exc.SQLAlchemyError as error:
+                logger.warning("leases not extended", extra={"error": type(error).__name__})

@@ -26,6 +26,7 @@ from services.notifications.domain.messages import catalogue
 from services.notifications.inbox.handling import EVENT_TYPES
 from services.notifications.settings import NotificationsSettings
 from services.notifications.usecases.check_templates import check_templates
+from services.notifications.usecases.operational import OPERATIONAL_TYPES
 
 PROBLEMS: Final = Path(__file__).with_name("api") / "problems.json"
 DESCRIPTION: Final = (
@@ -80,7 +81,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
         legal_clock=clock,
         box=box,
         urls=url_rules(settings),
-        event_types=EVENT_TYPES,
+        event_types={**EVENT_TYPES, **OPERATIONAL_TYPES},
         max_subscriptions=settings.max_subscriptions,
         cursors=Cursors(edge.body_key),
         worker=background.worker if background else None,

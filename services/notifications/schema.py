@@ -159,20 +159,55 @@ DELIVERIES: Final = sa.Table(
     sa.Column("lease", sa.Text, nullable=True),
     sa.Column("leased_until", BigInt, nullable=False),
     sa.Column("lease_owner", sa.Text, nullable=True),
-    sa.UniqueConstraint("subscription_id", "event_id", name="deliveries_once"),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="2"),
+    sa.Column("subject", sa.Text, nullable=True),
+    sa.Column("job_id", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Index("deliveries_once", "event_id", "subscription_id", "job_id", unique=True),
+    sa.Index("deliveries_listed", "subscription_id", "delivery_id"),
 )
-"""`lease` is of one claim and decides who may record its outcome; `lease_owner` is the worker's."""
+"""`state` is `pending`, `waiting` (for an earlier one of its `subject`), `delivered`, `exhausted`,
+`recovered` (exhausted, and delivered later by a job) or `cancelled`. `lease` is of one claim and decides who
+may record its outcome; `lease_owner` is the worker's. `priority` is 0 for challenges and tests, 1 for first
+tries of events, 2 for what is made again. `job_id` is empty for what no job made.
+"""
 DUE: Final = sa.Index(
     "deliveries_due",
+    DELIVERIES.c.subscription_id,
+    DELIVERIES.c.priority,
     DELIVERIES.c.next_at,
     postgresql_where=DELIVERIES.c.state == "pending",
     sqlite_where=DELIVERIES.c.state == "pending",
 )
 LEASED: Final = sa.Index(
     "deliveries_leased",
+    DELIVERIES.c.subscription_id,
     DELIVERIES.c.lease_owner,
     postgresql_where=DELIVERIES.c.lease_owner.is_not(None),
     sqlite_where=DELIVERIES.c.lease_owner.is_not(None),
+)
+LINED_UP: Final = sa.Index(
+    "deliveries_lined_up",
+    DELIVERIES.c.subscription_id,
+    DELIVERIES.c.subject,
+    DELIVERIES.c.delivery_id,
+    postgresql_where=sa.and_(
+        DELIVERIES.c.subject.is_not(None), DELIVERIES.c.state.in_(("pending", "waiting"))
+    ),
+    sqlite_where=sa.and_(DELIVERIES.c.subject.is_not(None), DELIVERIES.c.state.in_(("pending", "waiting"))),
+)
+OF_JOBS: Final = sa.Index(
+    "deliveries_of_jobs",
+    DELIVERIES.c.job_id,
+    DELIVERIES.c.state,
+    postgresql_where=DELIVERIES.c.job_id != "",
+    sqlite_where=DELIVERIES.c.job_id != "",
+)
+EXHAUSTED: Final = sa.Index(
+    "deliveries_exhausted",
+    DELIVERIES.c.subscription_id,
+    DELIVERIES.c.delivery_id,
+    postgresql_where=DELIVERIES.c.state == "exhausted",
+    sqlite_where=DELIVERIES.c.state == "exhausted",
 )
 
 ATTEMPTS: Final = sa.Table(
@@ -185,7 +220,16 @@ ATTEMPTS: Final = sa.Table(
     sa.Column("trouble", sa.Text, nullable=True),
     sa.Column("milliseconds", sa.Integer, nullable=False),
     sa.Column("answer_head", sa.Text, nullable=True),
+    sa.Column("subscription_id", sa.Text, nullable=False, server_default=sa.text("''")),
+    sa.Column("delivered", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("url", sa.Text, nullable=True),
+    sa.Column("request_headers", sa.Text, nullable=True),
+    sa.Column("body_digest", sa.Text, nullable=True),
+    sa.Column("answer_headers", sa.Text, nullable=True),
+    sa.Index("attempts_made", "subscription_id", "at"),
 )
+"""One HTTP try: `at` is when it ended. Headers are JSON lists of pairs; `body_digest` is SHA-256 in
+hexadecimal; `answer_head` is the beginning of the answer's body."""
 
 IDEMPOTENCY_KEYS: Final = sa.Table(
     "idempotency_keys",

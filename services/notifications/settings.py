@@ -33,7 +33,7 @@ class NotificationsSettings(ServiceSettings):
     """The DNS name that speaks for all senders, in handshakes of CloudEvents (`WebHook-Request-Origin`)."""
     max_subscriptions: int = Field(default=50, ge=1, le=10_000)
     """How many subscriptions one owner may hold."""
-    max_in_flight: int = Field(default=64, ge=1, le=1_000)
+    max_in_flight: int = Field(default=256, ge=1, le=1_000)
     """Webhooks under way at once in a process."""
     max_in_flight_per_endpoint: int = Field(default=8, ge=1, le=100)
 

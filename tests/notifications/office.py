@@ -32,6 +32,7 @@ from services.kernel.vault import PersonalValue
 from services.notifications.adapters.sealing import SecretBox
 from services.notifications.domain.channels import ChannelName
 from services.notifications.domain.endpoint import DEVELOPMENT_URLS
+from services.notifications.domain.filters import Reach
 from services.notifications.inbox.handling import EVENT_TYPES, Inbox, inboxes
 from services.notifications.schema import DELIVERIES, FOLLOWING, SUBSCRIPTIONS
 from services.notifications.usecases.subscribe import NewSubscription, check, subscribe
@@ -138,10 +139,11 @@ class Office:
         active: bool = True,
         state: str = "active",
         limit: int = 50,
+        known: Mapping[str, Reach] = EVENT_TYPES,
         **given: Any,
     ) -> str:
         """A subscription; unless it is not to be `active`, it has answered its challenge."""
-        checked = check(NewSubscription(url, **given), DEVELOPMENT_URLS, EVENT_TYPES)
+        checked = check(NewSubscription(url, **given), DEVELOPMENT_URLS, known)
         with self.database.write() as connection:
             found = subscribe(connection, owner, checked, self.box, now=self.now(), limit=limit)
             if active:

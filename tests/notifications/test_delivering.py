@@ -385,5 +385,6 @@ def test_a_store_that_fails_for_a_moment_does_not_end_the_worker(
         eventually(lambda: states(office) == ["delivered"])
 
 
-def test_the_lease_outlasts_every_post() -> None:
-    assert LEASE > 2 * DEADLINE
+def test_the_lease_outlasts_every_post_and_several_heartbeats() -> None:
+    assert LEASE >= 2 * DEADLINE
+    assert LEASE.total_seconds() >= 5 * delivering.HEARTBEAT_SECONDS

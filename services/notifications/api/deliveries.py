@@ -47,8 +47,10 @@ class Delivery(Representation):
     event_id: str = Field(description="Also the `webhook-id` of every try.")
     event_type: str
     position: int | None = None
-    kind: Literal["event", "challenge", "handshake", "test"]
-    state: Literal["pending", "delivered", "exhausted", "cancelled"]
+    kind: Literal["event", "challenge", "handshake", "test", "operational"]
+    state: Literal["pending", "waiting", "delivered", "exhausted", "recovered", "cancelled"] = Field(
+        description="`waiting`: an earlier event of its subject is not over yet (ordering `fifo`)."
+    )
     next_attempt_at: datetime | None = None
     attempts: list[AttemptMade]
 

@@ -1,45 +1,34 @@
-"""Deliveries as durable, leased rows: claim some that are due, then record what came of each try.
+"""Deliveries as durable, leased rows: a worker claims some that are due.
 
-A claim sets a lease that ends by itself, and at once where its worker is seen to be gone, so a worker that
-dies loses nothing; a result is written only under the lease it was claimed with, so a worker that was too
-slow, or was taken for gone while it lived, cannot overwrite another's.
+A lease ends by itself unless its worker extends it, and at once where its worker is seen to be gone, so a
+worker that dies loses nothing; outcomes are written only under the lease they were claimed with
+(`record_attempts`). Each endpoint has its own share, rate, breaker and order of deliveries: how much waits
+for one is nothing to the others (`docs/decisions/0014-how-webhooks-are-claimed.md`).
 """
 
 from __future__ import annotations
 
-import random
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import uuid4
 
 import sqlalchemy as sa
 
 from services.kernel.database import Database
-from services.kernel.journal.events import from_microseconds, microseconds
 from services.kernel.runtime import nobody_holds
-from services.notifications.adapters.webhook_http import Attempt
-from services.notifications.domain.consent import ALLOWED_ORIGIN, ALLOWED_RATE, Permission, permission
-from services.notifications.domain.retry import (
-    Disabled,
-    Exhausted,
-    Outcome,
-    Verdict,
-    classify,
-    next_attempt,
-)
-from services.notifications.schema import ATTEMPTS, DELIVERIES, EVENTS, SUBSCRIPTIONS
-from services.notifications.usecases.own_events import challenge_in
-from services.notifications.usecases.subscribe import cancel_pending
+from services.notifications.delivery_tables import ENDPOINTS
+from services.notifications.domain.pacing import BACKLOG_AFTER, allowance, may_leave_at, shared
+from services.notifications.schema import DELIVERIES, EVENTS, SUBSCRIPTIONS
+from services.notifications.usecases.due import PENDING, candidates, earliest, first_due
 
-LEASE: Final = timedelta(seconds=60)
-_UNLEASED: Final[dict[str, object]] = {"lease": None, "leased_until": 0, "lease_owner": None}
-GIVE_UP_AFTER: Final = timedelta(days=5)
-ANSWER_HEAD_CHARACTERS: Final = 500
 ASKING: Final = frozenset({"challenge", "handshake"})
 """The kinds of delivery that ask an endpoint for its consent."""
+LEASE: Final = timedelta(seconds=30)
+_UNLEASED: Final[dict[str, object]] = {"lease": None, "leased_until": 0, "lease_owner": None}
+ENDPOINTS_AT_ONCE: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,66 +50,136 @@ class Claimed:
     body: bytes
 
 
-def claim(
-    database: Database,
-    *,
-    owner: str,
-    now: int,
-    limit: int,
-    per_endpoint: int,
-    under_way: Mapping[str, int] | None = None,
-) -> list[Claimed]:
+def claim(database: Database, *, owner: str, now: int, limit: int, per_endpoint: int) -> list[Claimed]:
     """Lease up to `limit` due deliveries for the worker `owner`. `now` in microseconds.
 
-    With those `under_way` (by subscription) no endpoint gets more than `per_endpoint` at once. Events go only
-    to active subscriptions; a challenge goes to pending ones, and a test to either.
+    No endpoint has more than `per_endpoint` under way, whoever claimed them, and none more than its breaker,
+    its recovery and its rate allow. Endpoints take turns, the one served longest ago first. Events go only to
+    active subscriptions; a challenge goes to pending ones, and a test to either.
     """
-    counts = Counter(under_way or {})
-    busy = [subscription for subscription, count in counts.items() if count >= per_endpoint]
     with database.write() as connection:
-        ids = []
-        for row in connection.execute(_due(now, busy).limit(limit)):
-            counts[row.subscription_id] += 1
-            if counts[row.subscription_id] <= per_endpoint:
-                ids.append(row.delivery_id)
-        if not ids:
+        endpoints = {row.subscription_id: row for row in connection.execute(_serving(now, per_endpoint))}
+        if not endpoints:
             return []
-        connection.execute(
-            sa.update(DELIVERIES)
-            .where(DELIVERIES.c.delivery_id.in_(ids))
-            .values(lease=uuid4().hex, leased_until=now + _span(LEASE), lease_owner=owner)
+        busy = _under_way(connection, endpoints, now)
+        wanted = {name: _wanted(row, busy.get(name, 0), now, per_endpoint) for name, row in endpoints.items()}
+        ids = candidates(
+            connection, shared(wanted, limit), now, now - BACKLOG_AFTER, _only_pending(endpoints)
         )
-        rows = connection.execute(_CLAIMED.where(DELIVERIES.c.delivery_id.in_(ids))).mappings().all()
-    return [_claimed(row) for row in rows]
+        claimed = _leased(connection, ids, owner, now)
+        _served(connection, endpoints, claimed, now)
+    return claimed
 
 
-def _claimed(row: sa.RowMapping) -> Claimed:
-    values = dict(row)
-    former = values.pop("former_secrets")
-    return Claimed(
-        sealed_secret=bytes(values.pop("secret")),
-        sealed_former_secrets=None if former is None else bytes(former),
-        body=bytes(values.pop("body")),
-        **values,
-    )
-
-
-def _due(now: int, busy: Collection[str]) -> sa.Select[tuple[str, str]]:
-    """Due deliveries that nobody has leased; what another worker is just claiming is passed over."""
-    columns = DELIVERIES.c
-    return (
-        sa.select(columns.delivery_id, columns.subscription_id)
-        .join(SUBSCRIPTIONS, SUBSCRIPTIONS.c.subscription_id == columns.subscription_id)
+def _serving(now: int, per_endpoint: int) -> sa.Select[Any]:
+    """The endpoints that something may leave to now; what another is claiming for is passed over."""
+    endpoint, subscription = ENDPOINTS.c, SUBSCRIPTIONS.c
+    under_way = (
+        sa.select(sa.func.count())
+        .select_from(DELIVERIES)
         .where(
-            columns.state == "pending",
-            columns.next_at <= now,
-            columns.leased_until <= now,
-            _may_leave(),
-            columns.subscription_id.not_in(list(busy)),
+            DELIVERIES.c.subscription_id == endpoint.subscription_id,
+            DELIVERIES.c.lease_owner.is_not(None),
+            DELIVERIES.c.leased_until > now,
         )
-        .order_by(columns.next_at, columns.delivery_id)
-        .with_for_update(of=DELIVERIES, skip_locked=True)
+        .correlate(ENDPOINTS)
+        .scalar_subquery()
     )
+    return (
+        sa.select(
+            endpoint.subscription_id,
+            endpoint.breaker,
+            endpoint.at_once,
+            endpoint.free_at,
+            subscription.state,
+            per_minute().label("per_minute"),
+        )
+        .join_from(ENDPOINTS, SUBSCRIPTIONS, subscription.subscription_id == endpoint.subscription_id)
+        .where(
+            sa.or_(endpoint.not_before <= now, subscription.state == "pending"),
+            subscription.state.in_(("active", "pending")),
+            under_way < sa.func.coalesce(endpoint.at_once, per_endpoint),
+            under_way < per_endpoint,
+            sa.or_(
+                _something_due(0, now),
+                sa.and_(
+                    subscription.state == "active", sa.or_(_something_due(1, now), _something_due(2, now))
+                ),
+            ),
+        )
+        .order_by(endpoint.served_at, endpoint.subscription_id)
+        .limit(ENDPOINTS_AT_ONCE)
+        .with_for_update(of=ENDPOINTS, skip_locked=True)
+    )
+
+
+def per_minute() -> sa.ColumnElement[int | None]:
+    """The rate of a subscription: its owner's wish or what the endpoint allows, whichever is less."""
+    wish, allowed = SUBSCRIPTIONS.c.deliveries_per_minute, SUBSCRIPTIONS.c.allowed_per_minute
+    return sa.case((wish < allowed, wish), else_=sa.func.coalesce(allowed, wish))
+
+
+def _something_due(priority: int, now: int) -> sa.ColumnElement[bool]:
+    """Asked of the index for the first one: an EXISTS beside others would be answered from a whole scan."""
+    first = (
+        sa.select(DELIVERIES.c.next_at)
+        .where(
+            DELIVERIES.c.subscription_id == ENDPOINTS.c.subscription_id,
+            DELIVERIES.c.state == PENDING,
+            DELIVERIES.c.priority == priority,
+            DELIVERIES.c.leased_until <= now,
+        )
+        .order_by(DELIVERIES.c.next_at)
+        .limit(1)
+        .correlate(ENDPOINTS)
+        .scalar_subquery()
+    )
+    return first <= now
+
+
+def _under_way(connection: sa.Connection, names: Iterable[str], now: int) -> dict[str, int]:
+    """How many of each endpoint are leased, seen after its row was taken: nobody leases more meanwhile."""
+    columns = DELIVERIES.c
+    counted = (
+        sa.select(columns.subscription_id, sa.func.count())
+        .where(
+            columns.subscription_id.in_(list(names)),
+            columns.lease_owner.is_not(None),
+            columns.leased_until > now,
+        )
+        .group_by(columns.subscription_id)
+    )
+    return {str(row[0]): int(row[1]) for row in connection.execute(counted)}
+
+
+def _wanted(row: sa.Row[*tuple[Any, ...]], busy: int, now: int, per_endpoint: int) -> int:
+    """How many may leave now by the endpoint's share, recovery and rate."""
+    widest = per_endpoint if row.at_once is None else min(row.at_once, per_endpoint)
+    free = max(0, widest - busy)
+    return allowance(row.free_at, row.per_minute, now, free)[0]
+
+
+def _only_pending(endpoints: Mapping[str, sa.Row[*tuple[Any, ...]]]) -> frozenset[str]:
+    return frozenset(name for name, row in endpoints.items() if row.state != "active")
+
+
+def _leased(connection: sa.Connection, ids: Sequence[str], owner: str, now: int) -> list[Claimed]:
+    if not ids:
+        return []
+    columns, lease = DELIVERIES.c, uuid4().hex
+    free = (
+        sa.select(columns.delivery_id)
+        .where(columns.delivery_id.in_(ids), columns.state == "pending", columns.leased_until <= now)
+        .with_for_update(skip_locked=True)
+    )
+    connection.execute(
+        sa.update(DELIVERIES)
+        .where(columns.delivery_id.in_(free))
+        .values(lease=lease, leased_until=now + _span(LEASE), lease_owner=owner)
+    )
+    rows = connection.execute(_CLAIMED.where(columns.delivery_id.in_(ids), columns.lease == lease)).all()
+    by_id = {row.delivery_id: row for row in rows}
+    return [_claimed(by_id[one]) for one in ids if one in by_id]
 
 
 _CLAIMED: Final = (
@@ -141,8 +200,68 @@ _CLAIMED: Final = (
     )
     .join(SUBSCRIPTIONS, SUBSCRIPTIONS.c.subscription_id == DELIVERIES.c.subscription_id)
     .join(EVENTS, EVENTS.c.event_id == DELIVERIES.c.event_id)
-    .order_by(DELIVERIES.c.next_at, DELIVERIES.c.delivery_id)
 )
+
+
+def _claimed(row: sa.Row[*tuple[Any, ...]]) -> Claimed:
+    return Claimed(
+        delivery_id=row.delivery_id,
+        subscription_id=row.subscription_id,
+        lease=row.lease,
+        kind=row.kind,
+        number=row.number,
+        url=row.url,
+        sealed_secret=bytes(row.secret),
+        sealed_former_secrets=None if row.former_secrets is None else bytes(row.former_secrets),
+        consent=row.consent,
+        deliveries_per_minute=row.deliveries_per_minute,
+        event_id=row.event_id,
+        position=row.position,
+        body=bytes(row.body),
+    )
+
+
+def _served(
+    connection: sa.Connection,
+    endpoints: Mapping[str, sa.Row[*tuple[Any, ...]]],
+    claimed: Sequence[Claimed],
+    now: int,
+) -> None:
+    """Note what left: the rate it used up, and that an open breaker is being probed.
+
+    Asking for consent uses up no rate, which the endpoint may only then make known.
+    """
+    taken = Counter(one.subscription_id for one in claimed)
+    counted = Counter(one.subscription_id for one in claimed if one.kind not in ASKING)
+    served = [
+        {
+            "endpoint": name,
+            "free": allowance(endpoints[name].free_at, endpoints[name].per_minute, now, counted[name])[1],
+            "shown": "half_open" if endpoints[name].breaker == "open" else endpoints[name].breaker,
+        }
+        for name in taken
+    ]
+    if served:
+        connection.execute(
+            sa.update(ENDPOINTS)
+            .where(ENDPOINTS.c.subscription_id == sa.bindparam("endpoint"))
+            .values(free_at=sa.bindparam("free"), breaker=sa.bindparam("shown"), served_at=now),
+            served,
+        )
+
+
+def extend_leases(database: Database, owner: str, delivery_ids: Sequence[str], *, now: int) -> int:
+    """Keep what the worker `owner` has under way for another lease; returns how many.
+
+    What was let go meanwhile, or is another's already, is not touched: its outcome cannot be recorded.
+    """
+    with database.write() as connection:
+        extended = (
+            sa.update(DELIVERIES)
+            .where(DELIVERIES.c.delivery_id.in_(delivery_ids), DELIVERIES.c.lease_owner == owner)
+            .values(leased_until=now + _span(LEASE))
+        )
+        return connection.execute(extended).rowcount
 
 
 def presence_name(owner: str) -> str:
@@ -173,165 +292,17 @@ def free_leases(database: Database, owner: str) -> int:
         return connection.execute(freed).rowcount
 
 
-def record_attempt(
-    database: Database, claimed: Claimed, attempt: Attempt, *, now: int, rng: random.Random, origin: str = ""
-) -> str | None:
-    """Write one try and what follows from it; returns the delivery's state, None when the lease was lost.
-
-    `origin` is who a handshake's answer has to allow.
-    What was cancelled while the POST was under way stays so, unless it arrived.
-    """
-    with database.write() as connection:
-        _lock_subscription(connection, claimed.subscription_id)
-        state = connection.execute(
-            sa.update(DELIVERIES)
-            .where(DELIVERIES.c.delivery_id == claimed.delivery_id, DELIVERIES.c.lease == claimed.lease)
-            .values(attempts=claimed.number, **_UNLEASED)
-            .returning(DELIVERIES.c.state)
-        ).scalar_one_or_none()
-        if state is None:
-            return None
-        connection.execute(sa.insert(ATTEMPTS).values(_attempt_row(claimed, attempt, now)))
-        given = _permission(claimed, attempt, origin)
-        outcome = _judged(claimed, attempt, given, now)
-        if outcome.verdict is Verdict.DELIVERED:
-            return _succeeded(connection, claimed, given, now)
-        if state != "pending":
-            return str(state)
-        return _failed(connection, claimed, outcome, now, rng)
-
-
-def _lock_subscription(connection: sa.Connection, subscription_id: str) -> None:
-    """Whoever changes a subscription and its deliveries takes the subscription's row first: no deadlock."""
-    columns = SUBSCRIPTIONS.c
-    connection.execute(
-        sa.select(columns.subscription_id).where(columns.subscription_id == subscription_id).with_for_update()
-    )
-
-
-def _judged(claimed: Claimed, attempt: Attempt, given: Permission | None, now: int) -> Outcome:
-    """What a try came to; a challenge is delivered only when it was sent back, a handshake when allowed."""
-    instant = from_microseconds(now)
-    outcome = classify(attempt.status, attempt.retry_after, instant)
-    if outcome.verdict is Verdict.DELIVERED and claimed.kind in ASKING and given is None:
-        return classify(None, None, instant)
-    return outcome
-
-
-def _permission(claimed: Claimed, attempt: Attempt, origin: str) -> Permission | None:
-    """The endpoint's consent to be called, where the try asked for it and the answer gives it."""
-    answer = attempt.answer
-    if answer is None:
-        return None
-    if claimed.kind == "handshake":
-        return permission(origin, answer.status, answer.header(ALLOWED_ORIGIN), answer.header(ALLOWED_RATE))
-    echoed = claimed.kind == "challenge" and challenge_in(claimed.body).encode() in answer.body
-    return Permission(None) if echoed else None
-
-
-def _attempt_row(claimed: Claimed, attempt: Attempt, now: int) -> dict[str, object]:
-    head = attempt.answer.body[:ANSWER_HEAD_CHARACTERS].decode("utf-8", "replace") if attempt.answer else None
-    return {
-        "delivery_id": claimed.delivery_id,
-        "number": claimed.number,
-        "at": now,
-        "status": attempt.status,
-        "trouble": attempt.trouble.value if attempt.trouble else None,
-        "milliseconds": int(attempt.elapsed.total_seconds() * 1_000),
-        "answer_head": head.replace("\x00", "\ufffd") if head is not None else None,
-    }
-
-
-def _succeeded(connection: sa.Connection, claimed: Claimed, given: Permission | None, now: int) -> str:
-    _set(connection, claimed, state="delivered")
-    changes: dict[str, object] = {"failing_since": None}
-    if given is not None:
-        changes |= {"state": "active", "consented_at": now, "allowed_per_minute": given.per_minute}
-        changes |= {"version": SUBSCRIPTIONS.c.version + 1}
-    connection.execute(
-        sa.update(SUBSCRIPTIONS)
-        .where(
-            SUBSCRIPTIONS.c.subscription_id == claimed.subscription_id,
-            SUBSCRIPTIONS.c.state.in_(("pending", "active")),
-        )
-        .values(changes)
-    )
-    return "delivered"
-
-
-def _failed(
-    connection: sa.Connection, claimed: Claimed, outcome: Outcome, now: int, rng: random.Random
-) -> str:
-    """Schedule the next try, or end: without consent and without an endpoint nothing more is sent."""
-    following = next_attempt(claimed.number, outcome, from_microseconds(now), rng)
-    if isinstance(following, Disabled):
-        _disable(connection, claimed.subscription_id, "endpoint_gone")
-        return "cancelled"
-    given_up = _gives_up(connection, claimed.subscription_id, now)
-    if isinstance(following, Exhausted):
-        _set(connection, claimed, state="exhausted")
-        if claimed.kind in ASKING:
-            _disable(connection, claimed.subscription_id, "challenge_failed")
-        return "exhausted"
-    _set(connection, claimed, next_at=microseconds(following))
-    return "cancelled" if given_up else "pending"
-
-
-def _gives_up(connection: sa.Connection, subscription_id: str, now: int) -> bool:
-    """An endpoint that has failed for five days without one success is disabled."""
-    columns = SUBSCRIPTIONS.c
-    since = connection.execute(
-        sa.select(columns.failing_since).where(columns.subscription_id == subscription_id)
-    ).scalar_one_or_none()
-    if since is None:
-        connection.execute(
-            sa.update(SUBSCRIPTIONS)
-            .where(columns.subscription_id == subscription_id)
-            .values(failing_since=now)
-        )
-        return False
-    if now - since <= _span(GIVE_UP_AFTER):
-        return False
-    _disable(connection, subscription_id, "failing_too_long")
-    return True
-
-
-def _disable(connection: sa.Connection, subscription_id: str, reason: str) -> None:
-    connection.execute(
-        sa.update(SUBSCRIPTIONS)
-        .where(SUBSCRIPTIONS.c.subscription_id == subscription_id, SUBSCRIPTIONS.c.state != "deleted")
-        .values(state="disabled", state_reason=reason, version=SUBSCRIPTIONS.c.version + 1)
-    )
-    cancel_pending(connection, subscription_id)
-
-
-def _set(connection: sa.Connection, claimed: Claimed, **values: object) -> None:
-    connection.execute(
-        sa.update(DELIVERIES).where(DELIVERIES.c.delivery_id == claimed.delivery_id).values(values)
-    )
+def next_due(database: Database) -> int | None:
+    """When the next delivery can be claimed (microseconds), None when nothing waits that may leave."""
+    with database.read() as connection:
+        rows = connection.execute(first_due(per_minute().label("per_minute"))).all()
+    found = [
+        max(first, row.not_before if row.state == "active" else 0, may_leave_at(row.free_at, row.per_minute))
+        for row, first in ((row, earliest(row)) for row in rows)
+        if first is not None
+    ]
+    return min(found, default=None)
 
 
 def _span(duration: timedelta) -> int:
     return int(duration.total_seconds() * 1_000_000)
-
-
-def next_due(database: Database) -> int | None:
-    """When the next delivery can be claimed (microseconds), None when nothing waits that may leave."""
-    columns = DELIVERIES.c
-    free_at = sa.case((columns.leased_until > columns.next_at, columns.leased_until), else_=columns.next_at)
-    query = (
-        sa.select(sa.func.min(free_at))
-        .join_from(DELIVERIES, SUBSCRIPTIONS, SUBSCRIPTIONS.c.subscription_id == columns.subscription_id)
-        .where(columns.state == "pending", _may_leave())
-    )
-    with database.read() as connection:
-        found = connection.scalar(query)
-    return None if found is None else int(found)
-
-
-def _may_leave() -> sa.ColumnElement[bool]:
-    """Events leave for active subscriptions, challenges and tests for pending ones too."""
-    return sa.or_(
-        SUBSCRIPTIONS.c.state == "active",
-        sa.and_(SUBSCRIPTIONS.c.state == "pending", DELIVERIES.c.kind != "event"),
-    )

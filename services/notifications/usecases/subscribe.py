@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from services.kernel.errors import Conflict
 from services.kernel.journal.events import new_event_id
 from services.notifications.adapters.sealing import SecretBox, seal_secrets
+from services.notifications.delivery_tables import ENDPOINTS
 from services.notifications.domain.endpoint import UrlRules, parse_endpoint_url
 from services.notifications.domain.filters import Filter, Reach, checked
 from services.notifications.domain.secrets import Secrets, secret_given
@@ -98,6 +99,7 @@ def subscribe(
             **seal_secrets(box, Secrets(secret_given(asked.secret)), subscription_id),
         )
     )
+    connection.execute(sa.insert(ENDPOINTS).values(subscription_id=subscription_id))
     ask_consent(connection, subscription_id, asked.consent, now=now)
     return subscription_id
 
@@ -152,6 +154,8 @@ def cancel_pending(connection: sa.Connection, subscription_id: str) -> None:
     """Cancel every waiting delivery of a subscription that gets nothing more."""
     connection.execute(
         sa.update(DELIVERIES)
-        .where(DELIVERIES.c.subscription_id == subscription_id, DELIVERIES.c.state == "pending")
+        .where(
+            DELIVERIES.c.subscription_id == subscription_id, DELIVERIES.c.state.in_(("pending", "waiting"))
+        )
         .values(state="cancelled")
     )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from services.notifications.adapters.webhook_http import Answer, Attempt, Trouble
 from services.notifications.schema import DELIVERIES
-from services.notifications.usecases.deliver import (
-    Claimed,
-    claim,
-    record_attempt,
-)
+from services.notifications.usecases.attempt_rows import Made
+from services.notifications.usecases.deliver import Claimed, claim
+from services.notifications.usecases.record_attempts import record_attempts
 from tests.notifications.given import filed
 from tests.notifications.office import Office
 
@@ -31,7 +30,12 @@ def claimed(office: Office, owner: str = "a", limit: int = 16, **given: Any) -> 
 
 
 def recorded(office: Office, one: Claimed, attempt: Attempt) -> str | None:
-    return record_attempt(office.database, one, attempt, now=office.now(), rng=random.Random(7))
+    return recorded_all(office, [(one, attempt)])[0]
+
+
+def recorded_all(office: Office, tries: Sequence[tuple[Claimed, Attempt]]) -> list[str | None]:
+    made = [Made(one, attempt, {"webhook-id": one.event_id}) for one, attempt in tries]
+    return record_attempts(office.database, made, now=office.now(), rng=random.Random(7), widest=8)
 
 
 def publish(office: Office, count: int = 1) -> list[bytes]:

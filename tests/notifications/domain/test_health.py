@@ -1,0 +1,109 @@
+"""The circuit breaker, the ramp of recovery, and the warnings before an endpoint is given up."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from services.notifications.domain.health import (
+    FIRST_PAUSE,
+    GIVE_UP_AFTER,
+    LONGEST_PAUSE,
+    TRIPS_AFTER,
+    Health,
+    after_failure,
+    after_success,
+    given_up,
+    warning_due,
+)
+from services.notifications.domain.retry import JITTER, Outcome, Verdict
+
+NOW = 1_770_000_000_000_000
+FAILED = Outcome(Verdict.FAILED)
+RNG = random.Random(7)
+
+
+def failed(health: Health, outcome: Outcome = FAILED, now: int = NOW) -> Health:
+    return after_failure(health, outcome, now, RNG, widest=8)
+
+
+def opened() -> Health:
+    health = Health()
+    for _ in range(TRIPS_AFTER):
+        assert health.breaker == "closed"
+        health = failed(health)
+    return health
+
+
+def seconds(health: Health, now: int = NOW) -> float:
+    return (health.not_before - now) / 1e6
+
+
+def test_five_failures_in_a_row_open_the_breaker_for_half_a_minute() -> None:
+    health = opened()
+    assert health.breaker == "open"
+    first = FIRST_PAUSE.total_seconds()
+    assert first * (1 - JITTER) <= seconds(health) <= first * (1 + JITTER)
+    late = failed(health)
+    assert (late.not_before, late.opened) == (health.not_before, 1)
+
+
+def test_one_success_starts_the_count_anew() -> None:
+    health = Health()
+    for _ in range(3 * TRIPS_AFTER):
+        health = failed(failed(health))
+        health = after_success(health, NOW, widest=8)
+    assert health == Health()
+
+
+def test_each_failed_probe_pauses_longer_up_to_five_minutes() -> None:
+    health = opened()
+    pauses = []
+    for _ in range(8):
+        health = failed(replace(health, breaker="half_open"))
+        assert health.breaker == "open"
+        pauses.append(seconds(health))
+    longest = LONGEST_PAUSE.total_seconds()
+    assert pauses[0] >= 2 * FIRST_PAUSE.total_seconds() * (1 - JITTER)
+    assert all(pause <= longest * (1 + JITTER) for pause in pauses)
+    assert pauses[-1] >= longest * (1 - JITTER)
+
+
+def test_after_a_probe_that_arrived_more_and_more_may_be_under_way() -> None:
+    health = replace(opened(), breaker="half_open")
+    widths = []
+    for _ in range(9):
+        health = after_success(health, NOW, widest=8)
+        widths.append(health.at_once)
+    assert widths == [2, 3, 4, 5, 6, 7, None, None, None]
+    assert (health.breaker, health.failing_since) == ("closed", None)
+
+
+def test_an_overloaded_endpoint_gets_half_as_much_at_once_and_the_time_it_asks_for() -> None:
+    hour = timedelta(hours=1)
+    health = failed(Health(), Outcome(Verdict.OVERLOADED, hour))
+    assert (health.at_once, seconds(health)) == (4, hour.total_seconds())
+    health = after_success(health, NOW, widest=8)  # what was under way meanwhile
+    assert (health.at_once, seconds(health)) == (5, hour.total_seconds())
+
+
+@pytest.mark.parametrize(
+    ("share", "warned", "due"),
+    [(0.49, 0, None), (0.5, 0, 50), (0.6, 50, None), (0.9, 50, 90), (0.95, 0, 90), (0.99, 90, None)],
+)
+def test_its_owner_is_warned_once_at_half_and_at_nine_tenths_of_five_days(
+    share: float, warned: int, due: int | None
+) -> None:
+    span = int(GIVE_UP_AFTER.total_seconds() * 1e6)
+    health = Health(failing_since=NOW, warned=warned)
+    assert warning_due(health, NOW + int(share * span)) == due
+    assert not given_up(health, NOW + int(share * span))
+    assert given_up(health, NOW + span + 1)
+
+
+def test_who_does_not_fail_is_neither_warned_nor_given_up() -> None:
+    assert warning_due(Health(), NOW) is None
+    assert not given_up(Health(), NOW)
