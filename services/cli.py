@@ -108,8 +108,16 @@ def _export_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser
     export = commands.add_parser("export", help="write a whole journal to one plain file")
     export.add_argument("service", choices=JOURNALS)
     export.add_argument("file", type=Path, help="a new file, compressed if it ends in .gz; - for stdout")
-    export.add_argument("--checkpoint", type=Path, metavar="FILE", help="the log's signed checkpoint")
+    export.add_argument("--checkpoint", type=Path, metavar="FILE", help="another than the log's newest")
     export.set_defaults(command=_export)
+    backing = commands.add_parser("backup", help="copy a running service's database into a new folder")
+    backing.add_argument("service", choices=SERVICES)
+    backing.add_argument("folder", type=Path)
+    backing.set_defaults(command=_backup)
+    restoring = commands.add_parser("restore", help="bring a backup back into an empty database")
+    restoring.add_argument("folder", type=Path)
+    restoring.add_argument("--new-log", action="store_true", help="also if more was signed than it holds")
+    restoring.set_defaults(command=_restore)
     importing = commands.add_parser("import", help="fill an empty database from an exported journal")
     importing.add_argument("service", choices=JOURNALS)
     importing.add_argument("file", type=Path)
@@ -187,6 +195,29 @@ def _export(parsed: argparse.Namespace, installation: Installation) -> int:
 
     end = export_journal(installation, parsed.service, parsed.file, parsed.checkpoint)
     print(f"{parsed.service}: {end.position} records exported, root hash {end.root}", file=sys.stderr)
+    return 0
+
+
+def _backup(parsed: argparse.Namespace, installation: Installation) -> int:
+    from services.commands.backup import backup
+
+    made = backup(installation, parsed.service, parsed.folder)
+    print(f"{made.service}: {made.head} records copied to {parsed.folder}, root hash {made.root}")
+    return 0
+
+
+def _restore(parsed: argparse.Namespace, installation: Installation) -> int:
+    from services.commands.copies import BehindTheLog
+    from services.commands.restore import restore
+
+    try:
+        made = restore(installation, parsed.folder, new_log=parsed.new_log)
+    except BehindTheLog as behind:
+        raise ValueError(
+            f"{behind}. Restore a newer backup; if there is none, restore with --new-log and then begin the "
+            "log anew (tizilim begin-log)"
+        ) from behind
+    print(f"{made.service}: restored to position {made.head}, root hash {made.root}")
     return 0
 
 

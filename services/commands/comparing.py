@@ -37,8 +37,9 @@ def compare(live: sa.Connection, replayed: sa.Connection, table: sa.Table) -> Co
 def _rows(connection: sa.Connection, table: sa.Table) -> Iterator[tuple[Any, ...]]:
     keys = [_in_byte_order(connection, column) for column in table.primary_key.columns]
     streaming = connection.execution_options(stream_results=True, yield_per=ROWS_AT_ONCE)
-    for row in streaming.execute(sa.select(table).order_by(*keys)):
-        yield tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
+    with streaming.execute(sa.select(table).order_by(*keys)) as rows:
+        for row in rows:
+            yield tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
 
 
 def _in_byte_order(connection: sa.Connection, column: sa.Column[Any]) -> sa.ColumnElement[Any]:

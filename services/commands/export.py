@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from services.commands.registry import Installation, database_of, journal_of
+from services.commands.registry import Installation, database_of, journal_of, log_of
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.plain_file import FORMAT, ExportEnd, ExportHeader, write_export
+from services.proof.logs import CHECKPOINT_PATH
 
 PAGE: Final = 1_000
 STDOUT: Final = Path("-")
@@ -23,10 +24,12 @@ def export_journal(
     """Write the journal up to its head to a new file, compressed where the name ends in `.gz`, or to stdout.
 
     The service may run meanwhile: what it records later is not in the file. The file gets its name when it is
-    whole. Raises `ExportDamaged` when the journal is not what `checkpoint` (a signed note) signs, and
-    `FileExistsError`.
+    whole. With it goes a signed checkpoint: the log's newest, or the one in a file. Raises `ExportDamaged`
+    when the journal is not what it signs, and `FileExistsError`.
     """
-    note = None if checkpoint is None else checkpoint.read_text(encoding="utf-8")
+    log = log_of(installation, service)
+    raw = log.read(CHECKPOINT_PATH) if checkpoint is None else checkpoint.read_bytes()
+    note = None if raw is None else raw.decode("utf-8")
     database = database_of(service, installation.var)
     try:
         journal = journal_of(service, database)

@@ -13,6 +13,8 @@ from fastapi import FastAPI
 from services.kernel.clock import SystemClock
 from services.kernel.database import Database
 from services.kernel.journal.journal import Journal
+from services.kernel.journal.sealing.published import PublishedLog
+from services.kernel.journal.sealing.signer_state import SignerState
 from services.kernel.settings import ServiceSettings
 
 SERVICES: Final = ("register", "verification", "notifications")
@@ -91,3 +93,19 @@ def database_of(service: str, var: Path) -> Database:
         folder.mkdir(parents=True, exist_ok=True)
         url = f"sqlite:///{folder / service}.db"
     return Database(url, schema=os.environ.get(f"{prefix}DATABASE_SCHEMA"))
+
+
+def log_of(installation: Installation, service: str) -> PublishedLog:
+    """The log's folder by the two settings that name it; needs nothing else to be configured."""
+    prefix = f"TIZILIM_{service.upper()}_"
+    var = Path(os.environ.get(f"{prefix}VAR") or installation.var)
+    folder = os.environ.get(f"{prefix}LOG_FOLDER")
+    return PublishedLog(Path(folder) if folder else var / "transparency" / service)
+
+
+def signer_of(installation: Installation, service: str) -> SignerState:
+    """What the signer of a service remembers, if it is on this machine; found as `log_of` finds the log."""
+    prefix = f"TIZILIM_{service.upper()}_"
+    var = Path(os.environ.get(f"{prefix}VAR") or installation.var)
+    folder = os.environ.get(f"{prefix}LOG_SIGNER_FOLDER")
+    return SignerState(Path(folder) if folder else var / "signer" / service)

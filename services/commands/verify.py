@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
-from pathlib import Path
 
-from services.commands.registry import Installation, database_of, journal_of, settings_of
-from services.kernel.journal.sealing.published import KEY_PATH, PublishedLog
+from services.commands.registry import Installation, database_of, journal_of, log_of, settings_of
+from services.kernel.journal.sealing.published import KEY_PATH
 from services.kernel.journal.sealing.running import sealer_of
 from services.kernel.journal.sealing.settings import SealedSettings
 from services.kernel.journal.sealing.stored import StoredLog
@@ -22,7 +20,7 @@ def verify_journal(installation: Installation, parsed: argparse.Namespace) -> st
     Without a key of the caller's own the published one is believed: then this shows that the journal is what
     the log says, not that the log is the one the caller knew.
     """
-    log = _log_of(installation, parsed.service)
+    log = log_of(installation, parsed.service)
     head = log.head()
     if head is None:
         raise TileMissing(f"{parsed.service} has no checkpoint yet: nothing was sealed")
@@ -48,14 +46,6 @@ def begin_log(installation: Installation, service: str) -> str:
         return sealer_of(service, journal_of(service, database), settings).begin_anew()
     finally:
         database.close()
-
-
-def _log_of(installation: Installation, service: str) -> PublishedLog:
-    """The log's folder by the two settings that name it; needs nothing else to be configured."""
-    prefix = f"TIZILIM_{service.upper()}_"
-    var = Path(os.environ.get(f"{prefix}VAR") or installation.var)
-    folder = os.environ.get(f"{prefix}LOG_FOLDER")
-    return PublishedLog(Path(folder) if folder else var / "transparency" / service)
 
 
 class _At:

@@ -11,17 +11,18 @@ import gzip
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, Final, TypeVar
 
 import msgspec
 
-from services.kernel.journal.events import MAX_RECORD_BYTES
-from services.kernel.journal.tree_root import TreeRoot
+from services.proof.checkpoints import Checkpoint
+from services.proof.notes import Note
+from services.proof.refusals import Malformed
+from services.proof.tree import GrowingRoot, leaf_hash
 
 FORMAT: Final = 1
-MAX_LINE_BYTES: Final = MAX_RECORD_BYTES + 1_024
-"""Of a record's line; a header may hold a checkpoint with many signatures and is far below it too."""
+MAX_LINE_BYTES: Final = 200_000
+"""Of any line: a record has at most 65,535 bytes, a checkpoint 100,000."""
 
 _BEGIN: Final = b'{"position":'
 _EVENT: Final = b',"event":'
@@ -67,27 +68,18 @@ class _End(msgspec.Struct, frozen=True):
 LineT = TypeVar("LineT", _Header, _End)
 
 
-@dataclass(frozen=True, slots=True)
-class SignedTree:
-    """What a checkpoint (C2SP tlog-checkpoint) signs: the log's origin, its size and root hash."""
+def signed_by(note: str) -> Checkpoint:
+    """What a checkpoint's note signs. Signatures are `tizilim verify`'s to check. Raises `ExportDamaged`."""
+    try:
+        return Checkpoint.parse(Note.parse(note.encode()).text)
+    except Malformed as refused:
+        raise ExportDamaged(f"the checkpoint is not one: {refused}") from None
 
-    origin: str
-    size: int
-    root: bytes
 
-    @classmethod
-    def parse(cls, note: str) -> SignedTree:
-        """Read the signed text. Signatures are `tizilim verify`'s to check. Raises `ExportDamaged`."""
-        try:
-            origin, size, root = note.split("\n\n", 1)[0].split("\n")[:3]
-            return cls(origin, int(size), base64.b64decode(root, validate=True))
-        except ValueError:
-            raise ExportDamaged("the checkpoint is not one") from None
-
-    def check(self, tree: TreeRoot) -> None:
-        """Compare once the tree has grown to the signed size. Raises `ExportDamaged`."""
-        if tree.size == self.size and tree.value() != self.root:
-            raise ExportDamaged(f"the records up to position {self.size} are not those its checkpoint signs")
+def _check_signed(signed: Checkpoint | None, tree: GrowingRoot) -> None:
+    """Compare once the tree has grown to the signed size."""
+    if signed is not None and tree.size == signed.size and tree.root() != signed.root:
+        raise ExportDamaged(f"the records up to position {signed.size} are not those its checkpoint signs")
 
 
 def write_export(file: BinaryIO, header: ExportHeader, records: Iterable[tuple[int, bytes]]) -> ExportEnd:
@@ -95,8 +87,8 @@ def write_export(file: BinaryIO, header: ExportHeader, records: Iterable[tuple[i
 
     Raises `ExportDamaged` when the journal itself has a gap or is not what its checkpoint signs.
     """
-    digest, tree = hashlib.sha256(), TreeRoot()
-    signed = None if header.checkpoint is None else SignedTree.parse(header.checkpoint)
+    digest, tree = hashlib.sha256(), GrowingRoot()
+    signed = None if header.checkpoint is None else signed_by(header.checkpoint)
 
     def put(line: bytes) -> None:
         digest.update(line)
@@ -106,9 +98,8 @@ def write_export(file: BinaryIO, header: ExportHeader, records: Iterable[tuple[i
     for position, record in records:
         if position != tree.size + 1:
             raise ExportDamaged(f"the journal has position {position} after {tree.size}")
-        tree.add(record)
-        if signed is not None:
-            signed.check(tree)
+        tree.add(leaf_hash(record))
+        _check_signed(signed, tree)
         put(record_line(position, record))
     _check_size(header, signed, tree.size)
     end = _end(tree, digest.hexdigest())
@@ -122,11 +113,11 @@ def record_line(position: int, record: bytes) -> bytes:
     return b"%b%d%b%b%b%b%b" % (_BEGIN, position, _EVENT, record, _DIGEST, sha256, _CLOSE)
 
 
-def _end(tree: TreeRoot, digest: str) -> ExportEnd:
-    return ExportEnd(position=tree.size, root=base64.b64encode(tree.value()).decode(), sha256=digest)
+def _end(tree: GrowingRoot, digest: str) -> ExportEnd:
+    return ExportEnd(position=tree.size, root=base64.b64encode(tree.root()).decode(), sha256=digest)
 
 
-def _check_size(header: ExportHeader, signed: SignedTree | None, size: int) -> None:
+def _check_size(header: ExportHeader, signed: Checkpoint | None, size: int) -> None:
     if header.records != size:
         raise ExportDamaged(f"it announces {header.records} records and has {size}")
     if signed is not None and signed.size > size:
@@ -139,13 +130,13 @@ class ExportReader:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._digest = hashlib.sha256()
-        self._tree = TreeRoot()
+        self._tree = GrowingRoot()
         first = self._line()
         self.header = _decoded(first, _Header, "it is not an export: the first line is no header").export
         if self.header.format != FORMAT:
             raise ExportDamaged(f"its format is {self.header.format}; this program reads {FORMAT}")
         self._digest.update(first)
-        self._signed = None if self.header.checkpoint is None else SignedTree.parse(self.header.checkpoint)
+        self._signed = None if self.header.checkpoint is None else signed_by(self.header.checkpoint)
 
     def records(self) -> Iterator[tuple[int, bytes]]:
         """Every record with its position. Raises `ExportDamaged` at the first line that is not right.
@@ -156,9 +147,8 @@ class ExportReader:
         while (line := self._line()).startswith(_BEGIN):
             record = self._record(line)
             self._digest.update(line)
-            self._tree.add(record)
-            if self._signed is not None:
-                self._signed.check(self._tree)
+            self._tree.add(leaf_hash(record))
+            _check_signed(self._signed, self._tree)
             yield self._tree.size, record
         end = _decoded(line, _End, f"the line after position {self._tree.size} cannot be read").end
         self._check_end(end)
@@ -166,7 +156,7 @@ class ExportReader:
     @property
     def root(self) -> str:
         """The root hash of the records read so far (base64)."""
-        return base64.b64encode(self._tree.value()).decode()
+        return base64.b64encode(self._tree.root()).decode()
 
     def _line(self) -> bytes:
         try:

@@ -10,8 +10,6 @@ import json
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from services.kernel.journal.plain_file import (
     ExportDamaged,
@@ -20,7 +18,6 @@ from services.kernel.journal.plain_file import (
     record_line,
     write_export,
 )
-from services.kernel.journal.tree_root import TreeRoot
 
 RECORDS = [b'{"data":{"text":"%d"},"id":"%d"}' % (number, number) for number in range(1, 8)]
 
@@ -52,15 +49,7 @@ def read(file: bytes) -> list[bytes]:
 
 def note_of(records: list[bytes]) -> str:
     root = base64.b64encode(naive_root(records)).decode()
-    return f"register.example/log\n{len(records)}\n{root}\n\n— register.example/log AAAA\n"
-
-
-@given(st.lists(st.binary(max_size=40), max_size=70))
-def test_the_root_is_that_of_rfc_6962(records: list[bytes]) -> None:
-    tree = TreeRoot()
-    for record in records:
-        tree.add(record)
-    assert tree.value() == naive_root(records)
+    return f"register.example/log\n{len(records)}\n{root}\n\n— register.example/log AAAAAAAA\n"
 
 
 @pytest.mark.parametrize("count", [0, 1, 7])
@@ -114,7 +103,7 @@ BAD = {
     "altered header": (WHOLE.replace(b'"register"', b'"registry"'), "the digest in its end"),
     "altered position": (WHOLE.replace(THIRD, b'{"position":03,"event"'), "position 3 was altered"),
     "unreadable line": (WHOLE.replace(THIRD, b'{"position":3,"evemt"'), "after position 2"),
-    "a line without end": (WHOLE.replace(THIRD, b"x" * 70_000 + THIRD), "longer than any"),
+    "a line without end": (WHOLE.replace(THIRD, b"x" * 200_000 + THIRD), "longer than any"),
     "more behind": (WHOLE + b"\n", "something follows"),
 }
 

@@ -1,0 +1,245 @@
+"""`tizilim backup` and `restore`: a running service's database comes back whole, or is refused by name."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from services.cli import main
+from services.commands.registry import Installation, database_of, journal_of, log_of, signer_of
+from services.kernel.clock import SystemClock
+from services.kernel.database import Database
+from services.kernel.journal.journal import Journal
+from services.kernel.journal.rows import BulkInsert
+from services.kernel.journal.sealing.sealer import Sealer
+from services.kernel.migrating import upgrade
+from services.proof.notes import Signer
+from tests.postgres import PostgresServer
+from tests.register.desk import open_desk
+from tests.register.projections.test_rebuilding import lived
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, object]]:
+    """The rows of a journal that lived a little."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('lived') / 'register.db'}"
+    with open_desk(url) as desk:
+        lived(desk)
+        return desk.rows(desk.journal.tables.events)
+
+
+class Site:
+    """A register's database, its log and its signer, as the commands find them."""
+
+    def __init__(self, var: Path, records: list[dict[str, object]]) -> None:
+        self.installation = Installation(var, 8000)
+        self.records = records
+
+    @contextmanager
+    def journal(self) -> Iterator[Journal]:
+        database = database_of("register", self.installation.var)
+        try:
+            yield journal_of("register", database)
+        finally:
+            database.close()
+
+    def record(self, first: int, last: int) -> None:
+        with self.journal() as journal, journal.database.write() as connection:
+            BulkInsert(journal.tables.events)(connection, self.records[first - 1 : last])
+
+    def seal(self) -> None:
+        log, state = log_of(self.installation, "register"), signer_of(self.installation, "register")
+        with self.journal() as journal:
+            clock = SystemClock()
+            signer = Sealer(
+                journal, log, state, lambda name: Signer(name, b"k" * 32), first_origin="r.kz", clock=clock
+            )
+            signer.seal(again_after=600)
+
+    def head(self) -> int:
+        with self.journal() as journal:
+            return journal.head()
+
+
+@pytest.fixture
+def site(
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    records: list[dict[str, object]],
+    request: pytest.FixtureRequest,
+) -> Site:
+    """A migrated register with twenty records, sealed."""
+    monkeypatch.setenv("VAR", str(tmp_path))
+    monkeypatch.setenv("TIZILIM_REGISTER_DATABASE_URL", database_url)
+    if database_url.startswith("postgresql"):
+        server: PostgresServer = request.getfixturevalue("postgres_server")
+        monkeypatch.setenv("PATH", f"{server.programs}{os.pathsep}{os.environ['PATH']}")
+    made = Site(tmp_path, records)
+    database = Database(database_url)
+    upgrade("register", database)
+    database.close()
+    made.record(1, 20)
+    made.seal()
+    return made
+
+
+def lose(url: str) -> None:
+    """The disk with the database is gone; an empty one is there."""
+    if url.startswith("sqlite"):
+        for file in Path(url.removeprefix("sqlite:///")).parent.glob("test.sqlite*"):
+            file.unlink()
+        return
+    with closing(Database(url)) as database, database.write() as connection:
+        connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+        connection.exec_driver_sql("CREATE SCHEMA public")
+
+
+def is_empty(url: str) -> bool:
+    with closing(Database(url)) as database, database.read() as connection:
+        found = not sa.inspect(connection).get_table_names()
+    lose(url)
+    return found
+
+
+def test_a_backup_of_a_running_service_comes_back_whole_and_works(
+    site: Site, tmp_path: Path, database_url: str
+) -> None:
+    with site.journal() as journal, journal.database.read() as reading:  # a service at work
+        reading.execute(sa.select(journal.tables.events.c.position))
+        assert main(["backup", "register", str(tmp_path / "copy")]) == 0
+        site.record(21, 22)
+    manifest = json.loads((tmp_path / "copy" / "manifest.json").read_text())
+    assert (manifest["service"], manifest["head"]) == ("register", 20)
+    assert manifest["checkpoint"].startswith("r.kz\n20\n")
+    lose(database_url)
+    assert main(["restore", str(tmp_path / "copy")]) == 0
+    assert site.head() == 20
+    with site.journal() as journal:
+        assert [row.record for row in journal.after(0, 99)] == [row["record"] for row in site.records[:20]]
+        with pytest.raises(sa.exc.DatabaseError), journal.database.write() as connection:
+            connection.exec_driver_sql("DELETE FROM events")  # the guards came along
+    site.record(21, 29)
+    site.seal()
+
+
+def test_a_stale_backup_is_refused_unless_a_new_log_is_to_begin(
+    site: Site, tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["backup", "register", str(tmp_path / "copy")]) == 0
+    site.record(21, 25)
+    site.seal()
+    lose(database_url)
+    assert main(["restore", str(tmp_path / "copy")]) == 2
+    assert "at position 20, and 25 records were signed (the log's checkpoint)" in capsys.readouterr().err
+    assert is_empty(database_url)
+    log_of(site.installation, "register").publish("checkpoint", b"no note")
+    assert main(["restore", str(tmp_path / "copy")]) == 2
+    assert "the log's checkpoint is none" in capsys.readouterr().err
+    (log_of(site.installation, "register").folder / "checkpoint").unlink()
+    assert main(["restore", str(tmp_path / "copy")]) == 2
+    assert "25 records were signed (the signer's memory)" in capsys.readouterr().err
+    assert is_empty(database_url)
+    assert main(["restore", str(tmp_path / "copy"), "--new-log"]) == 0
+    assert site.head() == 20
+
+
+def test_an_altered_backup_is_refused(
+    site: Site, tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "copy"
+    assert main(["backup", "register", str(copy)]) == 0
+    manifest = json.loads((copy / "manifest.json").read_text())
+    file = copy / manifest["file"]
+    whole = file.read_bytes()
+    lose(database_url)
+
+    def refused(told: str, **changed: object) -> None:
+        (copy / "manifest.json").write_text(json.dumps({**manifest, **changed}))
+        capsys.readouterr()
+        assert main(["restore", str(copy)]) == 2
+        assert told in capsys.readouterr().err
+        assert is_empty(database_url)
+
+    altered = bytearray(whole)
+    altered[len(altered) // 2] ^= 1
+    file.write_bytes(altered)
+    refused("was altered: its SHA-256 is not the manifest's")
+    file.write_bytes(whole[:-1_000])
+    refused("was altered")
+    file.write_bytes(whole)
+    refused("its manifest says 19", head=19)
+    refused("its manifest says 20 and 00", root="00")
+    signed = manifest["checkpoint"].split("\n")
+    forged = "\n".join([*signed[:2], "A" * 43 + "=", *signed[3:]])
+    refused("up to position 20 are not those signed (the backup's checkpoint)", checkpoint=forged)
+    refused("there is no service registry", service="registry")
+    refused("format is 9", format=9)
+    other = {"sqlite": "postgresql", "postgresql": "sqlite"}[manifest["kind"]]
+    refused(f"it is a copy of a {other} database", kind=other)
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    assert main(["restore", str(copy)]) == 0
+    assert main(["restore", str(copy)]) == 2
+    assert "exists" in (told := capsys.readouterr().err) or "not empty" in told
+
+
+def test_a_journal_that_was_rewritten_is_not_backed_up(
+    sqlite_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    records: list[dict[str, object]],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("VAR", str(tmp_path))
+    monkeypatch.setenv("TIZILIM_REGISTER_DATABASE_URL", sqlite_url)
+    made = Site(tmp_path, records)
+    with closing(Database(sqlite_url)) as database:
+        upgrade("register", database)
+    made.record(1, 20)
+    made.seal()
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as forging:
+        forging.execute("DROP TRIGGER events_no_update")
+        forging.execute("UPDATE events SET record = CAST(replace(record, 'officer', 'oficcer') AS BLOB)")
+        forging.commit()
+    assert main(["backup", "register", str(tmp_path / "copy")]) == 2
+    assert "up to position 20 are not those signed (the log's checkpoint)" in capsys.readouterr().err
+    assert not (tmp_path / "copy").exists()
+
+
+def test_without_its_program_a_postgresql_backup_is_a_clear_error(
+    fresh_postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VAR", str(tmp_path))
+    monkeypatch.setenv("TIZILIM_REGISTER_DATABASE_URL", fresh_postgres)
+    with closing(Database(fresh_postgres)) as database:
+        upgrade("register", database)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["backup", "register", str(tmp_path / "copy")]) == 2
+    assert "pg_dump is not installed" in capsys.readouterr().err
+    assert not (tmp_path / "copy").exists()
+
+
+def test_what_is_no_backup_is_refused_and_nothing_is_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VAR", str(tmp_path))
+    assert main(["restore", str(tmp_path)]) == 2
+    assert "is no backup" in capsys.readouterr().err
+    (tmp_path / "manifest.json").write_text('{"format":1}')
+    assert main(["restore", str(tmp_path)]) == 2
+    assert "cannot be read" in capsys.readouterr().err
+    assert main(["backup", "notifications", str(tmp_path / "copy")]) == 2
+    assert "is not migrated" in capsys.readouterr().err
+    with closing(database_of("notifications", tmp_path)) as database:
+        upgrade("notifications", database)
+    assert main(["backup", "notifications", str(tmp_path / "copy")]) == 0
+    assert main(["backup", "notifications", str(tmp_path / "copy")]) == 2
+    assert main(["restore", str(tmp_path / "copy")]) == 2
+    assert "move it away first" in capsys.readouterr().err
