@@ -52,3 +52,14 @@ def test_the_guides_catch_up_handles_each_event_once_in_order(guide: dict[str, A
 def test_the_guides_catch_up_notices_a_gap(guide: dict[str, Any]) -> None:
     with pytest.raises(RuntimeError, match="position 3"):
         guide["catch_up"](feed([1, 2, 4]), lambda *_: None, 0)
+
+
+def test_every_test_that_the_comparison_names_exists() -> None:
+    named = re.findall(r"`(tests/[a-z_/]+\.py)::(test_\w+)`", (GUIDE / "compared.md").read_text())
+    assert len(named) >= 15
+    missing = [
+        f"{path}::{name}"
+        for path, name in named
+        if f"def {name}(" not in (GUIDE.parents[1] / path).read_text()
+    ]
+    assert missing == []

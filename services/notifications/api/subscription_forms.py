@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from services.kernel.http.responses import Page, Representation
 from services.kernel.journal.events import from_microseconds
@@ -76,6 +76,19 @@ Secret = Annotated[
 class SubscriptionRequest(Representation):
     """An endpoint and what it wants to hear."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "url": "https://procurement.example/hooks/register",
+                    "event_types": ["kz.register.entry.*"],
+                    "status": "excluded",
+                    "deliveries_per_minute": 600,
+                }
+            ]
+        }
+    )
+
     url: Url
     event_types: EventTypes = Field(default_factory=list)
     bin: Bin | None = None
@@ -92,6 +105,8 @@ class SubscriptionRequest(Representation):
 
 class SubscriptionChange(Representation):
     """What is to be otherwise; what is absent stays, and a bound that is null is lifted."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"region": "75", "status": None}]})
 
     url: Url = Field(default_factory=str)
     event_types: EventTypes = Field(default_factory=list)
@@ -112,6 +127,8 @@ class SubscriptionChange(Representation):
 
 class SecretRotation(Representation):
     """A new secret for the endpoint; the former one signs beside it for a while."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_hours": 48}]})
 
     secret: Secret | None = None
     overlap_hours: Annotated[
