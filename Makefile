@@ -33,7 +33,7 @@ token: $(VENV)/.project ## Print a development token: ROLE=industry_officer, or 
 	@exec $(TOOLS)/tizilim token $(if $(ROLE),--role $(ROLE)) $(if $(BIN)$(IIN),--producer $(or $(BIN),$(IIN))) $(ARGS)
 
 ##@ Judging
-.PHONY: test check bench chaos fuzz
+.PHONY: test check bench chaos fuzz independent
 test: $(VENV)/.dev ## Run the tests on both cores (ARGS goes to pytest)
 	@$(TOOLS)/pytest -n 2 --dist worksteal $(ARGS)
 
@@ -47,6 +47,14 @@ chaos: $(VENV)/.dev ## Kill the services again and again under load (CHAOS_KILLS
 
 fuzz: $(VENV)/.dev ## Send hostile requests to every operation (FUZZ_EXAMPLES=300 each)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} $(TOOLS)/pytest -q -n 2 --dist worksteal tests/contract $(ARGS)
+
+JUDGES := build/independent
+independent: $(VENV)/.dev ## Have verifiers by others judge our proofs (installs them from PyPI and npm)
+	@test -d $(JUDGES)/python || $(TOOLS)/python -m venv $(JUDGES)/python
+	@$(JUDGES)/python/bin/pip install --quiet -r tests/proof/independent/requirements.txt
+	@cp tests/proof/independent/package.json $(JUDGES)/
+	@npm install --prefix $(JUDGES) --silent --no-audit --no-fund --no-package-lock
+	@INDEPENDENT_VERIFIERS=$(CURDIR)/$(JUDGES) $(TOOLS)/pytest -q tests/proof/test_independent.py $(ARGS)
 
 .PHONY: check-style check-format check-types check-imports check-openapi check-migrations check-files
 check-style: $(VENV)/.dev
@@ -88,7 +96,7 @@ lock: $(VENV)/.dev ## Write the lock files anew from pyproject.toml (UPGRADE=1 t
 help: ## Show this
 	@awk 'BEGIN { FS = ":.*## "; print "make TARGET, where TARGET is one of" } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  %-8s  %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z-]+:.*## / { printf "  %-11s  %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 install: $(VENV)/.dev ## Install everything, tests' and checks' tools too, into .venv
 
