@@ -39,7 +39,7 @@ test: $(VENV)/.dev ## Run the tests on both cores (ARGS goes to pytest)
 
 check: check-style check-format check-types check-imports check-openapi check-migrations check-files ## Judge style, types, import rules, generated files and links
 
-bench: $(VENV)/.dev ## Measure appends, commands, feed, replay, latency, rounds (ARGS=journal)
+bench: $(VENV)/.dev ## Measure appends, commands, feed, replay, latency, rounds, log (ARGS=journal)
 	@$(TOOLS)/python -m bench $(ARGS)
 
 chaos: $(VENV)/.dev ## Kill the services again and again under load (CHAOS_KILLS=60, CHAOS_SEED=20260302)

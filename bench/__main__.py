@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import commands, explanation, journal, life, rounds, simulation
+from bench import commands, explanation, journal, life, log, rounds, simulation
 from bench.report import Report, machine
 
 PARTS: Final[dict[str, Callable[[Report, int], None]]] = {
     "journal": journal.measure,
     "commands": commands.measure,
     "life": life.measure,
+    "log": log.measure,
     "rounds": rounds.measure,
     "simulation": simulation.measure,
     "explanation": explanation.measure,

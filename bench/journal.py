@@ -54,15 +54,15 @@ def measure(report: Report, rounds: int) -> None:
                         report.ratio(f"message-db, one message, {writers} writers", theirs, floor)
 
 
-def timed(run: Callable[[], None], threads: int) -> float:
-    """Appends a second of `threads` threads that share the appends."""
+def timed(run: Callable[[], None], threads: int, appends: int = APPENDS) -> float:
+    """Appends a second of `threads` threads that share the `appends`."""
     workers = [threading.Thread(target=run) for _ in range(threads)]
     started = time.perf_counter()
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    return APPENDS / (time.perf_counter() - started)
+    return appends / (time.perf_counter() - started)
 
 
 def bare(dsn: str, threads: int) -> float:
