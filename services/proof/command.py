@@ -72,8 +72,9 @@ def add_verify(parser: argparse.ArgumentParser) -> Kinds[argparse.ArgumentParser
     export.add_argument("--log", help="the log's folder or address, to name a forged record by its position")
     export.add_argument("--token", type=Path, help="a file with an access token for the log")
     add_trust(export, _check_export)
-    extract = kinds.add_parser("extract", help="a JSON extract with its proof inside")
+    extract = kinds.add_parser("extract", help="a JSON extract")
     extract.add_argument("extract", type=Path)
+    extract.add_argument("--proof", type=Path, help="the proof of its position, where none is inside")
     add_trust(extract, _check_extract)
     return kinds
 
@@ -145,7 +146,8 @@ def _check_proof(parsed: argparse.Namespace) -> str:
 
 
 def _check_extract(parsed: argparse.Namespace) -> str:
-    verified = verify_extract(parsed.extract.read_bytes(), trust_of(parsed))
+    proof = None if parsed.proof is None else parsed.proof.read_bytes()
+    verified = verify_extract(parsed.extract.read_bytes(), trust_of(parsed), proof)
     said = f"issued at {verified.issued['time']}, position {verified.position}"
     return f"{told(verified.opened)}; the extract says what was {said}"
 

@@ -24,25 +24,28 @@ class VerifiedExtract:
     issued: dict[str, Any]
 
 
-def verify_extract(raw: bytes, trust: Trust) -> VerifiedExtract:
+def verify_extract(raw: bytes, trust: Trust, proof: bytes | None = None) -> VerifiedExtract:
     """Verify that an extract says what the register issued, byte for byte.
 
-    It tells what was so when it was issued, not whether it still is. Raises `ContentAltered`, `NotIncluded`,
+    Its proof is inside, or comes beside it. It tells what was so when it was issued, not whether it still is.
+    Raises `ContentAltered`, `NotIncluded`,
     `Malformed`, and what `Trust.open` raises.
     """
     if len(raw) > MAX_EXTRACT_BYTES:
         raise Malformed("the extract is too long")
     extract = _object(raw, "the extract")
-    content, record, proof = (extract.get(name) for name in ("content", "record", "proof"))
-    if not isinstance(content, dict) or not isinstance(record, str) or not isinstance(proof, str):
-        raise Malformed("an extract has `content`, `record` and `proof`")
+    content, record, inside = (extract.get(name) for name in ("content", "record", "proof"))
+    if not isinstance(content, dict) or not isinstance(record, str):
+        raise Malformed("an extract has `content` and `record`")
+    if proof is None and not isinstance(inside, str):
+        raise Malformed("the extract has no proof inside, and none came beside it")
     issued = _object(record.encode(), "the record")
     data = issued.get("data")
     if issued.get("type") != ISSUED or not isinstance(data, dict):
         raise Malformed("the record is not that an extract was issued")
     if sha256(canonical(content)).hexdigest() != data.get("content_sha256"):
         raise ContentAltered("the extract does not say what was issued")
-    logged = LogProof.parse(proof.encode())
+    logged = LogProof.parse(str(inside).encode() if proof is None else proof)
     if extract.get("position") != logged.position:
         raise NotIncluded("the proof is of another position", position=logged.position)
     return VerifiedExtract(logged.verify(record.encode(), trust), logged.position, issued)

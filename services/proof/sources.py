@@ -56,6 +56,8 @@ class Web:
                     body += chunk
                     if len(body) > MAX_FILE_BYTES or time.monotonic() > end:
                         raise Unreachable(f"{path} does not end")
+                if answer.length:
+                    raise Unreachable(f"{path} was cut short by {answer.length} bytes")
                 return bytes(body)
         except urllib.error.HTTPError as answer:
             answer.close()
