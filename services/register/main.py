@@ -38,6 +38,7 @@ def create_app(settings: RegisterSettings) -> FastAPI:
     journal = open_journal(database, clock)
     edge = edge_of(settings, clock)
     lock = ServingLock(database)
+    log = settings.published_log("register")
     checks: dict[str, Check] = {
         "store": StoreAnswers(database),
         "migrations": TablesCurrent("register", database),
@@ -59,7 +60,7 @@ def create_app(settings: RegisterSettings) -> FastAPI:
             title="Tizilim: register",
             description=DESCRIPTION,
             edge=edge,
-            routers=routers(journal, settings.published_log("register")),
+            routers=routers(journal, log),
             problem_files=(PROBLEMS,),
             checks=checks,
             larger_bodies=LARGER_BODIES,
@@ -69,7 +70,7 @@ def create_app(settings: RegisterSettings) -> FastAPI:
         )
     )
     app.state.desk = Desk(journal, settings.procedure(), clock, Cursors(edge.body_key))
-    app.state.extracts = ExtractOffice(settings.public_address, Typesetter(), seal_of(settings))
+    app.state.extracts = ExtractOffice(settings.public_address, Typesetter(), seal_of(settings), log)
     app.state.journal = journal
     return app
 

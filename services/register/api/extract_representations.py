@@ -92,3 +92,7 @@ class ExtractShown(Representation):
     content: ExtractContentShown
     digest: str = Field(description="SHA-256 of the canonical content (RFC 8785); the record holds it.")
     record: str = Field(description="The record of `ExtractIssued`, byte for byte (UTF-8).")
+    proof: str | None = Field(
+        default=None,
+        description="That the log holds the record (c2sp.org/tlog-proof@v1); in reads, about a second later.",
+    )

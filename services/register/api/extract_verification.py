@@ -51,7 +51,7 @@ async def verify(request: Request, _caller: Annotated[Caller, Depends(PUBLIC)]) 
     async for chunk in request.stream():
         given += chunk
     desk = desk_of(request)
-    judge = Judge(desk, office_of(request).seal.known)
+    judge = _judge(request)
     verdict = await to_thread.run_sync(judge.pdf if kind == PDF else judge.json, bytes(given))
     return Response(rendered(_shown(desk, verdict)), 200, {"Cache-Control": "no-store"}, JSON)
 
@@ -69,7 +69,7 @@ def verify_by_code(
 ) -> Response:
     """What the extract says, to compare with paper, and what changed since; a page or JSON by `Accept`."""
     desk = desk_of(request)
-    judge = Judge(desk, office_of(request).seal.known)
+    judge = _judge(request)
     as_json = preferred_type(request.headers.get("accept"), (JSON, "text/html")) == JSON
     with desk.journal.database.read() as connection:
         extract_id = extract_of_code(connection, code.upper())
@@ -87,6 +87,11 @@ def verify_by_code(
         answer.headers["Content-Language"] = caller.language
     answer.headers["Vary"] = "Accept, Accept-Language"
     return answer
+
+
+def _judge(request: Request) -> Judge:
+    office = office_of(request)
+    return Judge(desk_of(request), office.seal.known, office.log)
 
 
 def _shown(desk: Desk, verdict: Verdict) -> VerdictShown:

@@ -17,6 +17,7 @@ from services.kernel.http.negotiation import preferred_type
 from services.kernel.http.requests import Caller, Commanding, CommandRequest, Reading
 from services.kernel.http.responses import JSON, read
 from services.kernel.journal.events import from_microseconds
+from services.kernel.journal.sealing.published import PublishedLog
 from services.register.adapters.extract_sheet import SheetLanguage
 from services.register.adapters.seals import Seal
 from services.register.adapters.typesetting import Typesetter
@@ -45,6 +46,7 @@ class ExtractOffice:
     public_address: str
     typesetter: Typesetter
     seal: Seal
+    log: PublishedLog
 
 
 def office_of(request: Request) -> ExtractOffice:
@@ -103,7 +105,8 @@ def read_extract(
     file, recorded_at = _file(desk, found)
     kind = preferred_type(request.headers.get("accept"), (JSON, PDF)) if format is None else _KINDS[format]
     if kind == JSON:
-        answer = read(request, _shown(file))
+        proof = office_of(request).log.proof_of(file.position)
+        answer = read(request, _shown(file, proof))
     else:
         spoken: SheetLanguage = language or ("ru" if caller.language == "ru" else "kk")
         answer = _sealed(office_of(request), file, spoken, recorded_at)
@@ -149,5 +152,5 @@ def _file(desk: Desk, found: Extract) -> tuple[ExtractFile, datetime]:
     return found.file(content, recorded.position, recorded.record), from_microseconds(recorded.recorded_at)
 
 
-def _shown(file: ExtractFile) -> ExtractShown:
-    return ExtractShown.model_validate(msgspec.to_builtins(file))
+def _shown(file: ExtractFile, proof: str | None = None) -> ExtractShown:
+    return ExtractShown.model_validate({**msgspec.to_builtins(file), "proof": proof})

@@ -13,9 +13,11 @@ import sqlalchemy as sa
 
 from services.kernel.errors import NotFound
 from services.kernel.journal.events import microseconds
+from services.kernel.journal.sealing.published import PublishedLog
 from services.kernel.journal.units import Recorded
 from services.register.adapters.given_json import MOST_DIFFERENCES, differences, digest_of_given, strict_json
 from services.register.adapters.given_pdf import Certificates, SealState, extracts_named, judged
+from services.register.adapters.log_proofs import proof_holds
 from services.register.api.desk import Desk
 from services.register.domain.extract import Extract, ExtractContent, canonical, digest_of_code
 from services.register.domain.extract_changes import Change
@@ -32,6 +34,7 @@ Reason = Literal[
     "not_an_extract",
     "not_issued_here",
     "not_sealed",
+    "proof_wrong",
     "record_differs",
     "seal_broken",
     "seal_foreign",
@@ -46,6 +49,7 @@ _OF_SEALS: Final[dict[SealState, Reason]] = {
 }
 _EVENTS: Final = JOURNAL.events.c
 _HEAD: Final = sa.select(_EVENTS.position).order_by(_EVENTS.position.desc()).limit(1)
+_JUDGED_APART: Final = frozenset({"content", "proof"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +79,10 @@ class Verdict:
 class Judge:
     """Judges by the journal, what is kept of extracts, and the certificates of our seals."""
 
-    def __init__(self, desk: Desk, ours: Certificates) -> None:
+    def __init__(self, desk: Desk, ours: Certificates, log: PublishedLog) -> None:
         self._desk = desk
         self._ours = ours
+        self._log = log
 
     def pdf(self, given: bytes) -> Verdict:
         """The verdict on a PDF, whatever it is."""
@@ -116,9 +121,7 @@ class Judge:
             return self._unknown("not_issued_here" if named else "not_an_extract")
         differs = self._differences(issue, file)
         if differs:
-            inside = any(place.startswith("/content") for place in differs)
-            reason: Reason = "content_differs" if inside else "record_differs"
-            return self._altered(reason, issue, differs)
+            return self._altered(_reason(differs), issue, differs)
         return self._holding(issue, msgspec.convert(file["content"], ExtractContent))
 
     def _differences(self, issue: Issue, file: dict[str, Any]) -> list[str]:
@@ -132,12 +135,17 @@ class Judge:
             "digest": event.content_sha256,
             "record": record,
         }
-        frame = {name: value for name, value in file.items() if name != "content"}
+        frame = {name: value for name, value in file.items() if name not in _JUDGED_APART}
         expected = {name: value for name, value in right.items() if name in frame}
         found = list(islice(differences(frame, expected), MOST_DIFFERENCES))
+        if "proof" in file and not self._is_proof(issue, file["proof"]):
+            found.append("/proof")
         if digest_of_given(content) != event.content_sha256:
             found += islice(self._inside(issue, content), MOST_DIFFERENCES)
         return found
+
+    def _is_proof(self, issue: Issue, proof: object) -> bool:
+        return proof_holds(self._log, issue.recorded.record, issue.recorded.position, proof)
 
     def _inside(self, issue: Issue, content: object) -> Iterable[str]:
         """Where a content differs, told only to those who hold the extract's code."""
@@ -181,3 +189,9 @@ class Judge:
             return None
         (recorded,) = self._desk.journal.facts_of(extract_id)
         return Issue(found, recorded)
+
+
+def _reason(differs: Sequence[str]) -> Reason:
+    if any(place.startswith("/content") for place in differs):
+        return "content_differs"
+    return "proof_wrong" if "/proof" in differs else "record_differs"

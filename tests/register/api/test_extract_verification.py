@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ from pyhanko.sign import signers
 from services.kernel.clock import set_simulated_clock
 from services.kernel.contract import OfficialText
 from services.kernel.journal.events import new_stream_id
+from services.proof.checkpoints import Trust
+from services.proof.extracts import verify_extract
+from services.proof.notes import VerifierKey
+from services.proof.refusals import ContentAltered
 from services.register.adapters.given_pdf import judged
 from services.register.adapters.incremental import update_of
 from services.register.adapters.seals import Seal, open_seal_key, self_signed
@@ -229,6 +234,41 @@ def test_one_changed_digit_anywhere_in_a_pdf_is_found(one: Shown) -> None:
         found = shown(one.api, changed)
         assert (found["outcome"], found["reason"]) == ("altered", "seal_broken")
         assert found["extract"]["number"] == one.extract["number"]
+
+
+def with_proof(one: Shown) -> bytes:
+    """The JSON form once its record is sealed into the log, which takes about half a second."""
+    path = f"/v1/extracts/{one.extract['extract_id']}"
+    for _ in range(400):
+        answer = one.api.get(path, role="industry_officer")
+        if "proof" in answer.json():
+            return answer.content
+        time.sleep(0.025)
+    raise AssertionError("the record was not sealed")
+
+
+def test_the_json_form_proves_itself_offline_and_an_altered_proof_is_found(one: Shown) -> None:
+    raw = with_proof(one)
+    trust = Trust(VerifierKey.parse(one.api.get("/v1/journal/log/key").text))
+    verified = verify_extract(raw, trust)
+    assert (verified.position, verified.issued["data"]["number"]) == (
+        one.extract["position"],
+        one.extract["number"],
+    )
+    extract = json.loads(raw)
+    assert result(one.api, extract) == ("genuine", None)
+    proof = extract["proof"]
+    for wrong in (proof + "\n", proof.replace("index ", "index 1"), proof[:-20], 7, altered_digit(proof)):
+        assert result(one.api, {**extract, "proof": wrong}) == ("altered", "proof_wrong")
+    _first(extract)["capacity_per_year"] = "1001"
+    with pytest.raises(ContentAltered):
+        verify_extract(json.dumps(extract).encode(), trust)
+
+
+def altered_digit(proof: str) -> str:
+    """The proof with one letter of its last signature changed."""
+    at = proof.rindex(" ") + 12
+    return proof[:at] + ("A" if proof[at] != "A" else "B") + proof[at + 1 :]
 
 
 def sealed_by(folder: Path, pdf: bytes, *, certify: bool) -> bytes:
