@@ -14,7 +14,7 @@ RUN /opt/tizilim/bin/pip install --no-cache-dir --no-deps --no-build-isolation -
 
 FROM ${BASE}
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin tizilim \
- && install --directory --owner 10001 --group 10001 --mode 0700 /var/lib/tizilim /var/lib/tizilim-signer
+ && install --directory --owner 10001 --group 10001 --mode 0700 /var/lib/tizilim /var/lib/tizilim-signer /var/lib/tizilim-keys
 COPY --from=build /opt/tizilim /opt/tizilim
 ENV PATH=/opt/tizilim/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 USER 10001:10001

@@ -22,13 +22,13 @@ from uuid import uuid4
 from bench.load import answer_of, request_bytes
 from bench.report import Report
 from services.kernel.clock import FixedClock
-from services.kernel.database import Database
 from services.kernel.migrating import upgrade
 from services.verification.adapters.documents import DocumentStore
 from services.verification.domain.judgement import rule_book
 from services.verification.journal import open_journal
 from services.verification.usecases.practice import Practice
 from tests.journeys.world import Person, World
+from tests.personal import keyed
 from tests.postgres import running_postgres
 from tests.reliability.fleet import fleet_of
 from tests.verification.crowd import included_crowd
@@ -182,7 +182,7 @@ def _told(report: Report, when: str, latencies: Latencies) -> None:
 
 def seeded(url: str, folder: Path) -> list[str]:
     """The entries of the round; returns the ids of the cases their applications opened."""
-    database = Database(url)
+    database = keyed(url)
     upgrade("verification", database)
     clock = FixedClock(MARCH)
     journal = open_journal(database, clock)

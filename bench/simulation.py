@@ -21,6 +21,7 @@ from services.verification.domain.simulation import judged_case
 from services.verification.projections.cases import CASES
 from services.verification.projections.judged_cases import JUDGED_CASES, encoded
 from services.verification.usecases.simulate import carry_on_simulation, request_simulation
+from tests.personal import keyed
 from tests.postgres import running_postgres
 from tests.verification.acting import NOON
 from tests.verification.domain.test_judgement import evidence
@@ -37,7 +38,7 @@ def measure(report: Report, rounds: int) -> None:
     with running_postgres() as server, tempfile.TemporaryDirectory() as folder:
         urls = {"PostgreSQL": server.create_database(), "SQLite": f"sqlite:///{Path(folder) / 'bench.db'}"}
         for kind, url in urls.items():
-            database = Database(url)
+            database = keyed(url)
             upgrade("verification", database)
             fill(database)
             for _ in range(rounds):

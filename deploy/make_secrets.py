@@ -80,6 +80,7 @@ def make_secrets(directory: Path, postgres: str) -> list[str]:
             wanted[f"{role}_database_url"] = partial(database_url, role, service, postgres)
         wanted[f"{service}_client_key"] = signing_key
         wanted[f"{service}_idempotency_secret"] = partial(secrets.token_hex, 32)
+        wanted[f"{service}_personal_wrapping_key"] = partial(secrets.token_hex, 32)
     for service in SEALED:
         wanted[f"{service}_log_signing_key"] = partial(secrets.token_hex, 32)
     wanted["notifications_secrets_key"] = partial(secrets.token_hex, 32)

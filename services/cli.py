@@ -61,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     rebuild.set_defaults(command=_rebuild)
     _export_parsers(commands)
     _log_parsers(commands)
+    keys = commands.add_parser("keys", help="keys of what the services keep of persons")
+    keys.add_argument("action", choices=["rewrap"], help="wrap all under the file's first wrapping key")
+    keys.add_argument("services", nargs="*", metavar="SERVICE")
+    keys.set_defaults(command=_keys)
     simulate = commands.add_parser("simulate", help="try a draft rule set on the decided cases of a period")
     simulate.add_argument("draft", type=Path, metavar="DRAFT.json")
     simulate.add_argument("--from", dest="first_day", type=date.fromisoformat, required=True, metavar="DAY")
@@ -188,6 +192,21 @@ def _replay(parsed: argparse.Namespace, installation: Installation) -> int:
 
     agrees = replay(installation, parsed.service, parsed.to, parsed.known_at, parsed.into, print)
     return 0 if agrees else 1
+
+
+def _keys(parsed: argparse.Namespace, installation: Installation) -> int:
+    from services.commands.keys import rewrap
+    from services.kernel.personal_keys import KeysUnusable
+
+    if unknown := set(parsed.services) - set(SERVICES):
+        raise ValueError(f"unknown service {', '.join(sorted(unknown))}")
+    try:
+        for service, count in rewrap(installation, parsed.services or list(SERVICES)):
+            print(f"{service}: {count} keys wrapped anew")
+    except KeysUnusable as reason:
+        print(f"tizilim: {reason}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _export(parsed: argparse.Namespace, installation: Installation) -> int:

@@ -8,15 +8,19 @@ from pathlib import Path
 
 from services.commands.registry import Installation, database_of
 from services.kernel.database import Database
-from services.kernel.migrating import drift, upgrade
+from services.kernel.migrating import CannotMigrate, drift, upgrade
 
 
 def migrate(installation: Installation, services: Sequence[str]) -> None:
     """Upgrade the databases of `services`."""
     for service in services:
         database = database_of(service, installation.var)
-        upgrade(service, database)
-        database.close()
+        try:
+            upgrade(service, database)
+        except CannotMigrate as reason:
+            raise SystemExit(f"the database of {service} cannot be migrated: {reason}") from None
+        finally:
+            database.close()
         print(f"{service}: at the newest revision")
 
 

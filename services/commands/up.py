@@ -22,7 +22,7 @@ import sqlalchemy as sa
 from services.commands.registry import DEFAULT_PORT_BASE, SERVICES, Installation, database_of
 from services.kernel.clock import ClockUnreadable, LegalClock
 from services.kernel.identity.tokens import development_issuer
-from services.kernel.migrating import upgrade
+from services.kernel.migrating import CannotMigrate, upgrade
 
 READY_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 10.0
@@ -155,7 +155,7 @@ def _migrate(service: str, var: Path) -> None:
     database = database_of(service, var)
     try:
         upgrade(service, database)
-    except (sa.exc.DatabaseError, OSError) as reason:
+    except (sa.exc.DatabaseError, OSError, CannotMigrate) as reason:
         cause = getattr(reason, "orig", None) or reason
         where = database.url.render_as_string(hide_password=True)
         raise CannotStart(f"the database of {service} cannot be used ({where}): {cause}") from None

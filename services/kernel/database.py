@@ -15,12 +15,17 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
     from sqlalchemy.pool import ConnectionPoolEntry
 
+    from services.kernel.personal_keys import PersonalKeys
+
 BUSY_TIMEOUT_SECONDS: Final = 30
 
 OUTGOING: Final = "outgoing"
 """Under this name a connection's `info` holds writes that were not sent yet (`kernel.journal.rows`)."""
 
 _SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE events IN ACCESS SHARE MODE"
+
+PERSONAL_KEYS: Final = "tizilim_personal_keys"
+"""Under this execution option a connection has the keys of personal values (`kernel.personal_keys`)."""
 
 BigInt: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """64-bit integers everywhere; SQLite needs the name INTEGER for an explicit rowid."""
@@ -31,14 +36,24 @@ class Database:
 
     `url` is SQLAlchemy's (`sqlite:////path/file.db`, `postgresql+psycopg://...`). `schema` is the
     PostgreSQL schema the service's tables live in; it becomes the connection's search path, so that no
-    statement names it.
+    statement names it. `personal` are the keys of what the service keeps of persons; what reads or writes
+    such a value finds them by its connection.
     """
 
-    def __init__(self, url: str, *, schema: str | None = None, pool_size: int = 12) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        schema: str | None = None,
+        pool_size: int = 12,
+        personal: PersonalKeys | None = None,
+    ) -> None:
         self.url = sa.make_url(url)
         self.schema = schema
         self.is_postgresql = self.url.get_backend_name() == "postgresql"
-        self.engine = self._postgresql(pool_size) if self.is_postgresql else self._sqlite(pool_size)
+        self.personal = personal
+        engine = self._postgresql(pool_size) if self.is_postgresql else self._sqlite(pool_size)
+        self.engine = engine.execution_options(**{PERSONAL_KEYS: personal})
         self._reading = (
             self.engine.execution_options(isolation_level="AUTOCOMMIT") if self.is_postgresql else self.engine
         )
@@ -81,6 +96,7 @@ class Database:
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=FULL")
             cursor.execute("PRAGMA foreign_keys=ON")
+            cursor.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten, not only unlinked
             cursor.close()
 
         @sa_event.listens_for(engine, "begin")
@@ -119,9 +135,25 @@ class Database:
         with self._writing.begin() as connection:
             yield connection
 
+    def open_keys(self) -> None:
+        """Make the store of personal keys on the first start. Raises `KeysUnusable`."""
+        if self.personal is not None:
+            self.personal.prepare()
+
+    def forget_deleted(self) -> None:
+        """On SQLite bring what was deleted out of the write-ahead log too, unless a reader still needs it.
+
+        PostgreSQL's own log and dead rows go by its checkpoints and vacuum.
+        """
+        if not self.is_postgresql:
+            with self.engine.connect() as connection:
+                connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+        if self.personal is not None:
+            self.personal.close()
 
 
 def psycopg_connection(connection: sa.Connection) -> psycopg.Connection[tuple[Any, ...]]:

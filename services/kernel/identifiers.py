@@ -67,6 +67,11 @@ def is_bin(text: str) -> bool:
     return len(text) == 12 and text[4] in "456"
 
 
+def is_iin(text: str) -> bool:
+    """True when a text has the form of an IIN: twelve digits that are no BIN."""
+    return _TWELVE_DIGITS.fullmatch(text) is not None and text.isascii() and not is_bin(text)
+
+
 def parse_bin_or_iin(text: str) -> str:
     """A BIN or an IIN, told apart by the fifth digit. Raises `IdentifierWrong`."""
     return parse_bin(text) if is_bin(text) else parse_iin(text)

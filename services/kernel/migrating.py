@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Final
@@ -14,10 +15,33 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from services.kernel.database import Database
+from services.kernel.identifiers import is_iin
 from services.kernel.journal.tables import POSTGRESQL_GUARDS, SQLITE_GUARDS
 
 MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
 SERVICES: Final = ("register", "verification", "notifications")
+
+
+class CannotMigrate(RuntimeError):
+    """The database holds something that a revision cannot carry over; the text says what to do."""
+
+
+def refuse_clear(
+    connection: sa.Connection, *, personal: Sequence[str] = (), numbers: Sequence[str] = ()
+) -> None:
+    """Refuse to go on from values of persons in clear, which no release ever wrote.
+
+    `personal` are tables of such values, `numbers` columns that may hold an IIN. Raises `CannotMigrate`.
+    """
+    for table in personal:
+        if connection.execute(sa.select(sa.func.count()).select_from(sa.table(table))).scalar_one():
+            raise CannotMigrate("it holds values of persons in clear; start with an empty data folder")
+    for place in numbers:
+        table, _, column = place.partition(".")
+        place_in = sa.table(table, sa.column(column, sa.Text))
+        numbers_there = connection.execute(sa.select(place_in.c[column]).distinct()).scalars()
+        if any(is_iin(number) for number in numbers_there if number):
+            raise CannotMigrate("it holds an IIN in clear; start with an empty data folder")
 
 
 def configuration(service: str) -> Config:

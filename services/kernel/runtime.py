@@ -31,6 +31,7 @@ from services.kernel.identity.tokens import (
     service_issuer,
     trusted_issuers,
 )
+from services.kernel.personal_keys import PersonalKeys, WrappingKeys
 from services.kernel.settings import ServiceSettings
 from services.kernel.telemetry import logger
 
@@ -74,19 +75,44 @@ def _body_key(settings: ServiceSettings) -> bytes:
     """The key of the HMAC over request bodies; in development made once and kept in the data folder."""
     if settings.idempotency_secret_file is not None:
         return settings.idempotency_secret_file.read_bytes().strip()
-    path = settings.var / "body-digest.key"
+    return _made_once(settings.var / "body-digest.key").read_bytes().strip()
+
+
+def personal_keys(service: str, settings: ServiceSettings) -> PersonalKeys:
+    """The keys of what a service keeps of persons; in development both store and wrapping key are made."""
+    url = sa.make_url(settings.personal_keys(service))
+    if url.get_backend_name() == "sqlite" and url.database:
+        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    wrapping = settings.personal_wrapping_key_file
+    if wrapping is None:
+        wrapping = _made_once(settings.var / "keys" / f"{service}.wrapping-key")
+    store = Database(settings.personal_keys(service), pool_size=4)
+    return PersonalKeys(store, WrappingKeys.read(wrapping))
+
+
+def open_database(service: str, settings: ServiceSettings) -> Database:
+    """A service's database with the keys of what it keeps of persons; connects when first used."""
+    return Database(
+        settings.database(service),
+        schema=settings.database_schema,
+        personal=personal_keys(service, settings),
+    )
+
+
+def _made_once(path: Path) -> Path:
+    """A file of 64 hexadecimal digits, made once even when several processes start together."""
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_suffix(f".{os.getpid()}.draft")
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_hex(32))
         try:
             os.link(draft, path)
         except FileExistsError:
-            logger.debug("another process made the body key first")
+            logger.debug("another process made the key first")
         finally:
             draft.unlink()
-    return path.read_bytes().strip()
+    return path
 
 
 class ServingLock:

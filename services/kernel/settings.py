@@ -35,6 +35,14 @@ class ServiceSettings(BaseSettings):
     audience: str = "tizilim"
     idempotency_secret_file: Path | None = None
     """Key of the HMAC over request bodies; made in `var` when absent in development."""
+    personal_keys_url: str | None = None
+    """SQLAlchemy URL of the store of keys that open personal values: outside the database and its backups, by
+    default a SQLite file in `keys` of `var`. All processes of the service share it."""
+    personal_keys_url_file: Path | None = None
+    """A secret file that holds that URL."""
+    personal_wrapping_key_file: Path | None = None
+    """The key that wraps those keys, 64 hexadecimal digits; further lines hold former ones, which only
+    unwrap. Made in `keys` of `var` when absent in development."""
     log_level: str = "INFO"
     threads: int = Field(default=40, ge=2, le=400)
     rate_per_second: float = Field(default=500.0, ge=0, le=1_000_000)
@@ -53,6 +61,12 @@ class ServiceSettings(BaseSettings):
             return self.database_url_file.read_text().strip()
         return self.database_url or f"sqlite:///{self.var / service}.db"
 
+    def personal_keys(self, service: str) -> str:
+        """The URL of the store of keys: from the secret file, the setting, or a SQLite file under `var`."""
+        if self.personal_keys_url_file is not None:
+            return self.personal_keys_url_file.read_text().strip()
+        return self.personal_keys_url or f"sqlite:///{self.var / 'keys' / service}.db"
+
     @model_validator(mode="after")
     def _production_is_not_development(self) -> Self:
         if not self.production:
@@ -63,6 +77,8 @@ class ServiceSettings(BaseSettings):
                 ("trusted_issuers", self.trusted_issuers),
                 ("client_key", self.client_key),
                 ("idempotency_secret_file", self.idempotency_secret_file),
+                ("personal_wrapping_key_file", self.personal_wrapping_key_file),
+                ("personal_keys_url", self.personal_keys_url or self.personal_keys_url_file),
             )
             if value is None
         ]
@@ -71,4 +87,6 @@ class ServiceSettings(BaseSettings):
         url = self.database_url_file.read_text() if self.database_url_file else self.database_url
         if url is None or not url.strip().startswith("postgresql"):
             raise ValueError("production needs PostgreSQL (database_url or database_url_file)")
+        if self.personal_keys("") == url.strip():
+            raise ValueError("the keys of personal values stand outside the database (personal_keys_url)")
         return self

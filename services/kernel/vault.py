@@ -1,8 +1,9 @@
 """Personal values, kept outside the journal and bound to it by salted commitments.
 
 An event holds `HMAC-SHA256(salt, field || 0x00 || value)` with a random 32-byte salt; the value and its salt
-stand here, where they can be erased. Erasing leaves every earlier commitment and proof valid, and no one can
-guess a twelve-digit number from a commitment without the salt (law 418-V art. 36).
+stand here, encrypted under a key that can be destroyed (`kernel.personal_keys`). Erasing leaves every earlier
+commitment and proof valid, and no one can guess a twelve-digit number from a commitment without the salt
+(law 418-V art. 36).
 """
 
 from __future__ import annotations
@@ -10,17 +11,21 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 import sqlalchemy as sa
 
-from services.kernel.journal.rows import BulkInsert
+from services.kernel.database import Database
+from services.kernel.journal.rows import BulkInsert, BulkUpsert, Row
 from services.kernel.journal.units import Recorded
+from services.kernel.personal_keys import keys_of
 
 SALT_BYTES: Final = 32
+LOOKED_UP: Final = frozenset({"iin", "holder_iin"})
+"""Fields whose value is a number by which its row can be found: `lookup` holds its pseudonym."""
 
 
 class PersonalValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,43 +64,47 @@ def opens(field: str, opened: PersonalValue, committed: str) -> bool:
     return hmac.compare_digest(commitment(field, opened.value, bytes.fromhex(opened.salt)), committed)
 
 
-def vault_table(metadata: sa.MetaData) -> sa.Table:
-    """Describe the erasable store: a row for each personal field of each event, by event or subject."""
-    return sa.Table(
-        "personal_values",
-        metadata,
-        sa.Column("event_id", sa.Text, primary_key=True),
-        sa.Column("field", sa.Text, primary_key=True),
-        sa.Column("subject_id", sa.Text, nullable=False, index=True),
-        sa.Column("value", sa.Text, nullable=False),
-        sa.Column("salt", sa.Text, nullable=False),
-    )
-
-
 class Vault:
-    """Reads and writes one service's personal values."""
+    """One service's personal values: a row for each personal field of each event, by event or subject."""
 
-    def __init__(self, table: sa.Table) -> None:
-        self.table = table
-        self._insert = BulkInsert(table)
+    def __init__(self, metadata: sa.MetaData) -> None:
+        self.table = sa.Table(
+            "personal_values",
+            metadata,
+            sa.Column("event_id", sa.Text, primary_key=True),
+            sa.Column("field", sa.Text, primary_key=True),
+            sa.Column("subject_id", sa.Text, nullable=False, index=True),
+            sa.Column("lookup", sa.Text, nullable=True, index=True),
+            sa.Column("key_id", sa.Text, nullable=False),
+            sa.Column("sealed", sa.LargeBinary, nullable=False),
+        )
+        self.doomed = sa.Table(
+            "keys_to_destroy",
+            metadata,
+            sa.Column("key_id", sa.Text, primary_key=True),
+        )
+        self._insert = BulkInsert(self.table)
+        self._doom = BulkUpsert(self.doomed, replace=False)
 
     def keeping(self, event_index: int, subject_id: str, sealed: Sealed) -> _Keep:
         """A unit's write that stores `sealed` beside the unit's event at `event_index`."""
         return _Keep(self._insert, event_index, subject_id, sealed)
 
+    def put(self, connection: sa.Connection, subject_id: str, values: Mapping[str, str]) -> None:
+        """Keep the newest values of a subject, by field; what stood there before is erased."""
+        columns = self.table.c
+        own = sa.and_(columns.event_id == subject_id, columns.field.in_(list(values)))
+        gone = connection.execute(sa.delete(self.table).where(own).returning(columns.key_id))
+        self._doom(connection, [{"key_id": key_id} for key_id in set(gone.scalars())])
+        self._insert(connection, _rows(connection, subject_id, subject_id, seal(values)))
+
     def of_events(
         self, connection: sa.Connection, event_ids: Iterable[str]
     ) -> dict[str, dict[str, PersonalValue]]:
         """The personal values of events, by event id and field; erased ones are absent."""
-        columns = self.table.c
-        rows = connection.execute(
-            sa.select(columns.event_id, columns.field, columns.value, columns.salt).where(
-                columns.event_id.in_(list(event_ids))
-            )
-        )
         found: dict[str, dict[str, PersonalValue]] = {}
-        for row in rows:
-            found.setdefault(row.event_id, {})[row.field] = PersonalValue(value=row.value, salt=row.salt)
+        for row, value in self._opened(connection, self.table.c.event_id.in_(list(event_ids))):
+            found.setdefault(row.event_id, {})[row.field] = value
         return found
 
     def of_subjects(self, connection: sa.Connection, subject_ids: Iterable[str]) -> dict[str, dict[str, str]]:
@@ -103,16 +112,71 @@ class Vault:
 
         Event ids are UUIDv7, so the greatest id is the newest event.
         """
+        found: dict[str, dict[str, str]] = {}
+        for row, value in self._opened(connection, self.table.c.subject_id.in_(list(subject_ids))):
+            found.setdefault(row.subject_id, {})[row.field] = value.value
+        return found
+
+    def numbers_of(self, connection: sa.Connection, subject_ids: Iterable[str]) -> dict[str, str]:
+        """The pseudonym of each subject's IIN, by subject id; erased ones are absent."""
         columns = self.table.c
         rows = connection.execute(
-            sa.select(columns.subject_id, columns.field, columns.value)
-            .where(columns.subject_id.in_(list(subject_ids)))
-            .order_by(columns.event_id)
+            sa.select(columns.subject_id, columns.lookup).where(
+                columns.subject_id.in_(list(subject_ids)), columns.lookup.is_not(None)
+            )
         )
-        found: dict[str, dict[str, str]] = {}
+        return {row.subject_id: row.lookup for row in rows}
+
+    def subjects_with(self, connection: sa.Connection, numbers: Iterable[str]) -> set[str]:
+        """The subjects whose IIN has one of these pseudonyms."""
+        columns = self.table.c
+        query = sa.select(columns.subject_id).where(columns.lookup.in_(list(numbers)))
+        return set(connection.execute(query).scalars())
+
+    def fields_of(self, connection: sa.Connection, subject_id: str) -> tuple[str, ...]:
+        """The names of what is kept of a subject, in order."""
+        query = sa.select(self.table.c.field).where(self.table.c.subject_id == subject_id).distinct()
+        return tuple(sorted(connection.execute(query).scalars()))
+
+    def erase(self, connection: sa.Connection, subject_id: str) -> None:
+        """Delete what is kept of a subject and doom its keys, in the transaction of the fact that says so.
+
+        The keys are in another store: `destroy_doomed` destroys them once this has committed.
+        """
+        columns = self.table.c
+        gone = connection.execute(
+            sa.delete(self.table).where(columns.subject_id == subject_id).returning(columns.key_id)
+        )
+        self._doom(connection, [{"key_id": key_id} for key_id in set(gone.scalars())])
+
+    def destroy_doomed(self, database: Database) -> int:
+        """Destroy the keys of what was erased; returns how many. Goes on where a crash left off."""
+        doomed = self.doomed.c.key_id
+        with database.read() as connection:
+            found = list(connection.execute(sa.select(doomed)).scalars())
+            if not found:
+                return 0
+            keys_of(connection).destroy(found)
+        with database.write() as connection:
+            connection.execute(sa.delete(self.doomed).where(doomed.in_(found)))
+        database.forget_deleted()
+        return len(found)
+
+    def _opened(
+        self, connection: sa.Connection, condition: sa.ColumnElement[bool]
+    ) -> Iterator[tuple[sa.Row[tuple[object, ...]], PersonalValue]]:
+        """The rows that can be opened: after a restore older than an erasure there are some that cannot."""
+        query = sa.select(self.table).where(condition).order_by(self.table.c.event_id)
+        rows = connection.execute(query).all()
+        keys = keys_of(connection).of({row.key_id for row in rows}) if rows else {}
         for row in rows:
-            found.setdefault(row.subject_id, {})[row.field] = row.value
-        return found
+            if (key := keys.get(row.key_id)) is not None:
+                opened = key.open(bytes(row.sealed), _place(row.event_id, row.field))
+                yield row, msgspec.json.decode(opened, type=PersonalValue)
+
+
+def _place(event_id: str, field: str) -> str:
+    return f"{event_id} {field}"
 
 
 class _Keep:
@@ -123,15 +187,24 @@ class _Keep:
         self._sealed = sealed
 
     def __call__(self, connection: sa.Connection, recorded: Sequence[Recorded]) -> None:
+        if not self._sealed.values:
+            return
         event_id = recorded[self._event_index].fact.id
-        rows = [
-            {
-                "event_id": event_id,
-                "field": field,
-                "subject_id": self._subject_id,
-                "value": opened.value,
-                "salt": opened.salt,
-            }
-            for field, opened in self._sealed.values.items()
-        ]
-        self._insert(connection, rows)
+        self._insert(connection, _rows(connection, event_id, self._subject_id, self._sealed))
+
+
+def _rows(connection: sa.Connection, event_id: str, subject_id: str, sealed: Sealed) -> list[Row]:
+    """The rows of one key that nothing else is encrypted under."""
+    keys = keys_of(connection)
+    key = keys.fresh()
+    return [
+        {
+            "event_id": event_id,
+            "field": field,
+            "subject_id": subject_id,
+            "lookup": keys.pseudonym(opened.value) if field in LOOKED_UP else None,
+            "key_id": key.key_id,
+            "sealed": key.seal(msgspec.json.encode(opened), _place(event_id, field)),
+        }
+        for field, opened in sealed.values.items()
+    ]

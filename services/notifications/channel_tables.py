@@ -1,4 +1,4 @@
-"""Tables of the channels besides the account: what goes out over each, and where it is sent."""
+"""Tables of the channels besides the account: what goes out over each."""
 
 from __future__ import annotations
 
@@ -8,14 +8,6 @@ import sqlalchemy as sa
 
 from services.kernel.database import BigInt
 from services.notifications.schema import METADATA
-
-CONTACTS: Final = sa.Table(
-    "contacts",
-    METADATA,
-    sa.Column("producer_id", sa.Text, primary_key=True),
-    sa.Column("email", sa.Text, nullable=False),
-)
-"""A producer's e-mail address as it last filed it: told in confidence, in no event, gone with its erasure."""
 
 DISPATCHES: Final = sa.Table(
     "dispatches",

@@ -10,12 +10,11 @@ from typing import Final
 from fastapi import FastAPI
 
 from services.kernel.clock import SystemClock
-from services.kernel.database import Database
 from services.kernel.http.application import ServiceHttp, create_application
 from services.kernel.http.health import Check
 from services.kernel.http.responses import Cursors
 from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
-from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
+from services.kernel.runtime import ServingLock, edge_of, legal_clock, open_database, serve
 from services.kernel.telemetry import configure_logging
 from services.notifications.adapters.sealing import secret_box
 from services.notifications.api import accounts, deliveries, receipts, subscriptions, webhook_keys
@@ -38,7 +37,7 @@ DESCRIPTION: Final = (
 def create_app(settings: NotificationsSettings) -> FastAPI:
     """The application; it opens its database when it starts, not before."""
     clock = legal_clock(settings)
-    database = Database(settings.database("notifications"), schema=settings.database_schema)
+    database = open_database("notifications", settings)
     edge = edge_of(settings, clock)
     box = secret_box(settings.secrets_key_file, settings.var)
     lock = ServingLock(database)
@@ -47,7 +46,11 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
         "migrations": TablesCurrent("notifications", database),
         "clock": ClockReads(clock),
     }
-    start: list[Callable[[], None]] = [lock.acquire, partial(check_templates, database, catalogue())]
+    start: list[Callable[[], None]] = [
+        lock.acquire,
+        database.open_keys,
+        partial(check_templates, database, catalogue()),
+    ]
     stop: list[Callable[[], None]] = [database.close, lock.release]
     background = Background(database, clock, box, settings) if settings.workers == "inside" else None
     if background is not None:

@@ -12,9 +12,12 @@ import sqlalchemy as sa
 
 from services.kernel.database import BigInt
 from services.kernel.journal.tables import following_tables
+from services.kernel.vault import Vault
 
 METADATA: Final = sa.MetaData()
 FOLLOWING: Final = following_tables(METADATA)
+VAULT: Final = Vault(METADATA)
+"""By producer id: the IIN of an individual, and the e-mail address as last filed."""
 
 PRODUCERS: Final = sa.Table(
     "producers",
@@ -23,7 +26,7 @@ PRODUCERS: Final = sa.Table(
     sa.Column("identifier", sa.Text, nullable=False, index=True),
     sa.Column("language", sa.Text, nullable=False),
 )
-"""Whose account an opaque producer id means: its BIN, or the IIN learnt in confidence."""
+"""Whose account an opaque producer id means: its BIN, or the pseudonym of the IIN learnt in confidence."""
 
 PRODUCTS: Final = sa.Table(
     "products",
@@ -75,7 +78,7 @@ MESSAGES: Final = sa.Table(
     sa.UniqueConstraint("recipient", "occasion", name="messages_once"),
     sa.Index("messages_recipient", "recipient", "message_id"),
 )
-"""`recipient` is a BIN or IIN, or the name of an authority. `texts` are as rendered, for good.
+"""`recipient` is a BIN, an IIN's pseudonym or the name of an authority. `texts` are as rendered, for good.
 
 `occasion` is what the message is put for, once: an event's id, a term and its reminder, a day. `searched` are
 the texts as a search compares them. Event and type are absent where no fact stands behind it.
@@ -239,7 +242,7 @@ IDEMPOTENCY_KEYS: Final = sa.Table(
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("body_digest", sa.Text, nullable=False),
     sa.Column("resource", sa.Text, nullable=False),
-    sa.Column("stored_at", BigInt, nullable=False),
+    sa.Column("stored_at", BigInt, nullable=False, index=True),
 )
 
 POSTGRESQL_GUARDS: Final = (

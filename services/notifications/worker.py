@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from services.kernel.database import Database
-from services.kernel.runtime import legal_clock, run_until_stopped
+from services.kernel.runtime import legal_clock, open_database, run_until_stopped
 from services.kernel.telemetry import configure_logging
 from services.notifications.adapters.sealing import secret_box
 from services.notifications.background import Background
@@ -16,13 +15,13 @@ def main() -> None:
     """Follow and deliver until SIGINT or SIGTERM, with settings from the environment (PostgreSQL only)."""
     settings = NotificationsSettings()
     configure_logging("notifications", level=settings.log_level)
-    database = Database(settings.database("notifications"), schema=settings.database_schema)
+    database = open_database("notifications", settings)
     if not database.is_postgresql:
         raise SystemExit("on SQLite the workers run inside the serving process")
     check_templates(database, catalogue())
     box = secret_box(settings.secrets_key_file, settings.var)
     background = Background(database, legal_clock(settings), box, settings)
-    run_until_stopped([background.start], [background.stop, database.close])
+    run_until_stopped([database.open_keys, background.start], [background.stop, database.close])
 
 
 if __name__ == "__main__":

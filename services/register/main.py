@@ -6,13 +6,12 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 
-from services.kernel.database import Database
 from services.kernel.http.application import ServiceHttp, create_application
 from services.kernel.http.health import Check
 from services.kernel.http.responses import Cursors
 from services.kernel.journal.journal import Journal
 from services.kernel.readiness import ClockReads, FactsParked, StoreAnswers, TablesCurrent
-from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
+from services.kernel.runtime import ServingLock, edge_of, legal_clock, open_database, serve
 from services.kernel.telemetry import configure_logging
 from services.register.adapters.typesetting import Typesetter
 from services.register.api.desk import Desk
@@ -34,7 +33,7 @@ DESCRIPTION = (
 def create_app(settings: RegisterSettings) -> FastAPI:
     """The application; it opens its database when it starts, not before."""
     clock = legal_clock(settings)
-    database = Database(settings.database("register"), schema=settings.database_schema)
+    database = open_database("register", settings)
     journal = open_journal(database, clock)
     edge = edge_of(settings, clock)
     lock = ServingLock(database)
@@ -44,7 +43,7 @@ def create_app(settings: RegisterSettings) -> FastAPI:
         "migrations": TablesCurrent("register", database),
         "clock": ClockReads(clock),
     }
-    start: list[Callable[[], None]] = [lock.acquire, journal.start]
+    start: list[Callable[[], None]] = [lock.acquire, database.open_keys, journal.start]
     stop: list[Callable[[], None]] = [journal.close, lock.release]
     if settings.workers == "inside":
         background = Background(journal, clock, settings)

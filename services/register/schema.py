@@ -7,21 +7,20 @@ from typing import Final
 import sqlalchemy as sa
 
 from services.kernel.journal.tables import following_tables, journal_tables
-from services.kernel.vault import Vault, vault_table
+from services.kernel.vault import Vault
 
 METADATA: Final = sa.MetaData()
 JOURNAL: Final = journal_tables(METADATA)
 FOLLOWING: Final = following_tables(METADATA)
-VAULT: Final = Vault(vault_table(METADATA))
+VAULT: Final = Vault(METADATA)
 
 INDIVIDUALS: Final = sa.Table(
     "individuals",
     METADATA,
-    sa.Column("iin", sa.Text, primary_key=True),
+    sa.Column("number", sa.Text, primary_key=True),
     sa.Column("producer_id", sa.Uuid, nullable=False, index=True),
 )
-"""Which producer an IIN names. In clear an IIN stands here, in the vault and as a trusted listing's holder;
-whoever erases it empties all three (docs/operations.md, "Personal data")."""
+"""Which producer an IIN names, by its pseudonym (`kernel.personal_keys`): in clear it stands nowhere."""
 
 EXTRACT_CONTENTS: Final = sa.Table(
     "extract_contents",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from services.kernel.database import Database
-from services.kernel.runtime import legal_clock, run_until_stopped
+from services.kernel.runtime import legal_clock, open_database, run_until_stopped
 from services.kernel.telemetry import configure_logging
 from services.register.background import Background
 from services.register.journal import open_journal
@@ -14,13 +13,13 @@ def main() -> None:
     """Follow and watch until SIGINT or SIGTERM, with settings from the environment."""
     settings = RegisterSettings()
     configure_logging("register", level=settings.log_level)
-    database = Database(settings.database("register"), schema=settings.database_schema)
+    database = open_database("register", settings)
     if not database.is_postgresql:
         raise SystemExit("on SQLite the workers run inside the serving process")
     clock = legal_clock(settings)
     journal = open_journal(database, clock)
     background = Background(journal, clock, settings)
-    run_until_stopped([journal.start, background.start], [background.stop, journal.close])
+    run_until_stopped([database.open_keys, journal.start, background.start], [background.stop, journal.close])
 
 
 if __name__ == "__main__":

@@ -8,13 +8,12 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from services.kernel.database import Database
 from services.kernel.http.application import ServiceHttp, create_application
 from services.kernel.http.health import Check
 from services.kernel.http.responses import Cursors
 from services.kernel.journal.journal import Journal
 from services.kernel.readiness import ClockReads, FactsParked, StoreAnswers, TablesCurrent
-from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
+from services.kernel.runtime import ServingLock, edge_of, legal_clock, open_database, serve
 from services.kernel.telemetry import configure_logging
 from services.verification.api.desk import Desk
 from services.verification.api.routers import LARGER_BODIES, PROBLEMS, routers
@@ -36,7 +35,7 @@ DESCRIPTION: Final = (
 def create_app(settings: VerificationSettings) -> FastAPI:
     """The application; it opens its database when it starts, not before."""
     clock = legal_clock(settings)
-    database = Database(settings.database("verification"), schema=settings.database_schema)
+    database = open_database("verification", settings)
     journal = open_journal(database, clock)
     documents = documents_of(settings, database)
     practice = practice_of(settings, clock, documents)
@@ -48,7 +47,13 @@ def create_app(settings: VerificationSettings) -> FastAPI:
         "clock": ClockReads(clock),
     }
     rules_unchanged = partial(check_rule_sets, database, practice.rule_book)
-    start: list[Callable[[], None]] = [lock.acquire, rules_unchanged, documents.prepare, journal.start]
+    start: list[Callable[[], None]] = [
+        lock.acquire,
+        database.open_keys,
+        rules_unchanged,
+        documents.prepare,
+        journal.start,
+    ]
     stop: list[Callable[[], None]] = [journal.close, lock.release]
     if settings.workers == "inside":
         background = Background(journal, practice, settings)

@@ -7,14 +7,14 @@ from typing import Final
 import sqlalchemy as sa
 
 from services.kernel.journal.tables import following_tables, journal_tables
-from services.kernel.vault import Vault, vault_table
+from services.kernel.vault import Vault
 
 REGISTER: Final = "register"
 """The name under which the industry authority's journal is followed."""
 METADATA: Final = sa.MetaData()
 JOURNAL: Final = journal_tables(METADATA)
 FOLLOWING: Final = following_tables(METADATA)
-VAULT: Final = Vault(vault_table(METADATA))
+VAULT: Final = Vault(METADATA)
 
 IDENTIFIERS: Final = sa.Table(
     "identifiers",
@@ -23,7 +23,7 @@ IDENTIFIERS: Final = sa.Table(
     sa.Column("producer_id", sa.Text, nullable=False, index=True),
     sa.Column("former", sa.Boolean, nullable=False),
 )
-"""Which producer of the register a BIN or IIN names, as followed; `former` after a transformation."""
+"""Which producer a BIN, or an IIN by its pseudonym, names; `former` after a transformation."""
 
 OFFICERS: Final = sa.Table(
     "officers",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from services.kernel.database import Database
-from services.kernel.runtime import legal_clock, run_until_stopped
+from services.kernel.runtime import legal_clock, open_database, run_until_stopped
 from services.kernel.telemetry import configure_logging
 from services.verification.background import Background, documents_of, practice_of
 from services.verification.journal import open_journal
@@ -17,7 +16,7 @@ def main() -> None:
     """Follow and watch until SIGINT or SIGTERM, with settings from the environment (PostgreSQL only)."""
     settings = VerificationSettings()
     configure_logging("verification", level=settings.log_level)
-    database = Database(settings.database("verification"), schema=settings.database_schema)
+    database = open_database("verification", settings)
     if not database.is_postgresql:
         raise SystemExit("on SQLite the workers run inside the serving process")
     clock = legal_clock(settings)
@@ -27,7 +26,7 @@ def main() -> None:
     background = Background(journal, practice, settings)
     rules_unchanged = partial(check_rule_sets, database, practice.rule_book)
     run_until_stopped(
-        [rules_unchanged, documents.prepare, journal.start, background.start],
+        [database.open_keys, rules_unchanged, documents.prepare, journal.start, background.start],
         [background.stop, journal.close],
     )
 

@@ -20,7 +20,6 @@ from pydantic import ConfigDict
 from starlette.testclient import TestClient
 
 from services.kernel.clock import Clock, FixedClock
-from services.kernel.database import Database
 from services.kernel.errors import Unavailable
 from services.kernel.feed.reflecting import reflecting
 from services.kernel.feed.serving import journal_router
@@ -40,6 +39,7 @@ from services.kernel.settings import ServiceSettings
 from services.kernel.telemetry import configure_logging
 from services.kernel.vault import Vault, seal
 from tests.kernel.journal.ledger import LEDGERS, NOON, PERSONAL, Ledger, ledger_journal, new_journal
+from tests.personal import keyed
 
 BIN: Final = "181240006529"
 IIN: Final = "660427402182"
@@ -187,7 +187,7 @@ def ledger_app(
     journal: Journal, edge: Edge, *, lock: ServingLock | None = None, watched: bool = False
 ) -> FastAPI:
     """The application over a journal; `watched` also notices what other processes write."""
-    vault = Vault(PERSONAL)
+    vault = PERSONAL
     held = [lock.acquire] if lock else []
     freed = [lock.release] if lock else []
     return create_application(
@@ -278,7 +278,7 @@ def main() -> None:
     settings = ServiceSettings(var=Path(var), database_url=url, _env_file=None)
     configure_logging("ledger")
     clock = legal_clock(settings)
-    database = Database(url)
+    database = keyed(url)
     journal = new_journal(database, clock)
     app = ledger_app(journal, edge_of(settings, clock), lock=ServingLock(database), watched=True)
     serve(app, settings, on_exit=[journal.signal.close])

@@ -12,10 +12,10 @@ from services.kernel.errors import Conflict
 from services.kernel.journal.events import new_stream_id
 from services.kernel.journal.journal import Journal, Work
 from services.kernel.readiness import StoreAnswers
-from services.kernel.vault import Vault, opens, seal
+from services.kernel.vault import opens, seal
 from tests.kernel.journal.ledger import LEDGERS, PERSONAL, ledger_journal, open_ledger
 
-VAULT = Vault(PERSONAL)
+VAULT = PERSONAL
 
 
 @pytest.fixture

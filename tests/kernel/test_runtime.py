@@ -287,6 +287,8 @@ def production(tmp_path: Path, issuers: str = "{}") -> ServiceSettings:
         trusted_issuers=tmp_path / "issuers.json",
         client_key=tmp_path / "client.jwk",
         idempotency_secret_file=tmp_path / "secret",
+        personal_wrapping_key_file=tmp_path / "wrapping",
+        personal_keys_url="sqlite:////keys/personal.db",
         database_url="postgresql+psycopg://x@/y",
     )
 

@@ -19,6 +19,8 @@ def production(tmp_path: Path, **changes: Any) -> ServiceSettings:
         "trusted_issuers": tmp_path / "issuers.json",
         "client_key": tmp_path / "client.jwk",
         "idempotency_secret_file": tmp_path / "secret",
+        "personal_wrapping_key_file": tmp_path / "wrapping",
+        "personal_keys_url": "sqlite:////keys/personal.db",
         "database_url": f"postgresql+psycopg://register:{PASSWORD}@db/register",
     }
     return ServiceSettings(_env_file=None, **given | changes)
@@ -30,7 +32,16 @@ def test_development_needs_nothing(tmp_path: Path) -> None:
     assert settings.database("ledger") == f"sqlite:///{tmp_path}/ledger.db"
 
 
-@pytest.mark.parametrize("missing", ["trusted_issuers", "client_key", "idempotency_secret_file"])
+@pytest.mark.parametrize(
+    "missing",
+    [
+        "trusted_issuers",
+        "client_key",
+        "idempotency_secret_file",
+        "personal_wrapping_key_file",
+        "personal_keys_url",
+    ],
+)
 def test_production_names_what_is_missing_and_tells_no_value(tmp_path: Path, missing: str) -> None:
     with pytest.raises(ValidationError, match=f"production needs {missing}") as refused:
         production(tmp_path, **{missing: None})
@@ -41,6 +52,14 @@ def test_production_names_what_is_missing_and_tells_no_value(tmp_path: Path, mis
 def test_production_needs_postgresql(tmp_path: Path, url: str | None) -> None:
     with pytest.raises(ValidationError, match="production needs PostgreSQL") as refused:
         production(tmp_path, database_url=url)
+    assert PASSWORD not in str(refused.value)
+
+
+def test_the_keys_of_personal_values_stand_outside_the_database(tmp_path: Path) -> None:
+    """Else every backup of the database would hold what it takes to read it."""
+    url = f"postgresql+psycopg://register:{PASSWORD}@db/register"
+    with pytest.raises(ValidationError, match="outside the database") as refused:
+        production(tmp_path, personal_keys_url=url)
     assert PASSWORD not in str(refused.value)
 
 

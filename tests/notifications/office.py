@@ -28,6 +28,7 @@ from services.kernel.journal.events import (
     new_stream_id,
 )
 from services.kernel.journal.units import CursorStep
+from services.kernel.personal_keys import pseudonym
 from services.kernel.vault import PersonalValue
 from services.notifications.adapters.sealing import SecretBox
 from services.notifications.domain.channels import ChannelName
@@ -38,6 +39,7 @@ from services.notifications.schema import DELIVERIES, FOLLOWING, SUBSCRIPTIONS
 from services.notifications.usecases.subscribe import NewSubscription, check, subscribe
 from services.register.contract.events import REGISTER_EVENTS
 from services.verification.contract.events import VERIFICATION_EVENTS
+from tests.personal import keyed
 from tests.prepared import migrate
 
 NOON: Final = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
@@ -162,6 +164,10 @@ class Office:
         (found,) = self.rows(table, **where)
         return found
 
+    def pseudonym(self, number: str) -> str:
+        with self.database.read() as connection:
+            return pseudonym(connection, number)
+
     def position(self, upstream: str = "register") -> int:
         return self.sink(upstream).position(upstream)
 
@@ -169,7 +175,7 @@ class Office:
 @contextmanager
 def open_office(url: str) -> Iterator[Office]:
     """A migrated notifications service on a fresh database."""
-    database = Database(url)
+    database = keyed(url)
     migrate("notifications", database)
     try:
         yield Office(database)

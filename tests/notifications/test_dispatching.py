@@ -11,12 +11,12 @@ import pytest
 from pydantic import ValidationError
 
 from services.kernel.journal.events import microseconds
-from services.notifications.channel_tables import CONTACTS, DISPATCHES
+from services.notifications.channel_tables import DISPATCHES
 from services.notifications.dispatching import ChannelWorker
 from services.notifications.domain.channels import ChannelName, Ending, Parcel, Result
 from services.notifications.domain.retry import TRIES
 from services.notifications.projections.contacts import forget_contact
-from services.notifications.schema import MESSAGES
+from services.notifications.schema import MESSAGES, VAULT
 from services.notifications.settings import NotificationsSettings
 from services.notifications.usecases.dispatch import LEASE, claim, record_result
 from services.notifications.usecases.remind import remind
@@ -90,7 +90,7 @@ def test_nothing_goes_out_and_no_address_is_kept_where_no_channel_is_on(office: 
     told(office)
     assert len(office.rows(MESSAGES)) == 1
     assert office.rows(DISPATCHES) == []
-    assert office.rows(CONTACTS) == []
+    assert office.rows(VAULT.table) == []
 
 
 def test_an_address_stands_in_no_event_and_no_message_and_goes_with_its_erasure(office: Office) -> None:
@@ -99,8 +99,8 @@ def test_an_address_stands_in_no_event_and_no_message_and_goes_with_its_erasure(
     assert b"dala@" not in event.record
     assert b"dala@" not in bytes(office.row(MESSAGES)["texts"])
     with office.database.write() as connection:
-        forget_contact(connection, office.row(CONTACTS)["producer_id"])
-    assert office.rows(CONTACTS) == []
+        forget_contact(connection, office.row(VAULT.table)["subject_id"])
+    assert office.rows(VAULT.table) == []
     mail = Recording("email", Result(Ending.UNADDRESSED, "no_address"))
     assert ChannelWorker(office.database, mail, office.clock).turn()
     assert mail.sent[0].email is None

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 
 from services.kernel.clock import FixedClock
 from services.kernel.contract import OfficialText
-from services.kernel.database import Database
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import Event, new_event_id, new_stream_id
 from services.kernel.journal.journal import Journal, Outcome, ResultT
@@ -26,6 +25,7 @@ from services.register.journal import open_journal
 from services.register.usecases.accept_notification import AcceptNotification, accept_notification
 from services.register.usecases.file_application import Applicant, FileApplication, file_application
 from services.register.usecases.receive_notification import receive_notification
+from tests.personal import keyed
 from tests.prepared import migrate
 from tests.register.given import AUTOMATIC, BIN, NOON, PROCEDURE, REASONS, act, form, product
 
@@ -146,7 +146,7 @@ def result_of(outcome: Outcome[ResultT]) -> ResultT:
 @contextmanager
 def open_desk(url: str, procedure: Procedure = PROCEDURE) -> Iterator[Desk]:
     """A register on a fresh database."""
-    database = Database(url)
+    database = keyed(url)
     migrate("register", database)
     clock = FixedClock(NOON)
     journal = open_journal(database, clock)

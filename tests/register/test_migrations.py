@@ -16,6 +16,7 @@ from services.kernel.migrating import configuration, drift, is_current, upgrade
 from services.register.journal import open_journal
 from services.register.projections.products import PRODUCT_NAMES
 from services.register.schema import JOURNAL
+from tests.personal import keyed
 from tests.register.desk import RECTIFIED, Desk, filing
 from tests.register.given import act
 
@@ -26,7 +27,7 @@ def tables() -> None:
 
 
 def test_migrated_tables_are_those_of_the_code(database_url: str) -> None:
-    database = Database(database_url)
+    database = keyed(database_url)
     upgrade("register", database)
     assert drift("register", database) == []
     assert is_current("register", database)
@@ -36,7 +37,7 @@ def test_migrated_tables_are_those_of_the_code(database_url: str) -> None:
 def test_a_migrated_database_takes_filings_and_refuses_to_change_the_past(database_url: str) -> None:
     from services.register.usecases.file_application import file_application
 
-    database = Database(database_url)
+    database = keyed(database_url)
     upgrade("register", database)
     file_application(open_journal(database, SystemClock()), filing(), act())
     with pytest.raises(sa.exc.DBAPIError, match="append-only"), database.write() as connection:
@@ -45,7 +46,7 @@ def test_a_migrated_database_takes_filings_and_refuses_to_change_the_past(databa
 
 
 def test_migrating_again_changes_nothing(database_url: str) -> None:
-    database = Database(database_url)
+    database = keyed(database_url)
     upgrade("register", database)
     upgrade("register", database)
     assert drift("register", database) == []

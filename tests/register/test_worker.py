@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from services.kernel.clock import FixedClock, set_simulated_clock
-from services.kernel.database import Database
 from services.register.journal import open_journal
 from services.register.settings import RegisterSettings
+from tests.personal import keyed
 from tests.prepared import migrate
 from tests.register.api.conftest import NOBODY
 from tests.register.desk import Desk
@@ -38,7 +38,7 @@ def test_two_workers_record_each_missed_term_once_and_stop_cleanly(
 ) -> None:
 
     set_simulated_clock(tmp_path / "clock.json", NOON)
-    database = Database(fresh_postgres)
+    database = keyed(fresh_postgres)
     migrate("register", database)
     desk = Desk(open_journal(database, FixedClock(NOON)), PROCEDURE)
     for name in ("А", "Б", "В"):

@@ -16,7 +16,6 @@ import msgspec
 from services.kernel.calendar import APPEAL, REWORK, Quarter, legal_date
 from services.kernel.clock import FixedClock
 from services.kernel.contract import DocumentRef, FixedTerm, OfficialText, ProducerRef
-from services.kernel.database import Database
 from services.kernel.feed.following import Upstream
 from services.kernel.feed.sinks import JournalSink, Shelf
 from services.kernel.journal.events import Event, Fact, Header, Provenance, new_event_id, new_stream_id
@@ -43,6 +42,7 @@ from services.verification.projections.worklist import CaseFilter, list_cases
 from services.verification.schema import FOLLOWING
 from services.verification.usecases.list_software import NewListing, list_software
 from services.verification.usecases.practice import Practice
+from tests.personal import keyed
 from tests.prepared import migrate
 from tests.verification.acting import BIN, NAME, NOON, PRODUCER, REASONS, officer
 
@@ -79,7 +79,7 @@ class Authority:
 
     def __init__(self, url: str, folder: Path, automatic: frozenset[Any], **settings: Any) -> None:
         self.clock = FixedClock(NOON)
-        self.database = Database(url)
+        self.database = keyed(url)
         migrate("verification", self.database)
         self.journal: Journal = open_journal(self.database, self.clock)
         self.documents = DocumentStore(folder, self.database)

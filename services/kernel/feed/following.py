@@ -12,22 +12,22 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID
 
 import httpx
-import msgspec
 from eventsourcing import persistence
 from sqlalchemy import exc as sqlalchemy_errors
 
 from services.kernel.errors import DomainError, Unavailable
+from services.kernel.feed.upstream import FeedBroken, Foreign, Page, PageSpoilt, Upstream, decoded, read_page
 from services.kernel.http.health import Notice
-from services.kernel.journal.events import EventRegistry, Fact, Header, Provenance
 from services.kernel.journal.units import CursorStep
 from services.kernel.telemetry import FOLLOWER_LAG, PARKED_EVENTS, logger
-from services.kernel.vault import PersonalValue
+
+__all__ = ["FeedAddress", "FeedBroken", "Follower", "Foreign", "Sink", "Upstream", "decoded"]
 
 PAGE: Final = 500
 WAIT_SECONDS: Final = 20
@@ -43,58 +43,6 @@ STORE_TROUBLE: Final = (
     persistence.InterfaceError,
 )
 """The store cannot answer now: the event is not at fault and is read again."""
-
-
-class FeedBroken(Exception):
-    """The upstream answered with something that is not its journal: a gap, another's events, no JSON."""
-
-
-class _Item(msgspec.Struct):
-    position: int
-    event: msgspec.Raw
-    confidential: dict[str, PersonalValue] = {}
-
-
-class _Feed(msgspec.Struct):
-    events: list[_Item]
-    head: int
-
-
-@dataclass(frozen=True, slots=True)
-class Upstream:
-    """One event of another service's journal as it came over the feed."""
-
-    position: int
-    header: Header
-    record: bytes
-    confidential: Mapping[str, PersonalValue]
-
-    @property
-    def stream_id(self) -> UUID:
-        """The stream the event belongs to, in its own service."""
-        return UUID(self.header.subject)
-
-    def provenance(self, actor: str) -> Provenance:
-        """What a fact caused by this event records: the chain it belongs to, decided by no person."""
-        return Provenance(
-            actor=actor,
-            decided_by="automatic",
-            correlation_id=self.header.correlationid,
-            causation_id=self.header.id,
-            traceparent=self.header.traceparent,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Foreign:
-    """An upstream event decoded by its publisher's registry, as an inbox handler receives it."""
-
-    upstream: Upstream
-    fact: Fact
-
-    def provenance(self, actor: str) -> Provenance:
-        """See `Upstream.provenance`."""
-        return self.upstream.provenance(actor)
 
 
 class Sink(Protocol):
@@ -237,10 +185,10 @@ class Follower:
         """
         position = self._sink.position(self.upstream)  # before the shelf: what another parks later moves it
         self._retry_parked()
-        feed = self._read(position, 1 if self._blocked and wait else wait)
+        page = self._page(position, 1 if self._blocked and wait else wait)
         skipped_from = position
-        for event in [self._event(item) for item in feed.events]:
-            if not self._sink.handles(event.header.type):
+        for event in page.events:
+            if event.is_readable and not self._sink.handles(event.header.type):
                 position = event.position
                 continue
             if position != skipped_from:
@@ -251,45 +199,43 @@ class Follower:
                 break
         if position != skipped_from:
             self._sink.skip(CursorStep(self.upstream, skipped_from, position))
-        self.lag = max(0, feed.head - position)
+        self.lag = max(0, page.head - position)
         self.caught_up = self.lag == 0
         FOLLOWER_LAG.labels(self._service, self.upstream).set(self.lag)
-        return len(feed.events)
+        return len(page.events)
 
-    def _read(self, after: int, wait: int) -> _Feed:
+    def _page(self, after: int, wait: int) -> Page:
+        """The next page; where it is no JSON, its first event alone, which may be what spoils it."""
+        try:
+            return read_page(self._read(after, wait, PAGE), after, self._sink.source)
+        except PageSpoilt:
+            return read_page(self._read(after, 0, 1), after, self._sink.source, alone=True)
+
+    def _read(self, after: int, wait: int, limit: int) -> bytes:
         response = self._client.get(
             f"{self._address.base_url}/v1/journal/events",
-            params={"after": after, "limit": PAGE, "wait": wait},
+            params={"after": after, "limit": limit, "wait": wait},
             headers={"Authorization": f"Bearer {self._address.token()}"},
         )
         if response.status_code == httpx.codes.CONFLICT:
             raise FeedBroken(f"the journal ends before position {after}")
         response.raise_for_status()
-        try:
-            feed = msgspec.json.decode(response.content, type=_Feed)
-        except msgspec.MsgspecError as error:
-            raise FeedBroken(str(error)) from error
-        for expected, item in enumerate(feed.events, start=after + 1):
-            if item.position != expected:
-                raise FeedBroken(f"expected position {expected}, got {item.position}")
-        if feed.head < after + len(feed.events):
-            raise FeedBroken(f"the head {feed.head} lies before position {after + len(feed.events)}")
-        return feed
+        return response.content
 
-    def _event(self, item: _Item) -> Upstream:
-        record = bytes(item.event)
-        try:
-            header = msgspec.json.decode(record, type=Header)
-            UUID(header.subject)
-        except ValueError as error:  # msgspec's errors are of this kind
-            raise FeedBroken(f"position {item.position} holds no event") from error
-        if header.source != self._sink.source:
-            raise FeedBroken(f"position {item.position} is of another journal")
-        return Upstream(item.position, header, record, item.confidential)
+    def _again(self, event: Upstream) -> Upstream:
+        """A parked event as the upstream gives it now: mended, and with what it still tells in confidence."""
+        after = event.position - 1
+        page = read_page(self._read(after, 0, 1), after, self._sink.source, alone=True)
+        if not page.events or not page.events[0].is_readable:
+            raise FeedBroken(f"position {event.position} holds no event")
+        return page.events[0]
 
     def _handle(self, event: Upstream, step: CursorStep) -> None:
         if event.stream_id in self._blocked:
             self._park(event, step, "behind_parked")
+            return
+        if not event.is_readable:
+            self._park(event, step, "event_unreadable")
             return
         try:
             self._sink.apply(event, step)
@@ -303,7 +249,8 @@ class Follower:
 
     def _park(self, event: Upstream, step: CursorStep, reason: str) -> None:
         self._sink.park(event, step, reason)
-        self._blocked.add(event.stream_id)
+        if event.names_stream:
+            self._blocked.add(event.stream_id)
         self.parked += 1
         logger.warning(
             "upstream event parked",
@@ -318,23 +265,24 @@ class Follower:
     def _retry_parked(self) -> None:
         """Try parked events again, oldest first; one that fails keeps those of its stream behind it."""
         parked = self._sink.parked(self.upstream)
-        failed: set[UUID] = set()
+        failed: set[UUID | int] = set()
         for event in parked:
             if event.stream_id in failed:
                 continue
             try:
-                self._sink.retry(event, self.upstream)
-            except STORE_TROUBLE:
+                again = event if event.is_whole else self._again(event)
+                self._sink.retry(again, self.upstream)
+            except (*STORE_TROUBLE, httpx.HTTPError):
                 raise
             except Exception as error:  # noqa: BLE001  # still poison; counted and shown, never dropped
-                failed.add(event.stream_id)
-                reason = error.code if isinstance(error, DomainError) else type(error).__name__
-                self._sink.retry_failed(event, self.upstream, reason)
-        self._blocked = failed
-        self.parked = sum(e.stream_id in failed for e in parked)
+                failed.add(event.stream_id if event.names_stream else event.position)
+                self._sink.retry_failed(event, self.upstream, _reason(error))
+        self._blocked = {stream for stream in failed if isinstance(stream, UUID)}
+        self.parked = sum(e.stream_id in failed or e.position in failed for e in parked)
         PARKED_EVENTS.labels(self._service, self.upstream).set(self.parked)
 
 
-def decoded(event: Upstream, registry: EventRegistry) -> Foreign:
-    """Decode an upstream event. Raises `UnknownEventType` for one this version of the contract lacks."""
-    return Foreign(event, registry.decode(event.header.type, event.record))
+def _reason(error: Exception) -> str:
+    if isinstance(error, DomainError):
+        return error.code
+    return "event_unreadable" if isinstance(error, FeedBroken) else type(error).__name__

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.kernel.clock import Clock
 from services.kernel.database import Database
 from services.kernel.errors import Conflict, Unavailable
-from services.kernel.feed.following import Foreign, Upstream, decoded
-from services.kernel.journal.events import Event, EventRegistry, Header, microseconds
+from services.kernel.feed.upstream import UNREADABLE, Foreign, Upstream, decoded, header_in
+from services.kernel.journal.events import Event, EventRegistry, microseconds
 from services.kernel.journal.journal import Journal, Work
 from services.kernel.journal.tables import FollowingTables
 from services.kernel.journal.units import CursorStep, Recorded, Write
-from services.kernel.vault import PersonalValue
 
 WorkHandler = Callable[[Work, Foreign], None]
 TableHandler = Callable[[sa.Connection, Foreign], None]
-_CONFIDENTIAL: Final = msgspec.json.Decoder(dict[str, PersonalValue])
 
 
 class Shelf:
@@ -53,11 +49,11 @@ class Shelf:
         rows = self._tables.parked_events
         with self._database.read() as connection:
             found = connection.execute(
-                sa.select(rows.c.position, rows.c.record, rows.c.confidential)
+                sa.select(rows.c.position, rows.c.type, rows.c.record, rows.c.confidential)
                 .where(rows.c.upstream == upstream)
                 .order_by(rows.c.position)
             ).all()
-        return [_upstream(row.position, bytes(row.record), row.confidential) for row in found]
+        return [_parked(*row) for row in found]
 
     def park(self, connection: sa.Connection, event: Upstream, upstream: str, reason: str) -> None:
         """Keep an event for later."""
@@ -68,7 +64,7 @@ class Shelf:
                 stream_id=event.stream_id,
                 type=event.header.type,
                 record=event.record,
-                confidential=msgspec.json.encode(event.confidential) if event.confidential else None,
+                confidential=bool(event.confidential),
                 reason=reason,
                 parked_at=microseconds(self._clock.now()),
                 tries=1,
@@ -95,9 +91,10 @@ class Shelf:
             )
 
 
-def _upstream(position: int, record: bytes, confidential: bytes | None) -> Upstream:
-    opened = _CONFIDENTIAL.decode(confidential) if confidential else {}
-    return Upstream(position, msgspec.json.decode(record, type=Header), record, opened)
+def _parked(position: int, type_name: str, record: bytes, confidential: bool) -> Upstream:
+    """A parked event; what it told in confidence is not kept here, so that it need not be erased here."""
+    header = header_in(record, "")
+    return Upstream(position, header, record, is_whole=type_name != UNREADABLE and not confidential)
 
 
 def _ignored(registry: EventRegistry, handlers: Container[type[Event]]) -> frozenset[str]:

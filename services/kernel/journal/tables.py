@@ -160,7 +160,7 @@ def following_tables(metadata: sa.MetaData) -> FollowingTables:
         sa.Column("stream_id", sa.Uuid, nullable=False, index=True),
         sa.Column("type", sa.Text, nullable=False),
         sa.Column("record", sa.LargeBinary, nullable=False),
-        sa.Column("confidential", sa.LargeBinary, nullable=True),
+        sa.Column("confidential", sa.Boolean, nullable=False),
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("parked_at", BigInt, nullable=False),
         sa.Column("tries", sa.Integer, nullable=False),

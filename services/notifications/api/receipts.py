@@ -75,7 +75,7 @@ def get_receipt(
     row = message_at(desk, account, message_id)
     with desk.database.read() as connection:
         channels = channels_of(connection, message_id)
-    receipt = _receipt(row, channels, caller.language)
+    receipt = _receipt(row, channels, account, caller.language)
     if preferred_type(request.headers.get("accept"), (JSON, "text/html")) == JSON:
         answer = read_bytes(request, rendered(receipt), JSON)
     else:
@@ -87,11 +87,11 @@ def get_receipt(
     return answer
 
 
-def _receipt(row: sa.RowMapping, channels: Sequence[sa.RowMapping], language: str) -> Receipt:
+def _receipt(row: sa.RowMapping, channels: Sequence[sa.RowMapping], account: str, language: str) -> Receipt:
     texts = msgspec.json.decode(bytes(row["texts"]), type=dict[str, dict[str, str]])
     opened = row["opened_at"]
     return Receipt(
-        account=row["recipient"],
+        account=account,
         message_id=row["message_id"],
         subject=texts[language]["subject"],
         template=row["template_id"],

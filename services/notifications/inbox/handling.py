@@ -126,7 +126,8 @@ def _put(connection: sa.Connection, foreign: Foreign, draft: Draft, around: _Sur
 
 
 def _learn_contact(connection: sa.Connection, foreign: Foreign) -> None:
-    """The address stands beside a filing in confidence, and nowhere else."""
-    opened, filing = foreign.upstream.confidential.get("email"), foreign.fact.data
-    if opened is not None and isinstance(filing, ApplicationFiled):
-        learn_contact(connection, filing.producer.producer_id, opened.value)
+    """Address and IIN stand beside a filing in confidence, and nowhere else."""
+    opened, filing = foreign.upstream.confidential, foreign.fact.data
+    told = {field: opened[field].value for field in ("email", "iin") if field in opened}
+    if told and isinstance(filing, ApplicationFiled):
+        learn_contact(connection, filing.producer.producer_id, told)

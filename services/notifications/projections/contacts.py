@@ -1,18 +1,36 @@
-"""Where a producer can be reached besides its account."""
+"""Where a producer can be reached besides its account: told in confidence, in no event, erasable."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import sqlalchemy as sa
 
-from services.notifications.channel_tables import CONTACTS
-from services.notifications.projections.known import upsert
+from services.notifications.schema import VAULT
 
 
-def learn_contact(connection: sa.Connection, producer_id: str, email: str) -> None:
-    """Remember the e-mail address that a producer filed, told beside the event in confidence."""
-    upsert(connection, CONTACTS, {"producer_id": producer_id, "email": email})
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """An individual's IIN and a producer's e-mail address, where they are known and not erased."""
+
+    iin: str | None = None
+    email: str | None = None
+
+
+def learn_contact(connection: sa.Connection, producer_id: str, told: Mapping[str, str]) -> None:
+    """Remember the `email` that a producer filed and an individual's `iin`, which the portal asks for."""
+    VAULT.put(connection, producer_id, told)
+
+
+def contact_of(connection: sa.Connection, producer_id: str | None) -> Contact:
+    """What is known of a producer; nothing for none."""
+    if producer_id is None:
+        return Contact()
+    found = VAULT.of_subjects(connection, [producer_id]).get(producer_id, {})
+    return Contact(found.get("iin"), found.get("email"))
 
 
 def forget_contact(connection: sa.Connection, producer_id: str) -> None:
     """Erase it; what waits for the address goes nowhere."""
-    connection.execute(sa.delete(CONTACTS).where(CONTACTS.c.producer_id == producer_id))
+    VAULT.erase(connection, producer_id)

@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from services.kernel.contract import Language, OfficialText, ProducerRef
 from services.kernel.errors import NotFound
 from services.kernel.identifiers import is_bin
+from services.kernel.personal_keys import pseudonym
 from services.notifications.schema import APPLICATIONS, LISTINGS, MESSAGES, PRODUCERS, PRODUCTS
 
 
@@ -32,6 +33,7 @@ def learn_producer(
     identifier = ref.bin or iin
     if identifier is None:
         return
+    identifier = pseudonym(connection, identifier)
     row: dict[str, object] = {"producer_id": ref.producer_id, "identifier": identifier}
     known = connection.execute(
         sa.select(PRODUCERS.c.language, PRODUCERS.c.identifier).where(
@@ -110,7 +112,7 @@ def learn_application(connection: sa.Connection, application_id: str, product_id
 
 
 def recipient_of(connection: sa.Connection, producer_id: str) -> str:
-    """The BIN or IIN whose account it is. Raises `NotFound` while the producer is not known yet.
+    """Whose account it is, as messages name it. Raises `NotFound` while the producer is not known yet.
 
     It stays so until the transaction ends: an account cannot move to a new BIN while a message is put.
     """
@@ -174,20 +176,24 @@ def bin_of(connection: sa.Connection, producer_id: str) -> str | None:
 
 
 def producer_of(connection: sa.Connection, identifier: str | None) -> str | None:
-    """The producer id behind a BIN or IIN, if it has an account here."""
+    """The producer id behind a BIN or IIN (or its pseudonym), if it has an account here."""
+    if identifier is None:
+        return None
+    number = pseudonym(connection, identifier)
     return connection.execute(
-        sa.select(PRODUCERS.c.producer_id).where(PRODUCERS.c.identifier == identifier).limit(1)
+        sa.select(PRODUCERS.c.producer_id).where(PRODUCERS.c.identifier == number).limit(1)
     ).scalar_one_or_none()
 
 
 def learn_listing(connection: sa.Connection, listing_id: str, holder: str | None, name: OfficialText) -> None:
     """Remember whose product a listing is, for the message of its delisting."""
-    row: dict[str, object] = {"listing_id": listing_id, "holder": holder, "name_kk": name.kk}
+    kept = holder and pseudonym(connection, holder)
+    row: dict[str, object] = {"listing_id": listing_id, "holder": kept, "name_kk": name.kk}
     upsert(connection, LISTINGS, {**row, "name_ru": name.ru, "name_en": name.en})
 
 
 def listing_of(connection: sa.Connection, listing_id: str) -> tuple[str | None, OfficialText]:
-    """Holder and product name of a listing. Raises `NotFound` while it is not known yet."""
+    """Holder (or pseudonym) and product name of a listing. Raises `NotFound` while it is not known yet."""
     found = connection.execute(sa.select(LISTINGS).where(LISTINGS.c.listing_id == listing_id)).one_or_none()
     if found is None:
         raise NotFound("listing_not_known_yet", id=listing_id)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from services.kernel.personal_keys import pseudonym
 from services.notifications.channel_tables import DISPATCHES
 from services.notifications.domain.messages import folded
 from services.notifications.schema import MESSAGES, RECEIPTS
@@ -35,11 +36,11 @@ class Search:
 
 
 def messages_of(
-    connection: sa.Connection, recipient: str, search: Search, *, before: str | None, limit: int
+    connection: sa.Connection, account: str, search: Search, *, before: str | None, limit: int
 ) -> Sequence[sa.RowMapping]:
     """At most `limit` messages that a search finds, older than `before` (a message id)."""
     columns = MESSAGES.c
-    query = _SHOWN.where(columns.recipient == recipient).limit(limit)
+    query = _SHOWN.where(columns.recipient == pseudonym(connection, account)).limit(limit)
     if before is not None:
         query = query.where(columns.message_id < before)
     if search.unread:
@@ -57,18 +58,20 @@ def messages_of(
     return connection.execute(query).mappings().all()
 
 
-def message_of(connection: sa.Connection, recipient: str, message_id: str) -> sa.RowMapping | None:
+def message_of(connection: sa.Connection, account: str, message_id: str) -> sa.RowMapping | None:
     """One message of an account."""
-    query = _SHOWN.where(MESSAGES.c.recipient == recipient, MESSAGES.c.message_id == message_id)
+    query = _SHOWN.where(
+        MESSAGES.c.recipient == pseudonym(connection, account), MESSAGES.c.message_id == message_id
+    )
     return connection.execute(query).mappings().one_or_none()
 
 
-def counts_of(connection: sa.Connection, recipient: str) -> tuple[int, int]:
+def counts_of(connection: sa.Connection, account: str) -> tuple[int, int]:
     """How many messages an account has, and how many of them were never opened."""
     row = connection.execute(
         sa.select(sa.func.count(), sa.func.count(sa.case((RECEIPTS.c.opened_at.is_(None), 1))))
         .select_from(MESSAGES.join(RECEIPTS, RECEIPTS.c.message_id == MESSAGES.c.message_id, isouter=True))
-        .where(MESSAGES.c.recipient == recipient)
+        .where(MESSAGES.c.recipient == pseudonym(connection, account))
     ).one()
     return int(row[0]), int(row[1])
 

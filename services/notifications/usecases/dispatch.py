@@ -18,10 +18,11 @@ import sqlalchemy as sa
 
 from services.kernel.database import Database
 from services.kernel.journal.events import from_microseconds, microseconds
-from services.notifications.channel_tables import CONTACTS, DISPATCHES
+from services.notifications.channel_tables import DISPATCHES
 from services.notifications.domain.channels import ChannelName, Ending, Parcel, Result
 from services.notifications.domain.messages import Text
 from services.notifications.domain.retry import Exhausted, Outcome, Verdict, next_attempt
+from services.notifications.projections.contacts import Contact, contact_of
 from services.notifications.schema import MESSAGES, PRODUCERS
 
 LEASE: Final = timedelta(seconds=120)
@@ -76,19 +77,19 @@ def claim(database: Database, channel: ChannelName, *, now: int) -> Claimed | No
             return None
         connection.execute(_row(message_id, channel).values(lease=lease, leased_until=now + _span(LEASE)))
         row = connection.execute(_PARCEL, {"message_id": message_id, "channel": channel}).one()
-    return Claimed(_parcel(row), channel, lease, row.attempts + 1)
+        contact = contact_of(connection, row.producer_id)
+    return Claimed(_parcel(row, contact), channel, lease, row.attempts + 1)
 
 
 _PARCEL: Final = (
     sa.select(
         MESSAGES,
         DISPATCHES.c.attempts,
-        CONTACTS.c.email,
+        PRODUCERS.c.producer_id,
         sa.func.coalesce(PRODUCERS.c.language, "kk").label("language"),
     )
     .join_from(MESSAGES, DISPATCHES, DISPATCHES.c.message_id == MESSAGES.c.message_id)
     .join(PRODUCERS, PRODUCERS.c.identifier == MESSAGES.c.recipient, isouter=True)
-    .join(CONTACTS, CONTACTS.c.producer_id == PRODUCERS.c.producer_id, isouter=True)
     .where(
         MESSAGES.c.message_id == sa.bindparam("message_id"),
         DISPATCHES.c.channel == sa.bindparam("channel"),
@@ -97,11 +98,11 @@ _PARCEL: Final = (
 )
 
 
-def _parcel(row: sa.Row[tuple[object, ...]]) -> Parcel:
+def _parcel(row: sa.Row[tuple[object, ...]], contact: Contact) -> Parcel:
     return Parcel(
         message_id=row.message_id,
-        recipient=row.recipient,
-        email=row.email,
+        recipient=contact.iin or row.recipient,
+        email=contact.email,
         language=row.language,
         texts=msgspec.json.decode(bytes(row.texts), type=dict[str, Text]),
         template=row.template_id,

@@ -13,6 +13,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.kernel.names import normalised_name
+from services.kernel.personal_keys import pseudonym
 from services.register.contract.events import Included, ProducerRegistered, ProducerTransformed
 from services.register.domain.origin import (
     Listing,
@@ -53,8 +54,9 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """All that the questions of one batch need."""
+    """All that the questions of one batch need; numbers stand as their pseudonyms."""
 
+    asked: Mapping[str, str]
     producers: Mapping[str, UUID]
     numbers: Mapping[UUID, set[str]]
     entries: Mapping[UUID, list[_Entry]]
@@ -73,8 +75,8 @@ def answers(
 
 
 def _facts(connection: sa.Connection, questions: Sequence[Question], known: Knowledge | None) -> _Facts:
-    asked = {question.number for question in questions}
-    producers = _producers(connection, asked)
+    asked = {question.number: pseudonym(connection, question.number) for question in questions}
+    producers = _producers(connection, asked.values())
     position = None if known is None else known.position
     if position is None:
         bins = _bins(connection, set(producers.values()))
@@ -98,21 +100,21 @@ def _facts(connection: sa.Connection, questions: Sequence[Question], known: Know
     by_reference: dict[str, list[Listing]] = {}
     for listing in listings_of(
         connection,
-        holders=asked.union(*numbers.values()),
+        holders=set(asked.values()).union(*numbers.values()),
         references={entry.reference for entry in found if entry.reference is not None},
         known_at=None if known is None else known.instant,
     ):
         by_reference.setdefault(listing.reference, []).append(listing)
         if listing.holder is not None:
             by_holder.setdefault(listing.holder, []).append(listing)
-    return _Facts(producers, numbers, entries, intervals, begun, by_holder, by_reference)
+    return _Facts(asked, producers, numbers, entries, intervals, begun, by_holder, by_reference)
 
 
 def _producers(connection: sa.Connection, numbers: Collection[str]) -> dict[str, UUID]:
     """The producers that BINs, present or former, and IINs name."""
     found: dict[str, UUID] = {}
     for some in in_parts(set(numbers)):
-        for table, column in ((PRODUCER_BINS, PRODUCER_BINS.c.bin), (INDIVIDUALS, INDIVIDUALS.c.iin)):
+        for table, column in ((PRODUCER_BINS, PRODUCER_BINS.c.bin), (INDIVIDUALS, INDIVIDUALS.c.number)):
             rows = connection.execute(sa.select(column, table.c.producer_id).where(column.in_(some)))
             found.update((number, producer_id) for number, producer_id in rows)
     return found
@@ -194,7 +196,8 @@ def _is_nobodys(listing: Listing, names: set[str]) -> bool:
 
 
 def _answer(question: Question, facts: _Facts) -> OriginAnswer:
-    producer_id = facts.producers.get(question.number)
+    asked = facts.asked[question.number]
+    producer_id = facts.producers.get(asked)
     product_id, name = as_uuid(question.product), normalised_name(question.product)
     entry = next(
         (
@@ -208,7 +211,7 @@ def _answer(question: Question, facts: _Facts) -> OriginAnswer:
     holders = facts.numbers.get(producer_id, set()) if producer_id else set()
     listings = [
         listing
-        for number in holders | {question.number}
+        for number in holders | {asked}
         for listing in facts.by_holder.get(number, ())
         if not names.isdisjoint((listing.name_kk, listing.name_ru))
     ]

@@ -14,6 +14,7 @@ from services.kernel.journal.events import Event
 from services.kernel.journal.projection import RowFold
 from services.kernel.journal.rows import BulkInsert, Row
 from services.kernel.journal.units import Recorded
+from services.kernel.personal_keys import pseudonym
 from services.register.contract.events import (
     ProducerLiquidated,
     ProducerRegistered,
@@ -126,17 +127,14 @@ def ref_of(row: sa.Row[tuple[object, ...]]) -> ProducerRef:
     )
 
 
-def numbers_table(number: str) -> tuple[sa.Table, sa.ColumnElement[bool]]:
-    """Where a BIN or IIN is looked up, and the condition that finds it."""
-    if is_bin(number):
-        return PRODUCER_BINS, PRODUCER_BINS.c.bin == number
-    return INDIVIDUALS, INDIVIDUALS.c.iin == number
-
-
 def producer_of(connection: sa.Connection, number: str) -> UUID | None:
     """The producer that a BIN, present or former, or an IIN names."""
-    table, condition = numbers_table(number)
-    return connection.execute(sa.select(table.c.producer_id).where(condition)).scalar_one_or_none()
+    if is_bin(number):
+        query = sa.select(PRODUCER_BINS.c.producer_id).where(PRODUCER_BINS.c.bin == number)
+    else:
+        columns = INDIVIDUALS.c
+        query = sa.select(columns.producer_id).where(columns.number == pseudonym(connection, number))
+    return connection.execute(query).scalar_one_or_none()
 
 
 def acting_producer(connection: sa.Connection, number: str) -> UUID | None:

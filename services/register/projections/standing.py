@@ -12,6 +12,7 @@ from services.kernel.contract import OfficialText, ProducerRef
 from services.kernel.errors import Conflict
 from services.kernel.identifiers import is_bin
 from services.kernel.names import normalised_name
+from services.kernel.personal_keys import pseudonym
 from services.register.domain.application import Standing
 from services.register.projections.applications import APPLICATIONS
 from services.register.projections.entries import ENTRIES
@@ -60,7 +61,7 @@ _BY_BIN: Final = _query(
     PRODUCER_BINS.c.bin, PRODUCER_BINS.join(PRODUCERS, PRODUCERS.c.producer_id == PRODUCER_BINS.c.producer_id)
 )
 _BY_IIN: Final = _query(
-    INDIVIDUALS.c.iin, INDIVIDUALS.join(PRODUCERS, PRODUCERS.c.producer_id == INDIVIDUALS.c.producer_id)
+    INDIVIDUALS.c.number, INDIVIDUALS.join(PRODUCERS, PRODUCERS.c.producer_id == INDIVIDUALS.c.producer_id)
 )
 
 
@@ -73,7 +74,7 @@ def known(connection: sa.Connection, number: str, product_name: OfficialText) ->
     rows = connection.execute(
         _BY_BIN if is_bin(number) else _BY_IIN,
         {
-            "number": number,
+            "number": pseudonym(connection, number),
             "kk": normalised_name(product_name.kk),
             "ru": normalised_name(product_name.ru),
         },

@@ -18,6 +18,7 @@ from services.kernel.database import BigInt
 from services.kernel.journal.events import microseconds
 from services.kernel.journal.rows import BulkUpsert
 from services.kernel.names import normalised_name
+from services.kernel.personal_keys import pseudonym
 from services.register.domain.origin import Listing
 from services.register.projections.parts import in_parts
 from services.register.schema import FOLLOWING, JOURNAL, METADATA
@@ -38,8 +39,8 @@ TRUSTED_LISTINGS: Final = sa.Table(
     sa.Column("delisting_position", BigInt, nullable=True),
     sa.Column("delisting_known_from", BigInt, nullable=True),
 )
-"""`holder` is a BIN or IIN, None once erased; days are ISO dates in Asia/Almaty; positions are upstream's;
-`known_from` instants are this register's, in microseconds since 1970 (UTC)."""
+"""`holder` is a BIN or an IIN's pseudonym, None once erased; days are ISO dates in Asia/Almaty; positions are
+upstream's; `known_from` instants are this register's, in microseconds since 1970 (UTC)."""
 
 _UPSERT: Final = BulkUpsert(TRUSTED_LISTINGS)
 _LAST: Final = sa.select(JOURNAL.events.c.recorded_at).order_by(JOURNAL.events.c.position.desc()).limit(1)
@@ -54,6 +55,7 @@ def keep_listing(connection: sa.Connection, listing: Listing, position: int, now
     known_from = _known_from(connection, now)
     row = {name: getattr(listing, name) for name in columns}
     row |= {"name_kk": normalised_name(listing.name_kk), "name_ru": normalised_name(listing.name_ru)}
+    row |= {"holder": listing.holder and pseudonym(connection, listing.holder)}
     row |= {"position": position, "known_from": known_from}
     ended = listing.delisted_on is not None
     row |= {
@@ -92,7 +94,7 @@ def listings_of(
     references: Collection[str],
     known_at: int | None = None,
 ) -> list[Listing]:
-    """Every listing, past or present, of these holders or under these references.
+    """Every listing, past or present, of these holders (by pseudonym) or under these references.
 
     With `known_at` (microseconds since 1970, UTC) only what the register knew by that instant.
     """

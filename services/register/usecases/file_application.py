@@ -16,6 +16,7 @@ from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import new_stream_id
 from services.kernel.journal.journal import Journal, Outcome, Work
 from services.kernel.journal.units import AnswerKey, Recorded
+from services.kernel.personal_keys import pseudonym
 from services.kernel.vault import seal
 from services.register.domain.application import Application, Form
 from services.register.domain.producer import Producer
@@ -135,4 +136,5 @@ class _Naming:
     producer_id: UUID
 
     def __call__(self, connection: sa.Connection, recorded: Sequence[Recorded]) -> None:
-        connection.execute(sa.insert(INDIVIDUALS).values(iin=self.iin, producer_id=self.producer_id))
+        number = pseudonym(connection, self.iin)
+        connection.execute(sa.insert(INDIVIDUALS).values(number=number, producer_id=self.producer_id))

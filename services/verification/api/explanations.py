@@ -16,6 +16,7 @@ from services.kernel.http.requests import Caller, Reading
 from services.kernel.http.responses import JSON, read_bytes, rendered
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.units import Recorded
+from services.kernel.personal_keys import pseudonym
 from services.verification.api.desk import AtDesk
 from services.verification.api.explained import ExplanationShown, explained
 from services.verification.api.explanation_page import HTML, SECURITY, page_of
@@ -73,6 +74,6 @@ def _facts(journal: Journal, case_id: UUID, caller: Caller) -> list[Recorded]:
 def _is_own(connection: sa.Connection, opened: CaseOpened, identifier: str | None) -> bool:
     if identifier is None:
         return False
-    return identifier == opened.producer.bin or identifier in identifiers_of(
+    return identifier == opened.producer.bin or pseudonym(connection, identifier) in identifiers_of(
         connection, opened.producer.producer_id
     )

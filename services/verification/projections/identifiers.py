@@ -1,4 +1,7 @@
-"""Which producer of the register a BIN or IIN names, as followed from its journal."""
+"""Which producer of the register a BIN or IIN names, as followed from its journal.
+
+An IIN stands here by its pseudonym alone (`kernel.personal_keys`).
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from services.kernel.journal.units import Recorded, Write
+from services.kernel.personal_keys import pseudonym
 from services.verification.schema import IDENTIFIERS
 
 
@@ -15,14 +19,15 @@ def keep_identifier(identifier: str, producer_id: str) -> Write:
     """A unit's write that remembers whose BIN or IIN this is; any other of the producer is a former one."""
 
     def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        number = pseudonym(connection, identifier)
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         present = {"producer_id": producer_id, "former": False}
-        insert = dialect.insert(IDENTIFIERS).values(identifier=identifier, **present)
+        insert = dialect.insert(IDENTIFIERS).values(identifier=number, **present)
         columns = IDENTIFIERS.c
         connection.execute(insert.on_conflict_do_update(index_elements=[columns.identifier], set_=present))
         connection.execute(
             sa.update(IDENTIFIERS)
-            .where(columns.producer_id == producer_id, columns.identifier != identifier)
+            .where(columns.producer_id == producer_id, columns.identifier != number)
             .values(former=True)
         )
 
@@ -32,22 +37,26 @@ def keep_identifier(identifier: str, producer_id: str) -> Write:
 def producer_of(connection: sa.Connection, identifier: str) -> str | None:
     """The producer a BIN or IIN names, once it filed an application."""
     found: str | None = connection.execute(
-        sa.select(IDENTIFIERS.c.producer_id).where(IDENTIFIERS.c.identifier == identifier)
+        sa.select(IDENTIFIERS.c.producer_id).where(
+            IDENTIFIERS.c.identifier == pseudonym(connection, identifier)
+        )
     ).scalar_one_or_none()
     return found
 
 
 def acting_producer(connection: sa.Connection, identifier: str | None) -> str | None:
     """The producer that whoever holds this number acts for: a former BIN names it but acts no more."""
-    columns = IDENTIFIERS.c
+    if identifier is None:
+        return None
+    columns, number = IDENTIFIERS.c, pseudonym(connection, identifier)
     found: str | None = connection.execute(
-        sa.select(columns.producer_id).where(columns.identifier == identifier, columns.former.is_(False))
+        sa.select(columns.producer_id).where(columns.identifier == number, columns.former.is_(False))
     ).scalar_one_or_none()
     return found
 
 
 def identifiers_of(connection: sa.Connection, producer_id: str) -> frozenset[str]:
-    """Every BIN or IIN of a producer: the present one and, after a transformation, former ones."""
+    """Every BIN, or the IIN's pseudonym, of a producer: the present one and former ones."""
     found = connection.execute(
         sa.select(IDENTIFIERS.c.identifier).where(IDENTIFIERS.c.producer_id == producer_id)
     )

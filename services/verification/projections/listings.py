@@ -109,7 +109,7 @@ def listing_in_force(
     *,
     leaving_out: UUID | None = None,
 ) -> Listing | None:
-    """The listing of a product of one of `holders` (BIN or IIN) on a day (ISO date).
+    """The listing of a product of one of `holders` (BIN or pseudonym) on a day (ISO date).
 
     Names are compared normalised; the Kazakh or the Russian one suffices, as where the register tells
     products apart. `leaving_out` is a listing about to be taken out.
@@ -155,11 +155,10 @@ def _of_product(
 
 
 def individual_holders(connection: sa.Connection, listing_ids: Sequence[object]) -> dict[str, str]:
-    """The IIN of each listing's individual holder, by listing id; erased ones are absent."""
+    """The pseudonym of each listing's individual holder, by listing id; erased ones are absent."""
     if not listing_ids:
         return {}
-    values = VAULT.of_subjects(connection, [str(listing_id) for listing_id in listing_ids])
-    return {subject: fields[HOLDER_IIN] for subject, fields in values.items() if HOLDER_IIN in fields}
+    return VAULT.numbers_of(connection, [str(listing_id) for listing_id in listing_ids])
 
 
 def is_known_reference(connection: sa.Connection, reference: str) -> bool:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from services.kernel.calendar import legal_date as legal_day
 from services.kernel.contract import DocumentRef
 from services.kernel.database import Database
+from services.kernel.personal_keys import pseudonym
 from services.verification.adapters.supersessions import superseded_in
 from services.verification.contract.events import CaseOpened, RecordedJudgement
 from services.verification.domain.checking import Check, as_checked
@@ -69,7 +70,8 @@ def assess_case(
     rule_set = practice.rule_book.in_force("confirmation", legal_date)
     with database.read() as connection:
         holders = set(identifiers_of(connection, opened.producer.producer_id))
-        holders |= {known for known in (opened.producer.bin, foreknown.identifier) if known}
+        foretold = (opened.producer.bin, foreknown.identifier)
+        holders |= {pseudonym(connection, number) for number in foretold if number}
         listing = listing_in_force(
             connection, holders, opened.product_name, opened.legal_date, leaving_out=foreknown.delisted
         )

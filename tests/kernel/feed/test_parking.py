@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from uuid import UUID
 
@@ -16,8 +17,9 @@ from services.kernel.errors import Unavailable
 from services.kernel.feed.following import Upstream
 from services.kernel.journal.events import Header
 from services.kernel.journal.units import CursorStep
-from tests.kernel.feed.mirrors import UPSTREAM, Kind, Mirror, feed_of, mirror_of
-from tests.kernel.journal.ledger import FOLLOWING
+from services.kernel.vault import PersonalValue
+from tests.kernel.feed.mirrors import UPSTREAM, Answering, Kind, Mirror, feed_of, mirror_of
+from tests.kernel.journal.ledger import FOLLOWING, PERSONAL
 from tests.kernel.ledger_service import LedgerService, ledger_service
 
 
@@ -131,19 +133,77 @@ def test_a_type_this_version_does_not_know_parks_rather_than_pass_unseen(
     assert mirror.parked() == [(1, "UnknownEventType", 1)]
 
 
-def test_personal_values_wait_with_their_event(ledger: LedgerService, mirror: Mirror) -> None:
+def test_personal_values_are_read_again_and_never_parked(ledger: LedgerService, mirror: Mirror) -> None:
+    """What is not kept need not be erased; what was erased upstream meanwhile does not come back."""
     ledger.opened("taken")
     ledger.opened("first", email="a@example.kz")
+    given: list[Mapping[str, PersonalValue]] = []
 
-    def refusing(event: Upstream, step: CursorStep) -> None:
+    def refusing(event: Upstream, step: CursorStep | str) -> None:
+        given.append(event.confidential)
         raise ValueError("not now")
 
     mirror.sink.apply = refusing  # type: ignore[method-assign]
-    mirror.follower(feed_of(ledger)).turn()
-    first, second = mirror.sink.parked(UPSTREAM)
-    assert first.confidential == {}
-    assert second.confidential["email"].value == "a@example.kz"
-    assert second.record == ledger.journal.after(1, 1)[0].record
+    mirror.sink.retry = refusing  # type: ignore[method-assign,assignment]
+    follower = mirror.follower(feed_of(ledger))
+    follower.turn()
+    assert [event.confidential for event in mirror.sink.parked(UPSTREAM)] == [{}, {}]
+    follower.turn()
+    assert [one.get("email") and one["email"].value for one in given] == [None, "a@example.kz"] * 2
+    with ledger.journal.database.write() as connection:
+        connection.execute(sa.delete(PERSONAL.table))
+    follower.turn()
+    assert given[-1] == {}
+
+
+SPOILT = {
+    "no event": lambda _record: b'{"specversion":"1.0"}',
+    "no object": lambda _record: b"7",
+    "no stream": lambda record: re.sub(rb'"subject":"[^"]*"', b'"subject":"x"', record),
+    "no JSON": lambda record: record[:-1],
+    "no UTF-8": lambda record: record.replace(b"health", b"h\xffalth"),
+}
+
+
+def spoiling(ledger: LedgerService, position: int, change: Callable[[bytes], bytes]) -> Answering:
+    """The real feed with the bytes of one event changed, whatever page it comes in."""
+    record = ledger.journal.after(position - 1, 1)[0].record
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        content = feed_of(ledger)(request).content
+        return httpx.Response(200, content=content.replace(record, change(record)))
+
+    return answer
+
+
+@pytest.mark.parametrize("name", SPOILT)
+def test_an_event_that_cannot_be_read_is_parked_and_goes_on_once_it_is_mended(
+    ledger: LedgerService, sqlite_url: str, name: str
+) -> None:
+    ill, well = opened(ledger, "ill", "health"), opened(ledger, "well", "a", "b")
+    with mirror_of(sqlite_url, "journal") as mirror:
+        mirror.cure()
+        follower = mirror.follower(spoiling(ledger, 2, SPOILT[name]))
+        while mirror.position < 5:
+            follower.turn()
+        assert mirror.parked()[0][:2] == (2, "event_unreadable")
+        assert (mirror.lines(ill), mirror.lines(well), follower.parked) == (0, 2, 1)
+        mirror.follower(feed_of(ledger)).turn()
+        assert (mirror.lines(ill), mirror.parked()) == (1, [])
+
+
+def test_later_events_of_its_stream_wait_behind_one_that_cannot_be_read(
+    ledger: LedgerService, sqlite_url: str
+) -> None:
+    """The envelope is spoilt, but it still names the stream."""
+    ill = opened(ledger, "ill", "health", "later")
+    untimed = spoiling(ledger, 2, lambda record: record.replace(b'"streamversion"', b'"streamversioN"'))
+    with mirror_of(sqlite_url, "journal") as mirror:
+        mirror.cure()
+        mirror.follower(untimed).turn()
+        assert [row[:2] for row in mirror.parked()] == [(2, "event_unreadable"), (3, "behind_parked")]
+        mirror.follower(feed_of(ledger)).turn()
+        assert (mirror.lines(ill), mirror.handled) == (2, ["health", "later"])
 
 
 def test_a_store_in_trouble_parks_nothing(ledger: LedgerService, mirror: Mirror) -> None:

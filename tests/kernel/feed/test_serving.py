@@ -120,7 +120,7 @@ def test_an_erased_value_leaves_the_feed_and_not_the_record(service: LedgerServi
     service.opened("first", email="a@example.kz")
     before = service.journal.after(0, 1)
     with service.journal.database.write() as connection:
-        connection.execute(sa.delete(PERSONAL))
+        connection.execute(sa.delete(PERSONAL.table))
     (event,) = service.get(FEED, "service").json()["events"]
     assert "confidential" not in event
     assert service.journal.after(0, 1) == before

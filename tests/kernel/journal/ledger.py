@@ -23,14 +23,15 @@ from services.kernel.journal.rows import Row
 from services.kernel.journal.tables import FollowingTables, JournalTables, following_tables, journal_tables
 from services.kernel.journal.units import Recorded
 from services.kernel.migrating import create_guards
-from services.kernel.vault import vault_table
+from services.kernel.vault import Vault
+from tests.personal import keyed
 
 NOON = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 EVENTS = EventRegistry(source="urn:kz:ledger", prefix="kz.ledger")
 METADATA = sa.MetaData()
 TABLES: JournalTables = journal_tables(METADATA)
 FOLLOWING: FollowingTables = following_tables(METADATA)
-PERSONAL: sa.Table = vault_table(METADATA)
+PERSONAL = Vault(METADATA)
 LEDGERS = sa.Table(
     "ledgers",
     METADATA,
@@ -131,7 +132,7 @@ def new_journal(database: Database, clock: Clock) -> Journal:
 @contextmanager
 def ledger_journal(url: str, clock: Clock | None = None) -> Iterator[Journal]:
     """A journal on a fresh database with every table and guard."""
-    database = Database(url)
+    database = keyed(url)
     try:
         yield new_journal(database, clock or FixedClock(NOON))
     finally:

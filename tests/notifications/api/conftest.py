@@ -13,7 +13,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from services.kernel.clock import FixedClock, set_simulated_clock
-from services.kernel.database import Database
 from services.kernel.identity.tokens import TokenIssuer, development_issuer
 from services.notifications.adapters.sealing import secret_box
 from services.notifications.domain.endpoint import PRODUCTION_URLS
@@ -29,6 +28,7 @@ from services.notifications.schema import (
 from services.notifications.settings import NotificationsSettings
 from tests.notifications.given import BIN, filed, producer
 from tests.notifications.office import NOON, Office
+from tests.personal import keyed
 from tests.prepared import migrate
 
 HOOK = "https://hooks.example.kz/register"
@@ -122,7 +122,7 @@ def refused(api: Api, answer: Any, status: int, code: str, before: tuple[int, ..
 
 def serve(url: str, var: Path) -> Iterator[Api]:
     """The service, accepting the endpoints that production accepts."""
-    database = Database(url)
+    database = keyed(url)
     migrate("notifications", database)
     set_simulated_clock(var / "clock.json", NOON)
     settings = NotificationsSettings(var=var, database_url=url, workers="separate", _env_file=None)

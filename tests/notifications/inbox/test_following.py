@@ -147,7 +147,7 @@ def test_a_parked_individual_keeps_what_was_told_in_confidence(office: Office) -
     office.follower(sink=failing).turn()
     assert office.rows(PRODUCERS) == []
     office.follower().turn()
-    assert office.row(MESSAGES)["recipient"] == IIN
+    assert office.row(MESSAGES)["recipient"] == office.pseudonym(IIN)
     assert IIN.encode() not in event.record
 
 

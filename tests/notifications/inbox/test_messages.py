@@ -263,7 +263,7 @@ def test_an_individual_reads_under_its_iin_which_stands_in_no_event(office: Offi
     event = office.register.publish(filed(producer(None, iin_commitment="c")), confidential={"iin": IIN})
     office.follow()
     assert told(office) == ["application_filed"]
-    assert office.row(MESSAGES)["recipient"] == IIN
+    assert office.row(MESSAGES)["recipient"] == office.pseudonym(IIN)
     assert IIN not in bytes(office.row(MESSAGES)["texts"]).decode()
     assert IIN.encode() not in event.record
 

@@ -13,11 +13,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from services.kernel.clock import FixedClock, set_simulated_clock
-from services.kernel.database import Database
 from services.kernel.identity.tokens import TokenIssuer, development_issuer
 from services.register.api.forms import ApplicationForm
 from services.register.main import create_app
 from services.register.settings import RegisterSettings
+from tests.personal import keyed
 from tests.prepared import migrate
 from tests.register.desk import Desk
 from tests.register.given import BIN, NOON
@@ -93,7 +93,7 @@ class Api:
 
 
 def serve(url: str, var: Path, **settings: Any) -> Iterator[Api]:
-    database = Database(url)
+    database = keyed(url)
     migrate("register", database)
     database.close()
     set_simulated_clock(var / "clock.json", NOON)

@@ -14,6 +14,7 @@ from services.kernel.errors import NotFound, Unavailable
 from services.kernel.feed.following import Upstream
 from services.kernel.journal.events import Event, Fact, Header, Provenance, new_event_id, new_stream_id
 from services.kernel.journal.units import CursorStep
+from services.kernel.personal_keys import pseudonym
 from services.kernel.vault import PersonalValue
 from services.register.contract.events import NotificationReceived
 from services.register.contract.rulings import CourtRulingRecorded as EntryRuling
@@ -212,7 +213,8 @@ def test_listings_are_kept_with_their_holder_and_position(desk: Desk) -> None:
     neighbour.publish(person, UUID(theirs), {"holder_iin": IIN})
     rows = {row["listing_id"]: row for row in desk.rows(TRUSTED_LISTINGS)}
     assert (rows[ours]["holder"], rows[ours]["name_ru"], rows[ours]["position"]) == (BIN, "система есеп", 1)
-    assert rows[theirs]["holder"] == IIN
+    with desk.journal.database.read() as connection:
+        assert rows[theirs]["holder"] == pseudonym(connection, IIN) != IIN
 
 
 def test_facts_without_effect_here_are_passed_over(desk: Desk) -> None:

@@ -124,6 +124,8 @@ def test_production_seals_only_with_a_name_and_a_key_of_its_own(sqlite_url: str,
         "trusted_issuers": tmp_path / "issuers",
         "client_key": tmp_path / "client",
         "idempotency_secret_file": tmp_path / "secret",
+        "personal_wrapping_key_file": tmp_path / "wrapping",
+        "personal_keys_url": "sqlite:////keys/personal.db",
         "database_url": "postgresql+psycopg://u@db/x",
     }
     with pytest.raises(ValidationError, match="production needs log_origin"):
