@@ -33,9 +33,20 @@ token: $(VENV)/.project ## Print a development token: ROLE=industry_officer, or 
 	@exec $(TOOLS)/tizilim token $(if $(ROLE),--role $(ROLE)) $(if $(BIN)$(IIN),--producer $(or $(BIN),$(IIN))) $(ARGS)
 
 ##@ Judging
-.PHONY: test check bench chaos fuzz independent
-test: $(VENV)/.dev ## Run the tests on both cores (ARGS goes to pytest)
+.PHONY: test check bench chaos fuzz independent browser
+test: $(VENV)/.dev browser ## Run the tests on both cores (ARGS goes to pytest)
 	@$(TOOLS)/pytest -n 2 --dist worksteal $(ARGS)
+
+browser: ## Install Debian's Chromium for the tests of pages, where there is none and root runs this
+	@for name in chromium chromium-browser google-chrome-stable google-chrome chrome; do \
+	  if command -v $$name >/dev/null 2>&1; then exit 0; fi; \
+	done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then \
+	  echo "installing chromium"; export DEBIAN_FRONTEND=noninteractive; \
+	  apt-get update -qq >/dev/null && apt-get install -y -qq --no-install-recommends chromium \
+	    fonts-dejavu-core >/dev/null && exit 0; \
+	fi; \
+	echo "no Chromium here: the tests of pages in a browser are skipped" >&2
 
 check: check-style check-format check-types check-imports check-openapi check-migrations check-files ## Judge style, types, import rules, generated files and links
 

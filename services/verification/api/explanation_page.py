@@ -32,7 +32,11 @@ _STYLE: Final = (
     "table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}"
     "caption{text-align:left;font-weight:600;padding:.25rem 0}"
     "th,td{border:1px solid #767676;padding:.35rem .5rem;text-align:left;vertical-align:top}"
-    "th,td{overflow-wrap:anywhere}thead th{background:#eee}"
+    "h1,h2,caption,th,td{overflow-wrap:anywhere}thead th{background:#eee}"
+    "tbody th{min-width:8rem}td{min-width:6rem}"
+    "@media screen and (max-width:40rem){thead{display:none}tr,th,td{display:block}tr{margin-bottom:.75rem}"
+    "tbody th{background:#eee}tbody th,td{min-width:0}td{border-top:0}td:empty{display:none}"
+    "td[data-heading]::before{content:attr(data-heading)': ';font-weight:600}}"
     "@media print{body{max-width:none;padding:0;font-size:10pt}tr{break-inside:avoid}"
     "thead{display:table-header-group}}"
 )
@@ -202,7 +206,10 @@ def _check(one: ExplainedCriterion, check: CriterionCheckedShown, language: str,
 def _table(
     parent: ET.Element, caption: str, headings: list[str] | None, rows: Iterable[Iterable[str]]
 ) -> None:
-    """A table; its first cells head their rows, `headings` their columns."""
+    """A table; its first cells head their rows, `headings` their columns.
+
+    On a narrow screen each cell stands below the other and says its column's heading itself.
+    """
     table = ET.SubElement(parent, "table")
     _add(table, "caption", caption)
     if headings is not None:
@@ -215,8 +222,10 @@ def _table(
         for place, value in enumerate(row):
             if place == 0:
                 _add(line, "th", value, scope="row")
-            else:
+            elif headings is None:
                 _add(line, "td", value)
+            else:
+                ET.SubElement(line, "td", {"data-heading": headings[place]}).text = value
 
 
 def _add(parent: ET.Element, name: str, content: str, **attributes: str) -> None:
