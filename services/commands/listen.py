@@ -50,12 +50,12 @@ class Answer:
 
 @dataclass
 class Consumer:
-    """Judges each request; `keys` may be learnt after it listens, `tell` prints a line."""
+    """Judges each request by keys that it may learn after it listens; `tell` prints a line."""
 
     tell: Callable[[str], None]
-    keys: Sequence[VerificationKey] = ()
     forward: str | None = None
     show_bodies: bool = False
+    keys: Sequence[VerificationKey] = field(default=(), init=False)
     _seen: set[str] = field(default_factory=set)
     _ready: threading.Event = field(default_factory=threading.Event)
 

@@ -26,6 +26,7 @@ from services.notifications.inbox.handling import EVENT_TYPES
 from services.notifications.settings import NotificationsSettings
 from services.notifications.usecases.check_templates import check_templates
 from services.notifications.usecases.operational import OPERATIONAL_TYPES
+from services.notifications.usecases.own_events import CHALLENGE, TEST
 
 PROBLEMS: Final = Path(__file__).with_name("api") / "problems.json"
 DESCRIPTION: Final = (
@@ -72,7 +73,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
             ),
             problem_files=(PROBLEMS,),
             checks=checks,
-            webhooks=webhooks(sorted(EVENT_TYPES)),
+            webhooks=webhooks(EVENT_TYPES, {CHALLENGE, TEST, *OPERATIONAL_TYPES}),
             threads=settings.threads,
             on_start=start,
             on_stop=stop,

@@ -123,7 +123,7 @@ def read_one(
 def change(
     desk: AtDesk, command: Editing, subscription_id: SubscriptionId, body: SubscriptionChange
 ) -> Response:
-    """What waits is delivered all the same; a new URL or way of consent is asked for its consent anew."""
+    """What waits is delivered as it was queued; a new URL or way of consent is asked for its consent anew."""
     given, now = body.given(), microseconds(desk.clock.now())
     if "event_types" in given:
         given["event_types"] = tuple(given["event_types"])

@@ -6,13 +6,32 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 _HEADERS: Final = (
-    ("webhook-id", "The event's id: the same in every try."),
-    ("webhook-timestamp", "When this try was made, Unix seconds."),
-    ("webhook-signature", "Standard Webhooks signatures, space separated."),
+    ("webhook-id", True, "The event's id: the same in every try."),
+    ("webhook-timestamp", True, "When this try was made, Unix seconds."),
+    ("webhook-signature", True, "Standard Webhooks signatures (`v1`, `v1a`), space separated."),
+    ("journal-position", False, "Where the event stands in the register's journal."),
+    ("Origin", False, "Our name, to endpoints that consented by handshake (CloudEvents HTTP Webhooks)."),
 )
 
 
-def _webhook(name: str) -> dict[str, Any]:
+_TEXT: Final = {"type": "string"}
+_OWN_EVENT: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["data", "datacontenttype", "id", "source", "specversion", "subject", "time", "type"],
+    "properties": {
+        "data": {"type": "object", "additionalProperties": _TEXT},
+        "datacontenttype": {"const": "application/json"},
+        "id": _TEXT,
+        "source": {"const": "urn:kz:notifications"},
+        "specversion": {"const": "1.0"},
+        "subject": {"type": "string", "description": "The subscription that it is about."},
+        "time": {"type": "string", "format": "date-time"},
+        "type": _TEXT,
+    },
+}
+
+
+def _webhook(name: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {
         "post": {
             "summary": f"An event of type {name}",
@@ -20,15 +39,15 @@ def _webhook(name: str) -> dict[str, Any]:
                 {
                     "name": header,
                     "in": "header",
-                    "required": True,
+                    "required": required,
                     "description": text,
                     "schema": {"type": "string"},
                 }
-                for header, text in _HEADERS
+                for header, required, text in _HEADERS
             ],
             "requestBody": {
                 "required": True,
-                "content": {"application/cloudevents+json": {"schema": {"$ref": f"events/{name}.json"}}},
+                "content": {"application/cloudevents+json": {"schema": schema}},
             },
             "responses": {
                 "2XX": {"description": "Taken."},
@@ -38,6 +57,7 @@ def _webhook(name: str) -> dict[str, Any]:
     }
 
 
-def webhooks(event_types: Iterable[str]) -> dict[str, Any]:
-    """One webhook for each type of event that can be subscribed to."""
-    return {name: _webhook(name) for name in event_types}
+def webhooks(published: Iterable[str], own: Iterable[str]) -> dict[str, Any]:
+    """One webhook for each type of event: those a journal publishes, and the service's own."""
+    facts = {name: _webhook(name, {"$ref": f"events/{name}.json"}) for name in sorted(published)}
+    return facts | {name: _webhook(name, _OWN_EVENT) for name in sorted(own)}

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from services.kernel.errors import Conflict
 from services.kernel.journal.events import from_microseconds
 from services.notifications.adapters.sealing import SecretBox, open_secrets, seal_secrets
+from services.notifications.delivery_tables import ENDPOINTS
 from services.notifications.domain.secrets import secret_given
 from services.notifications.schema import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.usecases.subscribe import NewSubscription, ask_consent
@@ -39,8 +40,8 @@ def as_asked(row: sa.RowMapping) -> NewSubscription:
 def edit(connection: sa.Connection, row: sa.RowMapping, asked: NewSubscription, *, now: int) -> None:
     """Make a subscription what was asked and checked.
 
-    What waits is delivered all the same. A new URL or way of consent is asked anew, and nothing under way to
-    the former one can speak for it.
+    What waits is delivered as it was queued; `ordering` counts for what is queued from now on. A new URL or
+    way of consent is asked anew, and nothing under way to the former one can speak for it.
     """
     values: dict[str, object] = {name: getattr(asked, name) for name in EDITABLE}
     values["event_types"] = " ".join(asked.event_types)
@@ -48,6 +49,7 @@ def edit(connection: sa.Connection, row: sa.RowMapping, asked: NewSubscription, 
         _change(connection, row, values)
         return
     _forget_under_way(connection, row)
+    _forget_health(connection, row)
     values |= {"consented_at": None, "allowed_per_minute": None, "failing_since": None}
     if row["state"] in ("pending", "active"):
         values["state"] = "pending"
@@ -71,6 +73,7 @@ def resume(connection: sa.Connection, row: sa.RowMapping, *, now: int) -> None:
     agreed = row["state"] == "paused" and row["consented_at"] is not None
     if not agreed:
         ask_consent(connection, row["subscription_id"], row["consent"], now=now)
+    _forget_health(connection, row)
     state = "active" if agreed else "pending"
     _change(connection, row, {"state": state, "state_reason": None, "failing_since": None})
 
@@ -100,6 +103,15 @@ def _change(connection: sa.Connection, row: sa.RowMapping, values: Mapping[str, 
         sa.update(SUBSCRIPTIONS)
         .where(SUBSCRIPTIONS.c.subscription_id == row["subscription_id"])
         .values({**values, "version": row["version"] + 1})
+    )
+
+
+def _forget_health(connection: sa.Connection, row: sa.RowMapping) -> None:
+    """The endpoint starts as a new one would: its owner has done something about it."""
+    connection.execute(
+        sa.update(ENDPOINTS)
+        .where(ENDPOINTS.c.subscription_id == row["subscription_id"])
+        .values(breaker="closed", failures=0, opened=0, not_before=0, at_once=None, warned=0)
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.notifications.adapters.sealing import open_secrets
+from services.notifications.delivery_tables import ENDPOINTS
 from services.notifications.schema import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.usecases.webhook_keys import ensure_webhook_key, rotate_webhook_key
 from tests.notifications.api.conftest import HOOK, Api, refused
@@ -94,10 +95,21 @@ def test_a_paused_subscription_collects_and_goes_on_without_being_asked_again(ap
 def test_a_disabled_subscription_is_asked_for_consent_before_it_goes_on(api: Api, reason: str) -> None:
     made = active(api)
     put(api, made, state="disabled", state_reason=reason, failing_since=1)
+    with api.office.database.write() as connection:
+        connection.execute(
+            sa.update(ENDPOINTS).values(breaker="open", failures=9, not_before=2**50, warned=90)
+        )
     resumed = api.change(made, "/resume").json()
     assert (resumed["state"], resumed.get("state_reason")) == ("pending", None)
     assert kinds(api) == ["challenge"]
     assert api.office.row(SUBSCRIPTIONS)["failing_since"] is None
+    health = api.office.row(ENDPOINTS)
+    assert (health["breaker"], health["failures"], health["not_before"], health["warned"]) == (
+        "closed",
+        0,
+        0,
+        0,
+    )
 
 
 def test_one_paused_before_it_consented_is_asked_again(api: Api) -> None:

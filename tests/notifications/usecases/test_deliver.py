@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,7 +18,7 @@ from services.notifications.usecases.deliver import (
 )
 from services.notifications.usecases.own_events import challenge_in
 from services.notifications.usecases.subscribe import send_test, unsubscribe
-from tests.notifications.office import Office
+from tests.notifications.office import Office, open_office
 from tests.notifications.usecases.trying import (
     NO_ANSWER,
     answered,
@@ -237,3 +238,11 @@ def test_an_answer_with_nul_and_broken_text_is_kept_readable(office: Office) -> 
     head = office.row(ATTEMPTS)["answer_head"]
     assert head.startswith("a\ufffdb\ufffd")
     assert len(head) == 500
+
+
+def test_two_owners_requests_at_once_count_each_other(fresh_postgres: str) -> None:
+    with open_office(fresh_postgres) as office, ThreadPoolExecutor(4) as threads:
+        made = [threads.submit(office.subscribe, limit=1, active=False) for _ in range(4)]
+        refused = [one for one in made if isinstance(one.exception(), Conflict)]
+        assert len(refused) == 3
+        assert len(office.rows(SUBSCRIPTIONS)) == 1
