@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
+from typing import Final
 
 from services.kernel.calendar import Quarter
 from services.kernel.clock import Clock, SystemClock
@@ -26,9 +28,12 @@ from services.verification.settings import VerificationSettings
 from services.verification.usecases.monitor_round import Paces, carry_on
 from services.verification.usecases.open_rounds_due import open_rounds_due
 from services.verification.usecases.practice import Practice
+from services.verification.usecases.purge_simulations import BATCH, purge_simulations
 from services.verification.usecases.record_missed_terms import record_missed_terms
 from services.verification.usecases.signal_expired_rights import signal_expired_rights
 from services.verification.usecases.simulate import carry_on_simulation
+
+PURGE_SECONDS: Final = 3_600.0
 
 
 def practice_of(settings: VerificationSettings, clock: Clock, documents: DocumentStore) -> Practice:
@@ -94,6 +99,11 @@ class Background:
                 Election(journal.database, "simulations"),
             ),
             Recurring(
+                "purge-simulations",
+                partial(_purge, journal, timedelta(days=settings.simulations_kept_days)),
+                Election(journal.database, "purge-simulations"),
+            ),
+            Recurring(
                 "rounds",
                 self._carry_on_rounds,
                 self._election,
@@ -134,6 +144,12 @@ class Background:
             for quarter in quarters
         ]
         return max((rest for rest in rests if rest is not None), default=self._settings.rounds_seconds)
+
+
+def _purge(journal: Journal, kept: timedelta) -> float:
+    """One step of deleting old simulations; at once again while there may be more."""
+    deleted = purge_simulations(journal.database, kept=kept, now=SystemClock().now())
+    return 0.0 if deleted == BATCH else PURGE_SECONDS
 
 
 def _simulate(journal: Journal, seconds: float) -> float:

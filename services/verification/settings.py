@@ -64,6 +64,8 @@ class VerificationSettings(SealedSettings):
     """How often the worker looks for rounds to open or carry on."""
     simulations_seconds: float = Field(default=0.5, gt=0)
     """How often the worker looks for simulations to carry on."""
+    simulations_kept_days: int = Field(default=365, ge=1, le=36_500)
+    """How long a finished simulation and its differences are kept."""
     rounds_batch: int = Field(default=500, ge=1, le=5_000)
     """How many cases of a round one unit of work opens at most; how many it does follows from its pace."""
     lag_bound: int = Field(default=1_000, ge=0)

@@ -17,7 +17,7 @@ from services.kernel.http.forms import (
     OfficialTextForm,
     ShortText,
 )
-from services.verification.contract.events import AppealDecision, SignalKind
+from services.verification.contract.events import AppealDecision
 from services.verification.usecases.conclude_case import OfficersConclusion, OfficersDecision
 from services.verification.usecases.list_software import NewListing
 from services.verification.usecases.receive_signal import Signal
@@ -115,7 +115,7 @@ class SignalForm(Form):
         },
     )
 
-    kind: SignalKind
+    kind: Literal["changed_owner", "expired_rights"]
     entry_id: UUID
     day: Annotated[LegalDay, Field(description="When it happened; not in the future.")]
     source: Annotated[ShortText, Field(description="Where it is known from: a register, a document.")]

@@ -24,7 +24,7 @@ _published = VERIFICATION_EVENTS.published
 CaseKind = Literal["confirmation", "monitoring", "appeal"]
 NotificationResult = Literal["confirmed", "refused", "conforms", "exclude", "upheld", "dismissed"]
 AppealDecision = Literal["upheld", "partly_upheld", "dismissed"]
-SignalKind = Literal["changed_owner", "expired_rights"]
+SignalKind = Literal["changed_owner", "expired_rights", "delisted"]
 ClosingGround = Literal[
     "withdrawn",
     "liquidation",

@@ -246,3 +246,26 @@ def _simulation(row: sa.RowMapping | None) -> Simulation | None:
         mark=mark,
         tally=msgspec.json.decode(row["tally"], type=SimulationTally),
     )
+
+
+def purge(connection: sa.Connection, *, finished_before: int, limit: int) -> int:
+    """Delete at most `limit` rows of simulations that ended before an instant (microseconds).
+
+    A simulation goes once all its differences are gone, so that no difference is ever left without its own.
+    Returns how many rows it deleted.
+    """
+    differences, columns = SIMULATION_DIFFERENCES.c, SIMULATIONS.c
+    old = sa.select(columns.simulation_id).where(
+        columns.status.not_in(UNDER_WAY), columns.finished_at < finished_before
+    )
+    identity = sa.tuple_(differences.simulation_id, differences.number)
+    some = (
+        sa.select(differences.simulation_id, differences.number)
+        .where(differences.simulation_id.in_(old))
+        .limit(limit)
+    )
+    deleted = connection.execute(sa.delete(SIMULATION_DIFFERENCES).where(identity.in_(some))).rowcount
+    if deleted < limit:
+        gone = sa.delete(SIMULATIONS).where(columns.simulation_id.in_(old.limit(limit - deleted)))
+        deleted += connection.execute(gone).rowcount
+    return deleted

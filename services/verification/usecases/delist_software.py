@@ -17,6 +17,7 @@ from services.verification.usecases.assess_case import Foreknown
 from services.verification.usecases.monitoring import monitoring
 from services.verification.usecases.open_case import open_case
 from services.verification.usecases.practice import Practice
+from services.verification.usecases.receive_signal import Signal, join_case
 
 
 def delist_software(
@@ -24,8 +25,9 @@ def delist_software(
 ) -> Listing:
     """Law 418-V art. 7-6; law-86-VII art. 51-2(4): delist, and open a monitoring case for affected entries.
 
-    Nothing is excluded by this: exclusion always needs a notification. `listing` is loaded by the caller,
-    which has checked the version it decided on.
+    An entry with an open unscheduled case gets no second: the delisting joins that one as a signal. Nothing
+    is excluded by this: exclusion always needs a notification. `listing` is loaded by the caller, which has
+    checked the version it decided on.
     """
     listing.delist(act, delisted_on=delisted_on, ground=ground)
     work.save(listing)
@@ -36,6 +38,9 @@ def delist_software(
         return included_now(connection, {holder}, listing.listed.product_name) if holder else []
 
     for entry in work.rely_on(affected):
+        reference = listing.listed.reference
+        if join_case(work, act, Signal("delisted", entry.entry_id, delisted_on, reference, ground)):
+            continue
         opening = monitoring(entry, listing_id=str(listing.id), legal_date=legal_date(act.at).isoformat())
         open_case(work, practice, act, opening, Foreknown(delisted=listing.id))
     work.answer_with(listing)

@@ -52,6 +52,24 @@ def receive_signal(work: Work, practice: Practice, act: Act, signal: Signal) -> 
     else:
         today = legal_date(act.at).isoformat()
         case = begin_case(practice, act, monitoring(entry, signal_id=signal_id, legal_date=today))
+    _take_in(act, case, signal, signal_id)
+    work.save(case)
+    work.answer_with(case)
+    return case
+
+
+def join_case(work: Work, act: Act, signal: Signal) -> bool:
+    """Art. 51-2(3): add the signal to the entry's open unscheduled case; False where there is none."""
+    open_case = work.rely_on(partial(unscheduled_under_way, entry_id=signal.entry_id))
+    if open_case is None:
+        return False
+    case = work.load(Case, open_case)
+    _take_in(act, case, signal, str(new_stream_id()))
+    work.save(case)
+    return True
+
+
+def _take_in(act: Act, case: Case, signal: Signal, signal_id: str) -> None:
     case.receive_signal(
         act,
         MonitoringSignalReceived(
@@ -65,9 +83,6 @@ def receive_signal(work: Work, practice: Practice, act: Act, signal: Signal) -> 
             document_sha256=signal.document_sha256,
         ),
     )
-    work.save(case)
-    work.answer_with(case)
-    return case
 
 
 def _included(work: Work, entry_id: str) -> IncludedEntry:

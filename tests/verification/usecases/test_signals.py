@@ -175,6 +175,40 @@ def test_a_delisted_product_is_monitored_and_a_signal_joins_that_case(
         assert "NotificationIssued" not in here.types()
 
 
+def delisted(here: Authority, listing: str) -> None:
+    here.journal.transact(
+        lambda work: delist_software(
+            work,
+            here.practice,
+            officer(),
+            work.load(Listing, UUID(listing)),
+            delisted_on=date(2026, 3, 2),
+            ground=REASONS,
+        )
+    )
+
+
+def test_a_delisting_joins_the_case_that_a_signal_opened(database_url: str, tmp_path: Path) -> None:
+    """One open unscheduled case an entry is enough; the officer meets both reasons in it."""
+    with authority(database_url, tmp_path) as here:
+        listing = here.list_product()
+        entry = included(here)
+        told(here, changed_owner(entry))
+        delisted(here, listing)
+        (case,) = monitored(here)
+        assert [signal.kind for signal in case.signals] == ["changed_owner", "delisted"]
+        assert case.signals[1].day == "2026-03-02"
+
+
+def test_a_delisting_leaves_a_rounds_case_alone_and_opens_its_own(sqlite_url: str, tmp_path: Path) -> None:
+    with in_april(sqlite_url, tmp_path, 1) as (here, (_entry,)):
+        carried_on(here)
+        (of_round,) = monitored(here)
+        listing = here.list_product(name=of_round.opened.product_name)
+        delisted(here, listing)
+        assert sorted(str(case.opened.quarter) for case in monitored(here)) == ["2026-Q1", "None"]
+
+
 # --- rights that end ---------------------------------------------------------------------------------
 
 

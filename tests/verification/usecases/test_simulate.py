@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from services.kernel.contract import OfficialText
 from services.kernel.errors import Conflict, Invalid, NotFound
-from services.kernel.journal.events import new_stream_id
+from services.kernel.journal.events import from_microseconds, new_stream_id
 from services.kernel.journal.journal import Work
 from services.kernel.journal.rebuilding import rebuild_read_models
 from services.verification.domain.case import Case
@@ -33,6 +33,7 @@ from services.verification.projections.simulations import (
 from services.verification.usecases import simulate
 from services.verification.usecases.check_criterion import check_criterion
 from services.verification.usecases.conclude_case import OfficersConclusion, conclude_case
+from services.verification.usecases.purge_simulations import purge_simulations
 from services.verification.usecases.simulate import (
     cancel,
     carry_on_simulation,
@@ -200,6 +201,28 @@ def test_what_is_done_cannot_be_cancelled(sqlite_url: str, tmp_path: Path) -> No
             cancel(here.database, here.clock, asked.simulation_id)
         with pytest.raises(NotFound, match="simulation_unknown"):
             cancel(here.database, here.clock, new_stream_id())
+
+
+def test_a_simulation_that_ended_long_ago_is_deleted_in_bounded_steps(
+    database_url: str, tmp_path: Path
+) -> None:
+    with authority(database_url, tmp_path, "confirmation") as here:
+        decided(here)
+        old = finished(here, with_threshold("localisation_share", "minimum", "99"))
+        count = len(rows(here, old))
+        assert count
+        running = request(here, STRICTER)
+        before = stored(here)
+        at = from_microseconds(found(here, old).finished_at or 0)
+        year = timedelta(days=365)
+        assert purge_simulations(here.database, kept=year, now=at + year) == 0
+        later = at + year + timedelta(seconds=1)
+        steps = 0
+        while purge_simulations(here.database, kept=year, now=later, batch=1):
+            steps += 1
+        assert steps == count + 1
+        assert stored(here) == (before[0] - 1, before[1] - count)
+        assert found(here, running).status == "queued", "what is under way stays"
 
 
 def test_the_same_question_while_under_way_is_one_simulation(database_url: str, tmp_path: Path) -> None:
