@@ -8,6 +8,7 @@ from services.kernel.journal.journal import Journal
 from services.register import schema
 from services.register.contract.events import REGISTER_EVENTS
 from services.register.projections.applications import Applications
+from services.register.projections.corrections import Corrections
 from services.register.projections.entries import Entries
 from services.register.projections.extracts import Extracts
 from services.register.projections.notifications import Notifications
@@ -31,6 +32,7 @@ def open_journal(database: Database, clock: Clock) -> Journal:
             Applications(),
             Entries(),
             Periods(),
+            Corrections(),
             Extracts(),
             Notifications(),
             OpenTerms(),

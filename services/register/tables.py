@@ -2,6 +2,7 @@
 
 from services.register.projections import (
     applications,
+    corrections,
     entries,
     extracts,
     notifications,
@@ -16,6 +17,7 @@ from services.register.schema import METADATA
 __all__ = [
     "METADATA",
     "applications",
+    "corrections",
     "entries",
     "extracts",
     "notifications",

@@ -80,7 +80,7 @@ def _value(info: inspect.Type, name: str, *, whole: bool) -> Any:
         case inspect.DictType():
             return {"field": _value(info.value_type, name, whole=whole)}
         case inspect.LiteralType():
-            return info.values[0]
+            return info.values[-1]  # the first is often the default, which is left out of the bytes
         case inspect.BoolType() | inspect.IntType():
             return isinstance(info, inspect.BoolType) or 2026
         case inspect.StrType():

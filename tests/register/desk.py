@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 import sqlalchemy as sa
 
 from services.kernel.clock import FixedClock
@@ -18,12 +19,15 @@ from services.kernel.journal.events import Event, new_event_id, new_stream_id
 from services.kernel.journal.journal import Journal, Outcome, ResultT
 from services.register.contract.events import NotificationReceived
 from services.register.domain.application import Application
+from services.register.domain.correction import Correction, Proposed
 from services.register.domain.entry import Entry
 from services.register.domain.notification import Notification
 from services.register.domain.procedure import Procedure
 from services.register.journal import open_journal
 from services.register.usecases.accept_notification import AcceptNotification, accept_notification
+from services.register.usecases.decide_correction import DecideCorrection, decide_correction
 from services.register.usecases.file_application import Applicant, FileApplication, file_application
+from services.register.usecases.propose_correction import ProposeCorrection, propose_correction
 from services.register.usecases.receive_notification import receive_notification
 from tests.personal import keyed
 from tests.prepared import migrate
@@ -122,6 +126,13 @@ class Desk:
         if "exclusion" not in self.procedure.automatic:
             self.accept(content)
         return self.journal.load(Entry, entry.id)
+
+    def correct(self, proposed: Proposed) -> Correction:
+        """One officer proposes, another approves."""
+        outcome = propose_correction(self.journal, ProposeCorrection(proposed=proposed), self.act())
+        decision = DecideCorrection(correction_id=result_of(outcome).id)
+        second = replace(self.act(), provenance=msgspec.structs.replace(self.act().provenance, actor="a2"))
+        return result_of(decide_correction(self.journal, decision, second))
 
     def entry(self, application: Application) -> Entry:
         return self.journal.load(Entry, UUID(application.filed.product_id))

@@ -12,7 +12,7 @@ from services.kernel.feed.following import Foreign
 from services.kernel.journal.events import Event
 from services.notifications.domain.filters import Concerns, Reach, Track
 from services.notifications.projections import known
-from services.register.contract import appeals, rulings
+from services.register.contract import appeals, corrections, rulings
 from services.register.contract import events as register
 
 _TRACKS: Final[dict[type[Event], Track]] = {
@@ -24,7 +24,7 @@ _TRACKS: Final[dict[type[Event], Track]] = {
     register.NotificationReturned: "confirmation",
     register.Included: "confirmation",
     register.MonitoringRecorded: "monitoring",
-    register.EntryCorrected: "monitoring",
+    corrections.EntryCorrected: "monitoring",
     register.AppealFiled: "appeal",
     register.AppealDismissed: "appeal",
     register.Reinstated: "appeal",
@@ -107,8 +107,17 @@ def _learn_standing(connection: sa.Connection, foreign: Foreign) -> None:
         known.learn_excluded(connection, data.entry_id, foreign.fact.id)
     elif isinstance(data, register.Reinstated):
         known.learn_undone(connection, data.entry_id, data.exclusion_event_id)
-    elif isinstance(data, register.EntryCorrected):
+    elif isinstance(data, corrections.EntryCorrected):
+        _learn_correction(connection, data)
+
+
+def _learn_correction(connection: sa.Connection, data: corrections.EntryCorrected) -> None:
+    if data.status is None:  # recorded before corrections told the status after them
         known.learn_undone(connection, data.entry_id, data.corrected_event_id)
+    else:
+        known.learn_corrected(connection, data.entry_id, is_included=data.status == "included")
+    if data.activity is not None:
+        known.learn_region(connection, data.entry_id, data.activity.kato)
 
 
 def _product_id(connection: sa.Connection, data: Event) -> str | None:

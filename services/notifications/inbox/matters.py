@@ -19,7 +19,7 @@ from services.notifications.projections.matters import (
     matter_about,
     open_matter,
 )
-from services.register.contract import appeals
+from services.register.contract import appeals, corrections
 from services.register.contract import events as register
 from services.verification.contract import events as verification
 from services.verification.contract import officers_work
@@ -111,6 +111,16 @@ def appeal_term_over(connection: sa.Connection, foreign: Foreign) -> None:
     close_matters(connection, entry_id, _APPEAL_TERM)
 
 
+def entry_corrected(connection: sa.Connection, foreign: Foreign) -> None:
+    """Of an exclusion left out nothing is to be appealed, of an entry left out nothing to be excluded."""
+    data = foreign.fact.data
+    assert isinstance(data, corrections.EntryCorrected)
+    if data.kind == "annulment" and data.corrected == "exclusion":
+        close_matters(connection, data.entry_id, _APPEAL_TERM)
+    if data.status == "annulled":
+        close_matters(connection, data.entry_id, _REQUEST)
+
+
 def producer_ceased(connection: sa.Connection, foreign: Foreign) -> None:
     """A producer that is no more has no terms to keep."""
     data = foreign.fact.data
@@ -179,7 +189,7 @@ MATTERS_OF: Final[Mapping[type[Event], Bookkeeping]] = {
     register.Excluded: excluded,
     register.AppealFiled: appeal_term_over,
     register.Reinstated: appeal_term_over,
-    register.EntryCorrected: appeal_term_over,
+    corrections.EntryCorrected: entry_corrected,
     register.Included: appeal_term_over,
     appeals.AppealClosed: appeal_term_over,
     register.ProducerLiquidated: producer_ceased,

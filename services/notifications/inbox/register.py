@@ -12,7 +12,7 @@ from services.notifications.domain.messages import ParameterValue
 from services.notifications.inbox.drafts import Draft, Drafting
 from services.notifications.projections import known
 from services.notifications.usecases.put_message import day_of
-from services.register.contract import appeals, extracts, rulings
+from services.register.contract import appeals, corrections, extracts, rulings
 from services.register.contract import events as register
 
 
@@ -190,11 +190,16 @@ def court_ruling_recorded(connection: sa.Connection, foreign: Foreign) -> Draft:
 
 
 def entry_corrected(connection: sa.Connection, foreign: Foreign) -> Draft:
-    """An exclusion left out from the start; whether the entry is in the register now, other messages say."""
+    """An exclusion left out from the start, or what else of the entry was wrong and what holds instead."""
     data = foreign.fact.data
-    assert isinstance(data, register.EntryCorrected)
+    assert isinstance(data, corrections.EntryCorrected)
     params = {**_entry(connection, data.entry_id), "reasons": data.reasons}
-    return Draft("exclusion_corrected", params, data.producer.producer_id)
+    if data.product is not None:
+        known.learn_product(connection, data.entry_id, data.producer.producer_id, data.product.name)
+    if data.kind == "annulment" and data.corrected == "exclusion":
+        return Draft("exclusion_corrected", params, data.producer.producer_id)
+    what = data.kind if data.kind == "restatement" else f"{data.corrected}_{data.kind}"
+    return Draft("entry_corrected", {**params, "correction": what}, data.producer.producer_id)
 
 
 def appeal_closed(connection: sa.Connection, foreign: Foreign) -> Draft:
@@ -291,7 +296,7 @@ DRAFTS: Final[dict[type[Event], Drafting]] = {
     register.AppealDismissed: appeal_dismissed,
     register.Reinstated: reinstated,
     rulings.CourtRulingRecorded: court_ruling_recorded,
-    register.EntryCorrected: entry_corrected,
+    corrections.EntryCorrected: entry_corrected,
     appeals.AppealClosed: appeal_closed,
     register.ProducerRegistered: producer_registered,
     extracts.ExtractIssued: extract_issued,

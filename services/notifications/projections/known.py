@@ -83,6 +83,11 @@ def learn_undone(connection: sa.Connection, product_id: str, exclusion_id: str) 
     )
 
 
+def learn_corrected(connection: sa.Connection, product_id: str, *, is_included: bool) -> None:
+    """Remember where an entry stands after a correction; an annulled one is not in the register."""
+    _set_product(connection, product_id, status="included" if is_included else "excluded")
+
+
 def _set_product(connection: sa.Connection, product_id: str, **values: str) -> None:
     connection.execute(sa.update(PRODUCTS).where(PRODUCTS.c.product_id == product_id).values(values))
 

@@ -28,7 +28,7 @@ from services.register.api.moments import (
     unpinned,
 )
 from services.register.api.representations import EntryShown, FactShown
-from services.register.domain.entry_state import EntryStatus
+from services.register.domain.correcting import EntryStatus
 from services.register.projections import entries, moments
 from services.register.projections.entries import EntryFilter, FoundEntry
 from services.register.projections.moments import Moment

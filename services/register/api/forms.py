@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, Self
+from uuid import UUID
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -10,8 +11,10 @@ from services.kernel.contract import Language
 from services.kernel.http import forms as shared
 from services.kernel.http.forms import Form, FormWrong, NameForm, OfficialTextForm
 from services.register.api import values
+from services.register.contract.corrections import CorrectionKind
 from services.register.contract.events import Activity, Product
 from services.register.domain import application
+from services.register.domain.correction import Proposed
 from services.register.usecases.file_application import Applicant
 
 MAX_DOCUMENTS: Final = 100
@@ -198,6 +201,66 @@ class ReturnForm(Form):
     model_config = _example({"remarks": _REASONS})
 
     remarks: OfficialTextForm
+
+
+class CorrectionForm(Form):
+    """What is wrong with a recorded fact of an entry, what holds instead, why, and on what legal basis."""
+
+    model_config = _example(
+        {
+            "event_id": "0199f000-0000-7000-8000-000000000001",
+            "kind": "redating",
+            "counts_from": "2026-03-01T19:00:00Z",
+            "reasons": {
+                "kk": "Енгізу күні қате көрсетілген.",
+                "ru": "Дата включения указана ошибочно.",
+            },
+            "legal_basis": "order-327 para. 9",
+        }
+    )
+
+    event_id: shared.ShortText = Field(description="The event of the entry's history that is wrong.")
+    kind: CorrectionKind = Field(
+        description=(
+            "`annulment`: it never counted. `redating`: it counts from `counts_from`. "
+            "`restatement`: an inclusion states `product` or `activity` instead."
+        )
+    )
+    reasons: OfficialTextForm
+    legal_basis: shared.ShortText
+    counts_from: shared.Instant | None = Field(default=None, description="Only of a redating.")
+    product: ProductForm | None = Field(default=None, description="Only of a restatement.")
+    activity: ActivityForm | None = Field(default=None, description="Only of a restatement.")
+
+    @model_validator(mode="after")
+    def _states_what_its_kind_needs(self) -> Self:
+        restates = self.product is not None or self.activity is not None
+        if restates != (self.kind == "restatement"):
+            raise FormWrong("restatement_fields")
+        if (self.counts_from is not None) != (self.kind == "redating"):
+            raise FormWrong("redating_fields")
+        return self
+
+    def proposed(self, entry_id: UUID) -> Proposed:
+        """As the domain takes it."""
+        return Proposed(
+            entry_id=str(entry_id),
+            event_id=self.event_id,
+            kind=self.kind,
+            reasons=self.reasons.text(),
+            legal_basis=self.legal_basis,
+            counts_from=self.counts_from,
+            product=self.product.product() if self.product else None,
+            activity=self.activity.activity() if self.activity else None,
+        )
+
+
+class DeclineForm(Form):
+    """Why a correction is declined."""
+
+    model_config = _example({"reasons": _REASONS})
+
+    reasons: OfficialTextForm
 
 
 class LiquidationForm(Form):

@@ -22,7 +22,8 @@ from services.kernel.http.forms import parse_instant
 from services.kernel.http.responses import ItemT, Page, page, read
 from services.kernel.journal.events import instant_text, microseconds
 from services.register.api.desk import Desk, desk_of
-from services.register.projections.moments import Moment, facts_until, recorded_at
+from services.register.projections.facts import facts_until
+from services.register.projections.moments import Moment, recorded_at
 from services.register.projections.origin_checks import Knowledge
 
 _OF_A_PAGE: Final = frozenset({"cursor", "limit", "min_position"})

@@ -13,6 +13,7 @@ from services.kernel.journal.units import Recorded
 from services.register.api import representations as shown
 from services.register.contract.events import REGISTER_EVENTS, Activity, Product
 from services.register.domain.application import Application
+from services.register.domain.correction import Correction, Proposed
 from services.register.domain.entry_state import Appeal, EntryState, Exclusion
 from services.register.domain.notification import NotificationState
 from services.register.domain.origin import Condition, OriginAnswer
@@ -89,6 +90,30 @@ def fact(recorded: Recorded) -> shown.FactShown:
         legal_basis=recorded.fact.legal_basis,
         decided_by=recorded.fact.provenance.decided_by,
         data=msgspec.to_builtins(data),
+    )
+
+
+def correction(
+    found: Correction, proposed: Proposed, declined_for: OfficialText | None
+) -> shown.CorrectionShown:
+    """A correction, for officers; what stands in the vault is given."""
+    decision = found.decision
+    return shown.CorrectionShown(
+        correction_id=str(found.id),
+        status=found.status,
+        entry_id=proposed.entry_id,
+        event_id=proposed.event_id,
+        kind=proposed.kind,
+        counts_from=_instant(proposed.counts_from) if proposed.counts_from else None,
+        product=_product(proposed.entry_id, proposed.product) if proposed.product else None,
+        activity=_activity(proposed.activity) if proposed.activity else None,
+        reasons=_text(proposed.reasons),
+        legal_basis=proposed.legal_basis,
+        proposed_at=_instant(found.proposal.effective_at),
+        proposed_by=found.proposal.provenance.actor,
+        decided_at=_instant(decision.effective_at) if decision else None,
+        decided_by=decision.provenance.actor if decision else None,
+        declined_for=_optional(declined_for),
     )
 
 

@@ -170,6 +170,26 @@ class FactShown(Representation):
     data: dict[str, Any]
 
 
+class CorrectionShown(Representation):
+    """A correction of an entry as proposed, and what a second officer decided."""
+
+    correction_id: str
+    status: str
+    entry_id: str
+    event_id: str = Field(description="The event that is wrong.")
+    kind: str
+    counts_from: str | None = None
+    product: ProductShown | None = None
+    activity: ActivityShown | None = None
+    reasons: Text
+    legal_basis: str
+    proposed_at: str
+    proposed_by: str = Field(description="The officer, as an opaque id.")
+    decided_at: str | None = None
+    decided_by: str | None = None
+    declined_for: Text | None = None
+
+
 class ReturnShown(Representation):
     """The latest return of a notification for rework."""
 

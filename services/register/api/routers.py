@@ -15,6 +15,7 @@ from services.kernel.journal.journal import Journal
 from services.kernel.journal.sealing.published import PublishedLog
 from services.register.api import (
     applications,
+    corrections,
     entries,
     exclusions,
     extract_verification,
@@ -35,10 +36,21 @@ LARGER_BODIES: Final = {
 def routers(journal: Journal, log: PublishedLog) -> Sequence[APIRouter]:
     """The routers of commands, of reads, and of the journal itself."""
     reads = APIRouter(dependencies=[Depends(reflecting(journal))])
-    for room in (applications, entries, extract_verification, extracts, notifications, origin_checks):
+    for room in (
+        applications,
+        corrections,
+        entries,
+        extract_verification,
+        extracts,
+        notifications,
+        origin_checks,
+    ):
         reads.include_router(room.reads)
     return [
-        *(room.commands for room in (applications, exclusions, extracts, notifications, producers)),
+        *(
+            room.commands
+            for room in (applications, corrections, exclusions, extracts, notifications, producers)
+        ),
         reads,
         journal_router(journal, "public", "service", vault=VAULT),
         log_router(journal, log, "public"),

@@ -327,22 +327,6 @@ class Reinstated(Event, frozen=True, kw_only=True):
     court_ruling: CourtRuling | None = None
 
 
-@_published("entry.corrected.v1")
-class EntryCorrected(Event, frozen=True, kw_only=True):
-    """An exclusion was wrong and is left out from the start; it stays recorded, with what was known.
-
-    It does so when a "conforms" notification names the exclusion's notification as the one it corrects.
-    """
-
-    legal_basis: ClassVar[str] = "law-86-VII art. 51-2(4); order-327 para. 31"
-
-    entry_id: str
-    producer: ProducerRef
-    corrected_event_id: str
-    notification_id: str
-    reasons: OfficialText
-
-
 @_published("producer.registered.v1")
 class ProducerRegistered(Event, frozen=True, kw_only=True):
     """A producer became known to the register with its first filing."""

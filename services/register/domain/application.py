@@ -24,6 +24,7 @@ from services.register.contract.events import (
     InclusionRefused,
     Product,
 )
+from services.register.domain.correcting import EntryStatus
 
 ApplicationStatus = Literal["filed", "included", "refused", "withdrawn", "closed"]
 ClosedGround = Literal["liquidation", "reorganisation", "appeal_upheld", "exclusion_corrected"]
@@ -39,7 +40,7 @@ class Standing:
     ceased: str | None = None
     present_bin: str | None = None
     pending: str | None = None
-    entry_status: Literal["included", "excluded"] | None = None
+    entry_status: EntryStatus | None = None
     exclusion_ground: ExclusionGround | None = None
     decided: str | None = None
     decided_as: Literal["included", "refused"] | None = None
@@ -261,7 +262,10 @@ def _check_standing(form: Form, standing: Standing) -> None:
 
 
 def _check_reapplication(form: Form, standing: Standing) -> None:
-    """A reapplication names what it follows and what was rectified; after own request, only the first."""
+    """A reapplication names what it follows and what was rectified; only the first where nothing was wrong.
+
+    That is after own request, and where the register's own inclusion was annulled.
+    """
     if form.follows is None and standing.decided is None:
         if form.rectified is not None:
             raise Invalid("nothing_to_rectify", pointer="/rectified")
@@ -271,5 +275,6 @@ def _check_reapplication(form: Form, standing: Standing) -> None:
     if form.follows != standing.decided:
         raise Invalid("follows_wrong", pointer="/follows", application_id=standing.decided or "")
     by_own_request = standing.decided_as == "included" and standing.exclusion_ground == "own_request"
-    if form.rectified is None and not by_own_request:
+    nothing_wrong = by_own_request or standing.entry_status == "annulled"
+    if form.rectified is None and not nothing_wrong:
         raise Invalid("rectified_required", pointer="/rectified")

@@ -12,10 +12,12 @@ from datetime import datetime
 from typing import Final, Literal
 
 from services.kernel.contract import ProducerRef
+from services.kernel.errors import Conflict
 from services.kernel.journal.aggregate import Act, Aggregate
 from services.register.contract.appeals import AppealClosingGround
 from services.register.contract.events import ExclusionGround, NotificationReceived
 from services.register.domain.application import Application, ClosedGround
+from services.register.domain.correction import Authors, Proposed
 from services.register.domain.entry import Confirmation, Entry
 from services.register.domain.entry_state import Appeal, Exclusion
 from services.register.domain.notification import Notification, SettledOutcome
@@ -79,6 +81,8 @@ class Dossier:
             return _without_effect("producer_ceased")
         if content.kind == "confirmation":
             return self._on_confirmation(content)
+        if self.entry.state.status == "annulled":
+            return _without_effect("inclusion_annulled")
         return self._on_monitoring(content) if content.kind == "monitoring" else self._on_appeal(content)
 
     def settle(self, act: Act, notification: Notification, procedure: Procedure) -> Effect:
@@ -96,6 +100,20 @@ class Dossier:
         """Exclude without a notification: own request, liquidation, reorganisation (art. 51-6)."""
         reasons = EXCLUSION_REASONS[ground]
         self.entry.exclude(act, ground, reasons, producer=self.named(), counts_from=counts_from)
+
+    def correct(self, act: Act, proposed: Proposed, authors: Authors) -> None:
+        """Correct the entry as two officers agreed, and end what is left without effect by it.
+
+        Raises what `correction.check` raises, and `Conflict` (`producer_ceased`) where it would bring back
+        the entry of a producer that ended.
+        """
+        exclusion = next((x for x in self.entry.state.exclusions if x.event_id == proposed.event_id), None)
+        self.entry.correct(act, proposed, producer=self.named(), authors=authors)
+        if self.producer.ceased is not None and self.entry.is_included:
+            raise Conflict("producer_ceased", state=self.producer.ceased.ground, allowed="none")
+        if exclusion is not None and proposed.kind == "annulment":
+            self._close_appeal_of(act, exclusion, "exclusion_corrected")
+        self.clear(act)
 
     def clear(self, act: Act) -> None:
         """Close applications and appeals, settle open notifications, that are left without effect now."""

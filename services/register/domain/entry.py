@@ -15,12 +15,12 @@ from services.kernel.calendar import end_of, has_ended, legal_date
 from services.kernel.contract import DocumentRef, FixedTerm, Language, OfficialText, ProducerRef
 from services.kernel.errors import Conflict, NotFound
 from services.kernel.journal.aggregate import Act, Aggregate
-from services.kernel.journal.events import Event, Fact, new_event_id
+from services.kernel.journal.events import Event, Fact, instant_text, microseconds, new_event_id
 from services.register.contract.appeals import AppealClosed, AppealClosingGround
+from services.register.contract.corrections import EntryCorrected
 from services.register.contract.events import (
     AppealDismissed,
     AppealFiled,
-    EntryCorrected,
     Excluded,
     ExclusionGround,
     ExclusionRequested,
@@ -32,7 +32,9 @@ from services.register.contract.events import (
 )
 from services.register.contract.rulings import CourtRulingRecorded
 from services.register.domain.application import Application
-from services.register.domain.entry_state import Appeal, EntryState, Exclusion, evolved
+from services.register.domain.correcting import NAMES
+from services.register.domain.correction import Authors, Proposed, check
+from services.register.domain.entry_state import Appeal, EntryState, Exclusion, evolved, standing
 from services.register.domain.procedure import automatically
 from services.register.domain.texts import COURT_BASIS, EXCLUSION_BASES
 
@@ -54,6 +56,7 @@ class Entry(Aggregate):
     def __init__(self, id: UUID) -> None:  # noqa: A002  # the kernel's signature
         super().__init__(id)
         self._state: EntryState | None = None
+        self._facts: list[Fact] = []
 
     @property
     def state(self) -> EntryState:
@@ -292,7 +295,40 @@ class Entry(Aggregate):
             notification_id=notification_id,
             reasons=reasons,
         )
-        self.record(act, event, effective_at=self._counts_from(act.at))
+        self._record_correction(act, event, EntryCorrected.legal_basis)
+
+    def check_correction(self, act: Act, proposed: Proposed) -> None:
+        """Raise `Invalid` or `Conflict` unless the entry can be corrected so (see `correction.check`)."""
+        check(proposed, self._facts, act.at)
+
+    def correct(self, act: Act, proposed: Proposed, *, producer: ProducerRef, authors: Authors) -> None:
+        """Correct what two officers agreed was wrong (order 327 para. 5)."""
+        target = check(proposed, self._facts, act.at)
+        at = proposed.counts_from
+        event = EntryCorrected(
+            entry_id=str(self.id),
+            producer=producer,
+            corrected_event_id=target.id,
+            reasons=proposed.reasons,
+            kind=proposed.kind,
+            corrected=NAMES[type(target.data)],
+            counts_from=None if at is None else instant_text(microseconds(at)),
+            product=proposed.product,
+            activity=proposed.activity,
+            correction_id=authors.correction_id,
+            proposed_by=authors.proposed_by,
+        )
+        self._record_correction(act, event, proposed.legal_basis)
+
+    def _record_correction(self, act: Act, event: EntryCorrected, basis: str) -> None:
+        """Record a correction with the status that the entry has after it."""
+        at = self._counts_from(act.at)
+        trial = Entry(self.id)
+        for fact in self._facts:
+            trial.apply(fact)
+        Aggregate.record(trial, act, event, effective_at=at)
+        stated = msgspec.structs.replace(event, status=trial.state.status)
+        self.record(act, stated, basis=basis, effective_at=at)
 
     def miss_term(self, act: Act, term: FixedTerm) -> bool:
         """Record that the term of an exclusion at own request ended unmet; False when it no longer runs.
@@ -320,7 +356,13 @@ class Entry(Aggregate):
         """Learn the registration number."""
         if isinstance(event, Included) and self._state is not None:
             self._state = msgspec.structs.replace(self._state, included=event)
+            self._facts = [
+                msgspec.structs.replace(fact, data=event) if fact.id == self._state.included_by else fact
+                for fact in self._facts
+            ]
 
     def when(self, event: Event, fact: Fact) -> None:  # the state is evolved by whole facts
-        """Change state by one event."""
-        self._state = evolved(self._state, fact)
+        """Change state by one event; a correction makes it anew from all facts."""
+        self._facts.append(fact)
+        corrects = isinstance(event, EntryCorrected)
+        self._state = standing(self._facts) if corrects else evolved(self._state, fact)

@@ -5,7 +5,7 @@ The aggregate, the read model and the answers about the past all evolve this one
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 from functools import singledispatch
 from typing import Literal
@@ -16,10 +16,10 @@ from services.kernel.calendar import legal_date
 from services.kernel.contract import CourtRuling, FixedTerm, OfficialText, ProducerRef
 from services.kernel.journal.events import Event, Fact
 from services.register.contract.appeals import AppealClosed
+from services.register.contract.corrections import EntryCorrected
 from services.register.contract.events import (
     AppealDismissed,
     AppealFiled,
-    EntryCorrected,
     Excluded,
     ExclusionGround,
     ExclusionRequested,
@@ -29,8 +29,7 @@ from services.register.contract.events import (
     TermMissed,
 )
 from services.register.contract.rulings import CourtRulingRecorded
-
-EntryStatus = Literal["included", "excluded"]
+from services.register.domain.correcting import EntryStatus, corrections_of, in_order
 
 
 class Exclusion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -127,16 +126,31 @@ def evolved(state: EntryState | None, fact: Fact) -> EntryState | None:
     return None if state is None else _evolve(fact.data, state, fact)
 
 
-def folded(facts: Iterable[Fact], left_out: Container[str] = ()) -> EntryState | None:
-    """The entry that these facts, in the order in which they count, make.
+def standing(facts: Sequence[Fact], *, valid_at: datetime | None = None) -> EntryState | None:
+    """The entry that its facts, all that are known in the order of recording, make at a legal instant.
 
-    An exclusion that is `left_out` (by its event's id) from the start keeps nothing out; it shows as undone.
+    Corrections among them are applied first; without `valid_at` it is the entry as it is now.
+    """
+    return folded(in_order(facts, valid_at=valid_at), corrections_of(facts).left_out)
+
+
+def folded(facts: Iterable[Fact], left_out: Container[str] = ()) -> EntryState | None:
+    """The entry that these facts, as corrected and in the order in which they count, make.
+
+    What is `left_out` (by its event's id) from the start has no effect: an exclusion keeps nothing out and
+    shows as undone, a reinstatement brings nothing back, an inclusion alone makes an entry that is annulled.
     """
     state: EntryState | None = None
     for fact in facts:
-        without_effect = fact.id in left_out and state is not None
-        after = evolved(state, fact)
-        state = _told_only(state, after) if without_effect and state and after else after
+        state = _without_effect(state, fact) if fact.id in left_out else evolved(state, fact)
+    return state
+
+
+def _without_effect(state: EntryState | None, fact: Fact) -> EntryState | None:
+    if isinstance(fact.data, Included) and state is None:
+        return msgspec.structs.replace(_included(None, fact.data, fact), status="annulled")
+    if isinstance(fact.data, Excluded) and state is not None:
+        return _told_only(state, _evolve(fact.data, state, fact))
     return state
 
 
@@ -150,8 +164,11 @@ def _told_only(before: EntryState, after: EntryState) -> EntryState:
 
 
 def _included(state: EntryState | None, event: Included, fact: Fact) -> EntryState:
-    if state is None:
+    if state is None or state.status == "annulled":
         return EntryState(
+            exclusions=state.exclusions if state else (),
+            appeals=state.appeals if state else (),
+            rulings=state.rulings if state else (),
             status="included",
             included=event,
             included_by=fact.id,
@@ -185,6 +202,9 @@ def _(event: Excluded, state: EntryState, fact: Fact) -> EntryState:
         notification_id=event.notification_id,
         appeal_term=event.appeal_term,
     )
+    if state.status == "annulled":  # of an entry that never was in the register nothing is kept out
+        told = msgspec.structs.replace(exclusion, undone=True, annulled=True)
+        return msgspec.structs.replace(state, exclusions=(*state.exclusions, told))
     return msgspec.structs.replace(
         state,
         status="excluded",
@@ -226,6 +246,8 @@ def _(event: CourtRulingRecorded, state: EntryState, _fact: Fact) -> EntryState:
 
 @_evolve.register
 def _(event: EntryCorrected, state: EntryState, fact: Fact) -> EntryState:
+    if event.kind != "annulment" or event.corrected != "exclusion":
+        return state  # what it corrects is corrected before the facts are folded
     return _without(state, event.corrected_event_id, fact, reinstated_on=state.reinstated_on, from_start=True)
 
 
@@ -263,7 +285,7 @@ def _keeps_out(state: EntryState, exclusion_id: str) -> bool:
     Event ids are UUIDv7, so the greater id is the later event.
     """
     last = state.exclusions[-1] if state.exclusions else None
-    if last is None or last.event_id != exclusion_id:
+    if last is None or last.event_id != exclusion_id or state.status == "annulled":
         return False
     return state.status == "excluded" or (last.annulled and exclusion_id > state.included_by)
 
@@ -305,7 +327,7 @@ def _(event: AppealClosed, state: EntryState, _fact: Fact) -> EntryState:
 
 @_evolve.register
 def _(event: ExclusionRequested, state: EntryState, fact: Fact) -> EntryState:
-    if state.status == "excluded":
+    if state.status != "included":
         return state  # an exclusion that was recorded later counts from before the request
     return msgspec.structs.replace(state, requested_on=_day(fact), request_term=event.term)
 

@@ -13,7 +13,8 @@ from typing import Final
 from services.kernel.calendar import end_of
 from services.kernel.contract import OfficialText
 from services.kernel.journal.events import microseconds
-from services.register.domain.timeline import Interval
+from services.register.domain.correcting import EntryStatus
+from services.register.domain.timeline import Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +85,12 @@ class OriginAnswer:
         return self.register.holds and self.trusted_register.holds
 
 
-def in_register(intervals: Sequence[Interval], begun_at: int, instant: int) -> Condition:
-    """Whether an entry is in force at an instant.
-
-    `begun_at` is when the first inclusion counts from; both are in microseconds since 1970 (UTC).
-    """
-    if any(
-        interval.valid_from <= instant and (interval.valid_to is None or instant < interval.valid_to)
-        for interval in intervals
-    ):
-        return condition("in_force")
-    return condition("excluded" if begun_at <= instant else "not_yet_included")
+def in_register(periods: Sequence[Period], instant: int) -> Condition:
+    """Whether an entry is in force at an instant (microseconds since 1970, UTC)."""
+    for period in periods:
+        if period.valid_from <= instant and (period.valid_to is None or instant < period.valid_to):
+            return condition(_CODES[period.status])
+    return condition("not_yet_included")
 
 
 def in_trusted_register(listings: Sequence[Listing], day: date) -> tuple[Condition, str | None]:
@@ -115,6 +111,11 @@ def condition(code: str) -> Condition:
     return Condition(code in _HOLDS, code, REASONS[code])
 
 
+_CODES: Final[dict[EntryStatus, str]] = {
+    "included": "in_force",
+    "excluded": "excluded",
+    "annulled": "inclusion_annulled",
+}
 _HOLDS: Final = frozenset({"in_force", "listed"})
 
 REASONS: Final = {
@@ -142,6 +143,11 @@ REASONS: Final = {
         kk="Өнім сол кезде тізілімнен шығарылған болатын.",
         ru="Продукт в это время исключён из реестра.",
         en="The product is excluded from the register at that time.",
+    ),
+    "inclusion_annulled": OfficialText(
+        kk="Өнімді тізілімге енгізу басынан бастап жойылған: ол тізілімде болмаған деп есептеледі.",
+        ru="Включение продукта отменено с самого начала: он не считается состоявшим в реестре.",
+        en="The inclusion was annulled from the start: the product counts as never having been included.",
     ),
     "listed": OfficialText(
         kk="Өнім сол күні сенім білдірілген бағдарламалық қамтылым тізілімінде болды.",

@@ -17,10 +17,10 @@ from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
 from services.kernel.names import normalised_name
 from services.register.contract.appeals import AppealClosed
+from services.register.contract.corrections import EntryCorrected
 from services.register.contract.events import (
     AppealDismissed,
     AppealFiled,
-    EntryCorrected,
     Excluded,
     ExclusionRequested,
     Included,
@@ -29,10 +29,12 @@ from services.register.contract.events import (
     TermMissed,
 )
 from services.register.contract.rulings import CourtRulingRecorded
-from services.register.domain.entry_state import EntryState, EntryStatus, evolved
+from services.register.domain.correcting import EntryStatus
+from services.register.domain.entry_state import EntryState, evolved, standing
 from services.register.projections.applications import APPLICATIONS
+from services.register.projections.facts import facts_until
 from services.register.projections.producers import PRODUCERS, ref_of
-from services.register.projections.state_fold import StateFold
+from services.register.projections.state_fold import STATE, StateFold
 from services.register.schema import METADATA
 
 ENTRIES: Final = sa.Table(
@@ -83,6 +85,29 @@ class Entries(StateFold[EntryState]):
         data = recorded.fact.data
         own_term = isinstance(data, TermMissed) and data.term.name == "own_request"
         return (recorded.fact.originator_id,) if own_term or isinstance(data, _KINDS) else ()
+
+    def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
+        """Evolve the rows; one whose entry is corrected is made anew from all facts of the entry."""
+        corrected = {r.fact.originator_id for r in facts if isinstance(r.fact.data, EntryCorrected)}
+        if not corrected:
+            return super().fold(facts, connection)
+        super().fold([r for r in facts if r.fact.originator_id not in corrected], connection)
+        for entry_id in corrected:
+            self._fold_anew(entry_id, [r for r in facts if r.fact.originator_id == entry_id], connection)
+        return None
+
+    def _fold_anew(self, entry_id: UUID, facts: Sequence[Recorded], connection: sa.Connection) -> None:
+        """A correction concerns what went before it, which the row's state no longer holds."""
+        before = facts_until(connection, [entry_id], facts[0].position - 1).get(entry_id, [])
+        state = standing([*(one.fact for one in before), *(recorded.fact for recorded in facts)])
+        row = {
+            "entry_id": entry_id,
+            STATE: state,
+            "version": facts[-1].fact.originator_version,
+            "position": facts[-1].position,
+            "first_position": before[0].position if before else facts[0].position,
+        }
+        self._upsert(connection, [row])
 
     def evolved(self, state: EntryState | None, recorded: Recorded) -> EntryState:
         """The entry after the fact."""

@@ -6,21 +6,22 @@ in the order (`effective_at`, position). Which entries a list shows is found fro
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.kernel.contract import ProducerRef
-from services.kernel.journal.events import Event, Fact, microseconds
-from services.register.contract.events import REGISTER_EVENTS, ProducerTransformed
+from services.kernel.journal.events import Fact, from_microseconds, microseconds
+from services.register.contract.events import ProducerTransformed
 from services.register.domain.application import Application
-from services.register.domain.entry_state import EntryState, EntryStatus, folded
-from services.register.domain.timeline import annulled
+from services.register.domain.correcting import EntryStatus
+from services.register.domain.entry_state import EntryState, standing
 from services.register.projections.entries import ENTRIES, EntryFilter, FoundEntry, filings_of
-from services.register.projections.parts import AT_ONCE, in_parts
-from services.register.projections.periods import covers, had_begun
+from services.register.projections.facts import KnownFact, facts_until
+from services.register.projections.parts import AT_ONCE
+from services.register.projections.periods import covers
 from services.register.schema import JOURNAL
 
 
@@ -30,14 +31,6 @@ class Moment:
 
     valid_at: int
     known_at: int
-
-
-@dataclass(frozen=True, slots=True)
-class KnownFact:
-    """A fact and the position from which it was known."""
-
-    position: int
-    fact: Fact
 
 
 def find_at(connection: sa.Connection, entry_id: UUID, moment: Moment) -> FoundEntry | None:
@@ -55,7 +48,10 @@ def list_at(
     columns = ENTRIES.c
     query = (
         sa.select(columns.entry_id)
-        .where(*wanted.unchanging(), *_status_at(wanted.status, moment))
+        .where(
+            *wanted.unchanging(),
+            covers(columns.entry_id, moment.valid_at, moment.known_at, wanted.status),
+        )
         .order_by(columns.entry_id)
         .limit(limit)
     )
@@ -83,23 +79,13 @@ def application_at(connection: sa.Connection, application_id: UUID, moment: Mome
     return Application.made_of(application_id, counting(known, moment.valid_at))
 
 
-def _status_at(status: EntryStatus | None, moment: Moment) -> list[sa.ColumnElement[bool]]:
-    column = ENTRIES.c.entry_id
-    in_force = covers(column, moment.valid_at, moment.known_at)
-    begun = had_begun(column, moment.valid_at, moment.known_at)
-    if status == "included":
-        return [in_force]
-    return [begun] if status is None else [begun, sa.not_(in_force)]
-
-
 def _entries_at(connection: sa.Connection, entry_ids: Sequence[UUID], moment: Moment) -> list[FoundEntry]:
     """Those of the entries that exist at the moment, in the order given."""
     facts = facts_until(connection, entry_ids, moment.known_at)
     states: list[tuple[EntryState, int]] = []
     for entry_id in entry_ids:
         known = facts.get(entry_id, [])
-        left_out = annulled(one.fact for one in known)
-        state = folded(counting(known, moment.valid_at), left_out)
+        state = standing([one.fact for one in known], valid_at=from_microseconds(moment.valid_at))
         if state is not None:
             states.append((state, known[-1].fact.originator_version))
     producers = facts_until(
@@ -112,26 +98,6 @@ def _entries_at(connection: sa.Connection, entry_ids: Sequence[UUID], moment: Mo
         filed_by, is_in_now = filings[UUID(state.included.application_id)]
         is_open = is_in_now and state.status == "included"
         found.append(FoundEntry(state, version, ref, filed_by, is_open))
-    return found
-
-
-def facts_until(
-    connection: sa.Connection, stream_ids: Collection[UUID], known_at: int, *kinds: type[Event]
-) -> dict[UUID, list[KnownFact]]:
-    """The facts of streams up to a position, oldest first; with `kinds` only those."""
-    events = JOURNAL.events.c
-    names = [name for kind in kinds for name in REGISTER_EVENTS.names_of(kind)]
-    wanted = events.type.in_(names) if kinds else sa.true()
-    found: dict[UUID, list[KnownFact]] = {}
-    for some in in_parts(set(stream_ids)):
-        rows = connection.execute(
-            sa.select(events.stream_id, events.position, events.type, events.record)
-            .where(events.stream_id.in_(some), events.position <= known_at, wanted)
-            .order_by(events.position)
-        )
-        for row in rows:
-            fact = REGISTER_EVENTS.decode(row.type, bytes(row.record))
-            found.setdefault(row.stream_id, []).append(KnownFact(row.position, fact))
     return found
 
 

@@ -22,7 +22,8 @@ from services.register.contract.events import (
     TermMissed,
 )
 from services.register.domain.notification import NotificationState, NotificationStatus, evolved, folded
-from services.register.projections.moments import Moment, counting, facts_until
+from services.register.projections.facts import facts_until
+from services.register.projections.moments import Moment, counting
 from services.register.projections.parts import AT_ONCE
 from services.register.projections.state_fold import StateFold
 from services.register.schema import METADATA

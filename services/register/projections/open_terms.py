@@ -11,8 +11,10 @@ import msgspec
 import sqlalchemy as sa
 
 from services.kernel.contract import FixedTerm
+from services.kernel.journal.events import Event
 from services.kernel.journal.rows import BulkUpsert, ByKeys, Row
 from services.kernel.journal.units import Recorded
+from services.register.contract.corrections import EntryCorrected
 from services.register.contract.events import (
     Excluded,
     ExclusionRequested,
@@ -58,12 +60,17 @@ class OpenTerms:
             if isinstance(data, _BEGIN) and data.term is not None:
                 holder: Holder = "notification" if isinstance(data, NotificationReceived) else "entry"
                 rows[recorded.fact.originator_id] = _row(recorded.fact.originator_id, holder, data.term)
-            elif isinstance(data, _END):
+            elif isinstance(data, _END) or _is_moot(data):
                 rows[recorded.fact.originator_id] = None
         closed = [stream for stream, row in rows.items() if row is None]
         if closed:
             self._rows.delete(connection, closed)
         self._upsert(connection, [row for row in rows.values() if row is not None])
+
+
+def _is_moot(data: Event) -> bool:
+    """A request to exclude what never rightly was in the register waits for nothing."""
+    return isinstance(data, EntryCorrected) and data.status == "annulled"
 
 
 def _row(stream_id: UUID, holder: Holder, term: FixedTerm) -> Row:

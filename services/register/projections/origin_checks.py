@@ -14,7 +14,9 @@ import sqlalchemy as sa
 
 from services.kernel.names import normalised_name
 from services.kernel.personal_keys import pseudonym
+from services.register.contract.corrections import EntryCorrected
 from services.register.contract.events import Included, ProducerRegistered, ProducerTransformed
+from services.register.domain.correcting import corrections_of
 from services.register.domain.origin import (
     Listing,
     OriginAnswer,
@@ -23,11 +25,11 @@ from services.register.domain.origin import (
     in_register,
     in_trusted_register,
 )
-from services.register.domain.timeline import Interval
+from services.register.domain.timeline import Period
 from services.register.projections.entries import ENTRIES, as_uuid
-from services.register.projections.moments import facts_until
+from services.register.projections.facts import facts_until
 from services.register.projections.parts import in_parts
-from services.register.projections.periods import beginnings, intervals_known
+from services.register.projections.periods import periods_known
 from services.register.projections.producers import PRODUCER_BINS
 from services.register.projections.trusted_listings import listings_of
 from services.register.schema import INDIVIDUALS
@@ -60,8 +62,7 @@ class _Facts:
     producers: Mapping[str, UUID]
     numbers: Mapping[UUID, set[str]]
     entries: Mapping[UUID, list[_Entry]]
-    intervals: Mapping[UUID, list[Interval]]
-    beginnings: Mapping[UUID, int]
+    periods: Mapping[UUID, list[Period]]
     by_holder: Mapping[str, list[Listing]]
     by_reference: Mapping[str, list[Listing]]
 
@@ -91,11 +92,9 @@ def _facts(connection: sa.Connection, questions: Sequence[Question], known: Know
     if position is not None:
         entries = _entries_until(connection, entries, position)
     found = [entry for some in entries.values() for entry in some]
-    intervals: dict[UUID, list[Interval]] = {}
-    begun: dict[UUID, int] = {}
+    periods: dict[UUID, list[Period]] = {}
     for some_ids in in_parts({entry.entry_id for entry in found}):
-        intervals.update(intervals_known(connection, some_ids, position))
-        begun.update(beginnings(connection, some_ids, position))
+        periods.update(periods_known(connection, some_ids, position))
     by_holder: dict[str, list[Listing]] = {}
     by_reference: dict[str, list[Listing]] = {}
     for listing in listings_of(
@@ -107,7 +106,7 @@ def _facts(connection: sa.Connection, questions: Sequence[Question], known: Know
         by_reference.setdefault(listing.reference, []).append(listing)
         if listing.holder is not None:
             by_holder.setdefault(listing.holder, []).append(listing)
-    return _Facts(asked, producers, numbers, entries, intervals, begun, by_holder, by_reference)
+    return _Facts(asked, producers, numbers, entries, periods, by_holder, by_reference)
 
 
 def _producers(connection: sa.Connection, numbers: Collection[str]) -> dict[str, UUID]:
@@ -158,11 +157,15 @@ def _known_then(producers: Mapping[str, UUID], bins: Collection[tuple[str | None
 def _entries_until(
     connection: sa.Connection, entries: Mapping[UUID, list[_Entry]], position: int
 ) -> dict[UUID, list[_Entry]]:
-    """Those of the entries that had been included by a position, as their inclusion by then names them."""
+    """Those of the entries that had been included by a position, as they were known to be named then."""
     owners = {entry.entry_id: producer_id for producer_id, some in entries.items() for entry in some}
     found: dict[UUID, list[_Entry]] = {}
-    for entry_id, known in facts_until(connection, owners, position, Included).items():
-        included = known[-1].fact.data
+    for entry_id, known in facts_until(connection, owners, position, Included, EntryCorrected).items():
+        facts = [one.fact for one in known]
+        corrections = corrections_of(facts)
+        inclusions = [fact for fact in facts if isinstance(fact.data, Included)]
+        standing = [fact for fact in inclusions if fact.id not in corrections.left_out]
+        included = corrections.applied((standing or inclusions)[-1]).data
         if isinstance(included, Included):
             name = included.product.name
             found.setdefault(owners[entry_id], []).append(
@@ -221,6 +224,5 @@ def _answer(question: Question, facts: _Facts) -> OriginAnswer:
     if entry is None:
         unknown = condition("product_unknown" if producer_id else "producer_unknown")
         return OriginAnswer(question, unknown, trusted, reference=reference)
-    intervals = facts.intervals.get(entry.entry_id, ())
-    register = in_register(intervals, facts.beginnings[entry.entry_id], question.instant)
+    register = in_register(facts.periods.get(entry.entry_id, ()), question.instant)
     return OriginAnswer(question, register, trusted, str(entry.entry_id), reference)

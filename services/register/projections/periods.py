@@ -1,4 +1,4 @@
-"""When each entry was in force, in two times: rows `[valid_from, valid_to) x [known_from, known_to)`.
+"""Which status each entry had, in two times: rows `[valid_from, valid_to) x [known_from, known_to)`.
 
 `valid_*` are legal instants in microseconds since 1970 (UTC), `known_*` journal positions. A row is closed by
 setting `known_to`, never changed otherwise, so what was known at any position can be read forever.
@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from services.kernel.database import BigInt
 from services.kernel.journal.rows import BulkUpsert, Row
 from services.kernel.journal.units import Recorded
-from services.register.domain.timeline import Interval, StatusFact, intervals, status_fact
+from services.register.domain.correcting import EntryStatus
+from services.register.domain.timeline import Period, StatusFact, periods, status_fact
 from services.register.schema import METADATA
 
 STATUS_FACTS: Final = sa.Table(
@@ -27,6 +28,7 @@ STATUS_FACTS: Final = sa.Table(
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("effective_at", BigInt, nullable=False),
     sa.Column("target", sa.Text, nullable=True),
+    sa.Column("counts_from", BigInt, nullable=True),
 )
 """The facts that periods are made of, in short; only ever added to."""
 
@@ -38,11 +40,15 @@ PERIODS: Final = sa.Table(
     sa.Column("valid_from", BigInt, primary_key=True),
     sa.Column("valid_to", BigInt, nullable=True),
     sa.Column("known_to", BigInt, nullable=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Index("entry_periods_status", "status", "valid_from", "entry_id"),
+    sa.Index("entry_periods_known", "status", "known_from", "entry_id"),
 )
+"""From an entry's first inclusion on its rows known at a position leave no gap; before it there is none."""
 
 
 class Periods:
-    """Each status fact makes the entry's intervals anew; what they no longer hold is closed."""
+    """Each status fact makes the entry's periods anew; what they no longer hold is closed."""
 
     tables: Sequence[sa.Table] = (STATUS_FACTS, PERIODS)
 
@@ -67,7 +73,7 @@ class Periods:
         for entry_id, fact in concerned:
             known.setdefault(entry_id, []).append(fact)
             for row in _change(
-                rows.setdefault(entry_id, []), entry_id, fact.position, intervals(known[entry_id])
+                rows.setdefault(entry_id, []), entry_id, fact.position, periods(known[entry_id])
             ):
                 written[row["entry_id"], row["known_from"], row["valid_from"]] = row
         self._insert(connection, [_fact_row(entry_id, fact) for entry_id, fact in concerned])
@@ -82,6 +88,7 @@ def _fact_row(entry_id: UUID, fact: StatusFact) -> Row:
         "kind": fact.kind,
         "effective_at": fact.effective_at,
         "target": fact.target,
+        "counts_from": fact.counts_from,
     }
 
 
@@ -91,7 +98,7 @@ def _facts_of(connection: sa.Connection, entry_ids: set[UUID]) -> dict[UUID, lis
         return found
     columns = STATUS_FACTS.c
     for row in connection.execute(sa.select(STATUS_FACTS).where(columns.entry_id.in_(entry_ids))):
-        fact = StatusFact(row.position, row.event_id, row.kind, row.effective_at, row.target)
+        fact = StatusFact(row.position, row.event_id, row.kind, row.effective_at, row.target, row.counts_from)
         found.setdefault(row.entry_id, []).append(fact)
     return found
 
@@ -111,38 +118,47 @@ def _open_rows_of(
     return found
 
 
-def _change(rows: list[Row], entry_id: UUID, position: int, wanted: Iterable[Interval]) -> list[Row]:
-    """Bring an entry's open rows to the `wanted` intervals; returns the rows closed and opened by it."""
-    missing = {(interval.valid_from, interval.valid_to) for interval in wanted}
+def _change(rows: list[Row], entry_id: UUID, position: int, wanted: Iterable[Period]) -> list[Row]:
+    """Bring an entry's open rows to the `wanted` periods; returns the rows closed and opened by it."""
+    missing = set(wanted)
     changed: list[Row] = []
     for row in list(rows):
-        if (row["valid_from"], row["valid_to"]) in missing:
-            missing.discard((row["valid_from"], row["valid_to"]))
+        held = _period(row)
+        if held in missing:
+            missing.discard(held)
             continue
         rows.remove(row)
         row["known_to"] = position
         changed.append(row)
-    for valid_from, valid_to in sorted(missing, key=lambda interval: interval[0]):
+    for period in sorted(missing, key=lambda period: period.valid_from):
         opened = {
             "entry_id": entry_id,
             "known_from": position,
-            "valid_from": valid_from,
-            "valid_to": valid_to,
+            "valid_from": period.valid_from,
+            "valid_to": period.valid_to,
             "known_to": None,
+            "status": period.status,
         }
         rows.append(opened)
         changed.append(opened)
     return changed
 
 
-def covers(entry_id: sa.ColumnElement[UUID], valid_at: int, known_at: int) -> sa.ColumnElement[bool]:
-    """The condition that an entry was in force at a legal instant (microseconds), as known at a position."""
+def _period(row: Row) -> Period:
+    return Period(row["status"], row["valid_from"], row["valid_to"])
+
+
+def covers(
+    entry_id: sa.ColumnElement[UUID], valid_at: int, known_at: int, status: EntryStatus | None = None
+) -> sa.ColumnElement[bool]:
+    """The condition that an entry had a status, or any, at a legal instant, as known at a position."""
     columns = PERIODS.c
     return sa.exists().where(
         columns.entry_id == entry_id,
         columns.valid_from <= valid_at,
         sa.or_(columns.valid_to.is_(None), columns.valid_to > valid_at),
         _known(known_at),
+        sa.true() if status is None else columns.status == status,
     )
 
 
@@ -153,39 +169,11 @@ def _known(known_at: int) -> sa.ColumnElement[bool]:
     )
 
 
-def had_begun(entry_id: sa.ColumnElement[UUID], valid_at: int, known_at: int) -> sa.ColumnElement[bool]:
-    """The condition that an entry had been included by a legal instant, as known at a position."""
-    columns = STATUS_FACTS.c
-    return sa.exists().where(
-        columns.entry_id == entry_id,
-        columns.kind == "begins",
-        columns.effective_at <= valid_at,
-        columns.position <= known_at,
-    )
-
-
-def beginnings(
+def periods_known(
     connection: sa.Connection, entry_ids: Sequence[UUID], known_at: int | None = None
-) -> dict[UUID, int]:
-    """From when the first inclusion of each entry counts, as known at a position; now without one."""
-    columns = STATUS_FACTS.c
-    known = sa.true() if known_at is None else columns.position <= known_at
-    rows = connection.execute(
-        sa.select(columns.entry_id, sa.func.min(columns.effective_at))
-        .where(columns.entry_id.in_(entry_ids), columns.kind == "begins", known)
-        .group_by(columns.entry_id)
-    )
-    return {row[0]: row[1] for row in rows}
-
-
-def intervals_known(
-    connection: sa.Connection, entry_ids: Sequence[UUID], known_at: int | None = None
-) -> Mapping[UUID, list[Interval]]:
-    """The intervals in force of entries, as known at a position or now, oldest first."""
+) -> Mapping[UUID, list[Period]]:
+    """The periods of entries, as known at a position or now, oldest first."""
     return {
-        entry_id: sorted(
-            (Interval(row["valid_from"], row["valid_to"]) for row in rows),
-            key=lambda interval: interval.valid_from,
-        )
+        entry_id: sorted(map(_period, rows), key=lambda period: period.valid_from)
         for entry_id, rows in _open_rows_of(connection, set(entry_ids), known_at).items()
     }

@@ -8,9 +8,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from services.kernel.contract import OfficialText
 from services.kernel.journal.rows import BulkUpdate, BulkUpsert, Row
 from services.kernel.journal.units import Recorded
 from services.kernel.names import normalised_name
+from services.register.contract.corrections import EntryCorrected
 from services.register.contract.events import ApplicationFiled, ApplicationSatisfied, InclusionRefused
 from services.register.schema import METADATA
 
@@ -33,11 +35,11 @@ PRODUCT_NAMES: Final = sa.Table(
     sa.Column("producer_id", sa.Uuid, nullable=False),
     sa.UniqueConstraint("producer_id", "language", "name", name="product_names_one_product"),
 )
-"""Every normalised name, Kazakh (`kk`) or Russian (`ru`), under which a product was ever filed."""
+"""Every normalised name, Kazakh (`kk`) or Russian (`ru`), ever filed for a product or corrected to."""
 
 
 class Products:
-    """One row a product, and one for each name that its filings gave it; no two products share one."""
+    """One row a product, and one for each name it was given; no two products of a producer share one."""
 
     tables: Sequence[sa.Table] = (PRODUCTS, PRODUCT_NAMES)
 
@@ -47,7 +49,7 @@ class Products:
         self._decide = BulkUpdate(PRODUCTS, "decided", "decided_as")
 
     def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
-        """Add the products and names that filings bring; note what was decided."""
+        """Add the products and names that filings bring, the names of corrections; note what was decided."""
         rows: dict[str, Row] = {}
         names: dict[tuple[str, str, str], Row] = {}
         decided: dict[str, Row] = {}
@@ -55,7 +57,11 @@ class Products:
             data = recorded.fact.data
             if isinstance(data, ApplicationFiled):
                 rows.setdefault(data.product_id, _row(data))
-                names |= {(data.product_id, row["language"], row["name"]): row for row in _names(data)}
+                added = _names(data.product_id, data.producer.producer_id, data.product.name)
+                names |= {(data.product_id, row["language"], row["name"]): row for row in added}
+            elif isinstance(data, EntryCorrected) and data.product is not None:
+                added = _names(data.entry_id, data.producer.producer_id, data.product.name)
+                names |= {(data.entry_id, row["language"], row["name"]): row for row in added}
             elif isinstance(data, ApplicationSatisfied):
                 decided[data.entry_id] = _decision(data.entry_id, data.application_id, "included")
             elif isinstance(data, InclusionRefused):
@@ -74,14 +80,13 @@ def _row(filed: ApplicationFiled) -> Row:
     }
 
 
-def _names(filed: ApplicationFiled) -> list[Row]:
-    name = filed.product.name
+def _names(product_id: str, producer_id: str, name: OfficialText) -> list[Row]:
     return [
         {
-            "product_id": UUID(filed.product_id),
+            "product_id": UUID(product_id),
             "language": language,
             "name": normalised_name(text),
-            "producer_id": UUID(filed.producer.producer_id),
+            "producer_id": UUID(producer_id),
         }
         for language, text in (("kk", name.kk), ("ru", name.ru))
     ]
@@ -89,3 +94,19 @@ def _names(filed: ApplicationFiled) -> list[Row]:
 
 def _decision(product_id: str, application_id: str, outcome: str) -> Row:
     return {"product_id": UUID(product_id), "decided": UUID(application_id), "decided_as": outcome}
+
+
+def product_named(
+    connection: sa.Connection, producer_id: UUID, name: OfficialText, *, but: UUID
+) -> UUID | None:
+    """Another product of a producer than `but` that bears one of these names, Kazakh or Russian."""
+    columns = PRODUCT_NAMES.c
+    query = sa.select(columns.product_id).where(
+        columns.producer_id == producer_id,
+        columns.product_id != but,
+        sa.or_(
+            sa.and_(columns.language == "kk", columns.name == normalised_name(name.kk)),
+            sa.and_(columns.language == "ru", columns.name == normalised_name(name.ru)),
+        ),
+    )
+    return connection.execute(query.limit(1)).scalar_one_or_none()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -15,13 +16,13 @@ from services.kernel.journal.events import Event
 from services.kernel.journal.journal import Work
 from services.kernel.vault import Sealed, opens
 from services.register.contract.appeals import AppealClosed
+from services.register.contract.corrections import EntryCorrected
 from services.register.contract.events import (
     REGISTER_EVENTS,
     AppealFiled,
     ApplicationClosed,
     ApplicationFiled,
     ApplicationWithdrawn,
-    EntryCorrected,
     Excluded,
     Included,
     NotificationReturned,
@@ -40,10 +41,13 @@ from services.verification.usecases.close_cases import (
     close_producer_cases,
 )
 from services.verification.usecases.follow_entry import (
+    follow_annulled_inclusion,
     follow_correction,
     follow_exclusion,
     follow_inclusion,
+    follow_redating,
     follow_reinstatement,
+    follow_restatement,
     follow_transformation,
 )
 from services.verification.usecases.open_appeal import FiledAppeal, open_appeal
@@ -188,16 +192,28 @@ class RegisterInbox:
             close_appeal_case(work, self._act(foreign), event.appeal_id, ground)
 
     def entry_corrected(self, work: Work, foreign: Foreign) -> None:
-        """The entry's exclusion never counted."""
-        event = _as(EntryCorrected, foreign)
-        follow_correction(
-            work,
-            self._practice,
-            self._act(foreign),
-            entry_id=event.entry_id,
-            corrected_event_id=event.corrected_event_id,
-            event_id=foreign.fact.id,
-        )
+        """A recorded inclusion, exclusion or reinstatement never counted, or counts otherwise."""
+        event, act = _as(EntryCorrected, foreign), self._act(foreign)
+        entry_id, wrong, event_id = event.entry_id, event.corrected_event_id, foreign.fact.id
+        if event.counts_from is not None:
+            day = legal_date(datetime.fromisoformat(event.counts_from)).isoformat()
+            follow_redating(
+                work, act, entry_id=entry_id, corrected_event_id=wrong, counts_from=day, event_id=event_id
+            )
+        elif event.kind == "restatement":
+            if event.product is not None:
+                follow_restatement(work, entry_id=entry_id, product_name=event.product.name)
+        elif event.corrected == "exclusion":
+            follow_correction(
+                work,
+                self._practice,
+                act,
+                entry_id=entry_id,
+                corrected_event_id=wrong,
+                event_id=event_id,
+            )
+        else:
+            follow_annulled_inclusion(work, act, entry_id=entry_id, begun_by=wrong, event_id=event_id)
 
     def producer_liquidated(self, work: Work, foreign: Foreign) -> None:
         """Art. 51-6: the producer's cases close."""

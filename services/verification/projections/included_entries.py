@@ -140,6 +140,50 @@ def annul_end(ended_by: str) -> Write:
     return write
 
 
+def annul_begin(begun_by: str, *, ended_by: str) -> Write:
+    """A unit's write that takes an inclusion back from the start: its period holds no day."""
+
+    def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        columns = INCLUDED_ENTRIES.c
+        _change(connection, columns.begun_by == begun_by, until_on=columns.from_on, ended_by=ended_by)
+
+    return write
+
+
+def redate(event_id: str, day: str) -> Write:
+    """A unit's write that lets a period begin or end, whichever the event did, on another day."""
+
+    def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        columns = INCLUDED_ENTRIES.c
+        _change(connection, columns.begun_by == event_id, from_on=day)
+        _change(connection, columns.ended_by == event_id, until_on=day)
+
+    return write
+
+
+def rename_product(entry_id: str, name: OfficialText) -> Write:
+    """A unit's write that calls an entry's product by another name."""
+
+    def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        columns = INCLUDED_ENTRIES.c
+        rows = connection.execute(
+            sa.select(columns.begun_by, columns.entry).where(columns.entry_id == entry_id)
+        ).all()
+        for row in rows:
+            entry = msgspec.structs.replace(_DECODER.decode(bytes(row.entry)), product_name=name)
+            connection.execute(
+                sa.update(INCLUDED_ENTRIES)
+                .where(columns.begun_by == row.begun_by)
+                .values(
+                    entry=_ENCODER.encode(entry),
+                    matched_kk=normalised_name(name.kk),
+                    matched_ru=normalised_name(name.ru),
+                )
+            )
+
+    return write
+
+
 def _change(connection: sa.Connection, which: sa.ColumnElement[bool], **values: object) -> None:
     """Change periods, each with a number of its own."""
     begun_by = INCLUDED_ENTRIES.c.begun_by

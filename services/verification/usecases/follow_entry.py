@@ -131,6 +131,28 @@ def follow_correction(
     _annul_end(work, practice, act, entry_id, exclusion=corrected_event_id, known_by=event_id)
 
 
+def follow_annulled_inclusion(work: Work, act: Act, *, entry_id: str, begun_by: str, event_id: str) -> None:
+    """An inclusion or reinstatement was left out from the start: the period that it began never was."""
+    close_monitoring_cases(work, act, entry_id, "excluded")
+    work.write(included_entries.annul_begin(begun_by, ended_by=event_id))
+
+
+def follow_redating(
+    work: Work, act: Act, *, entry_id: str, corrected_event_id: str, counts_from: str, event_id: str
+) -> None:
+    """What began or ended a period counts from another day (ISO date); days gained are monitored too."""
+    ended = work.rely_on(partial(included_entries.ended_by_exclusion, ended_by=corrected_event_id))
+    if ended is None or ended.until_on < counts_from:
+        since = counts_from if ended is None else ended.until_on
+        reopen_rounds(work, act, entry_id=entry_id, since=since, known_by=event_id)
+    work.write(included_entries.redate(corrected_event_id, counts_from))
+
+
+def follow_restatement(work: Work, *, entry_id: str, product_name: OfficialText) -> None:
+    """The entry's product is called otherwise than its inclusion said."""
+    work.write(included_entries.rename_product(entry_id, product_name))
+
+
 def follow_transformation(work: Work, producer: ProducerRef) -> None:
     """Art. 51-6: a transformed producer keeps its entries under a new name or BIN."""
     work.write(included_entries.rename_producer(producer))

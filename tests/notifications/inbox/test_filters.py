@@ -7,9 +7,9 @@ from typing import Any, Final
 import pytest
 
 from services.notifications.schema import DELIVERIES, EVENTS
+from services.register.contract.corrections import EntryCorrected
 from services.register.contract.events import (
     AppealFiled,
-    EntryCorrected,
     Excluded,
     MonitoringRecorded,
     Reinstated,

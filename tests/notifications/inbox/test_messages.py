@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,6 +18,7 @@ import pytest
 from services.kernel.journal.events import new_event_id, new_stream_id
 from services.notifications.schema import FOLLOWING, MESSAGES
 from services.register.contract.events import NotificationReturned
+from services.register.domain.correction import Proposed
 from services.register.domain.entry import Entry
 from services.register.usecases.end_producer import EndProducer, end_producer
 from services.register.usecases.file_appeal import FileAppeal, file_appeal
@@ -291,3 +292,22 @@ def test_a_listing_of_somebody_without_an_account_tells_nobody(office: Office) -
     office.follow()
     assert told(office) == []
     assert office.position("verification") == 1
+
+
+def test_a_correction_by_two_officers_is_told_with_what_was_wrong(office: Office, automatic: Desk) -> None:
+    """Order 327 para. 5: the history keeps both; the producer learns of it."""
+    entry = automatic.include()
+    wrong = automatic.journal.facts_of(entry.id)[0].fact
+    proposed = Proposed(
+        entry_id=str(entry.id),
+        event_id=wrong.id,
+        kind="redating",
+        reasons=REMARKS,
+        legal_basis="order-327 para. 9",
+        counts_from=wrong.effective_at - timedelta(days=1),
+    )
+    follow(office, automatic)
+    before = len(office.rows(MESSAGES))
+    automatic.correct(proposed)
+    follow(office, automatic)
+    assert told(office)[before:] == ["entry_corrected"]

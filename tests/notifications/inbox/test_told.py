@@ -16,6 +16,7 @@ from services.verification.contract.events import VERIFICATION_EVENTS
 
 TOLD_BY_ANOTHER: Final = {
     "ApplicationSatisfied": "the message of Included",
+    "CorrectionApproved": "the message of EntryCorrected",
     "NotificationSettled": "the message of what it came to",
     "CaseConcluded": "the message of NotificationIssued",
     "AppealDecided": "the message of NotificationIssued",
@@ -28,6 +29,8 @@ CONCERNS_NO_PRODUCER: Final = {
     "CriterionChecked": "a step of the officer before the conclusion, which the explanation shows",
     "ConclusionProposed": "four eyes inside the authority",
     "ProposalReturned": "four eyes inside the authority",
+    "CorrectionProposed": "four eyes inside the authority",
+    "CorrectionDeclined": "four eyes inside the authority",
     "MonitoringRoundOpened": "each entry's case has its own message",
     "MonitoringRoundClosed": "each entry's case has its own message",
     "MonitoringRoundReopened": "the entry's case has its own message",

@@ -8,10 +8,10 @@ import pytest
 
 from services.kernel.errors import Conflict
 from services.register.contract.appeals import AppealClosed
+from services.register.contract.corrections import EntryCorrected
 from services.register.contract.events import (
     AppealDismissed,
     AppealFiled,
-    EntryCorrected,
     NotificationSettled,
     Reinstated,
 )

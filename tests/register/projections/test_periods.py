@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID
@@ -13,67 +13,137 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from services.kernel.calendar import legal_date
 from services.kernel.contract import CourtRuling, OfficialText
-from services.kernel.journal.events import microseconds
+from services.kernel.errors import DomainError
+from services.kernel.journal.events import Fact, microseconds
 from services.kernel.journal.units import Recorded
+from services.register.contract.corrections import CorrectionKind, EntryCorrected
+from services.register.contract.events import Excluded, Included, Reinstated
 from services.register.domain.application import Application
+from services.register.domain.correcting import NAMES, EntryStatus
+from services.register.domain.correction import Proposed
 from services.register.domain.entry import Entry
 from services.register.domain.entry_state import EntryState, folded
-from services.register.domain.timeline import annulled
 from services.register.projections.applications import of_product
 from services.register.projections.entries import ENTRIES, find
-from services.register.projections.moments import Moment, find_at
-from services.register.projections.periods import PERIODS, covers, had_begun
+from services.register.projections.moments import Moment, entries_of, find_at
+from services.register.projections.periods import PERIODS, covers
+from services.register.projections.products import PRODUCTS
 from services.register.usecases.file_appeal import FileAppeal, file_appeal
 from tests.register.desk import RECTIFIED, Desk, open_desk
-from tests.register.given import AUTOMATIC, BIN, NOON
+from tests.register.given import AUTOMATIC, BIN, NOON, REASONS, product
 
 COURT = 12
+TWO_OFFICERS = 18
+STATUSES: tuple[EntryStatus, ...] = ("included", "excluded", "annulled")
 RULING = CourtRuling(
     court=OfficialText(kk="Астана қаласының соты", ru="Суд города Астаны"), number="1", ruled_on="2026-03-02"
 )
 
 
-def status_by_replay(facts: Sequence[Recorded], valid_at: int, known_at: int) -> str | None:
+def state_by_replay(facts: Sequence[Recorded], valid_at: int, known_at: int) -> EntryState | None:
     """What ARCHITECTURE says: leave out the corrected, fold the rest by (effective_at, position)."""
     known = [recorded for recorded in facts if recorded.position <= known_at]
-    left_out = annulled(recorded.fact for recorded in known)
-    counting = [
-        recorded
-        for recorded in known
-        if recorded.fact.id not in left_out and microseconds(recorded.fact.effective_at) <= valid_at
-    ]
-    state = folded(
-        recorded.fact for recorded in sorted(counting, key=lambda r: (r.fact.effective_at, r.position))
-    )
-    return None if state is None else state.status
+    corrections = [r.fact.data for r in known if isinstance(r.fact.data, EntryCorrected)]
+    left_out = {c.corrected_event_id for c in corrections if c.kind == "annulment"}
+    left_out |= {
+        r.fact.data.exclusion_event_id
+        for r in known
+        if isinstance(r.fact.data, Reinstated) and r.fact.data.annuls_from_start and r.fact.id not in left_out
+    }
+    counting: list[tuple[int, int, Fact]] = []
+    for recorded in known:
+        fact = recorded.fact
+        for correction in corrections:
+            if correction.corrected_event_id == fact.id:
+                fact = as_corrected(fact, correction)
+        if microseconds(fact.effective_at) <= valid_at:
+            counting.append((microseconds(fact.effective_at), recorded.position, fact))
+    return folded([fact for _, _, fact in sorted(counting, key=lambda one: one[:2])], left_out)
+
+
+def as_corrected(fact: Fact, correction: EntryCorrected) -> Fact:
+    if correction.counts_from is not None:
+        at = datetime.fromisoformat(correction.counts_from)
+        names = {Included: "included_on", Excluded: "excluded_on", Reinstated: "reinstated_on"}
+        day = {names[type(fact.data)]: legal_date(at).isoformat()}
+        return msgspec.structs.replace(fact, effective_at=at, data=msgspec.structs.replace(fact.data, **day))
+    if correction.product is not None:
+        return msgspec.structs.replace(
+            fact, data=msgspec.structs.replace(fact.data, product=correction.product)
+        )
+    return fact
 
 
 def status_by_periods(desk: Desk, entry_id: UUID, valid_at: int, known_at: int) -> str | None:
     with desk.journal.database.read() as connection:
-        in_force, begun = connection.execute(
-            sa.select(
-                covers(ENTRIES.c.entry_id, valid_at, known_at),
-                had_begun(ENTRIES.c.entry_id, valid_at, known_at),
-            ).where(ENTRIES.c.entry_id == entry_id)
-        ).one()
-    return "included" if in_force else ("excluded" if begun else None)
+        found = [
+            status
+            for status in STATUSES
+            if connection.execute(
+                sa.select(covers(ENTRIES.c.entry_id, valid_at, known_at, status)).where(
+                    ENTRIES.c.entry_id == entry_id
+                )
+            ).scalar_one()
+        ]
+    assert len(found) <= 1
+    return found[0] if found else None
 
 
 def all_moments_agree(desk: Desk, entry_id: UUID) -> None:
     facts = desk.journal.facts_of(entry_id)
     instants = {microseconds(recorded.fact.effective_at) for recorded in facts}
-    for known_at in range(desk.journal.head() + 1):
-        for instant in instants:
-            for valid_at in (instant - 1, instant, instant + 1):
-                expected = status_by_replay(facts, valid_at, known_at)
-                assert status_by_periods(desk, entry_id, valid_at, known_at) == expected
+    corrections = [r.fact.data for r in facts if isinstance(r.fact.data, EntryCorrected)]
+    instants |= {microseconds(datetime.fromisoformat(c.counts_from)) for c in corrections if c.counts_from}
+    with desk.journal.database.read() as connection:
+        for known_at in [0, *(recorded.position for recorded in facts)]:
+            for instant in instants:
+                for valid_at in (instant - 1, instant):
+                    expected = state_by_replay(facts, valid_at, known_at)
+                    status = expected.status if expected else None
+                    assert status_by_periods(desk, entry_id, valid_at, known_at) == status
+                    moment = Moment(valid_at, known_at)
+                    found = find_at(connection, entry_id, moment)
+                    assert (found.state if found else None) == expected
+                    listed = entries_of(connection, producer_of_entry(desk, entry_id), moment, status)
+                    assert [one.state for one in listed] == ([expected] if expected else [])
 
 
-def step(desk: Desk, entry: Entry, choice: int) -> None:
+def producer_of_entry(desk: Desk, entry_id: UUID) -> UUID:
+    (row,) = [row for row in desk.rows(ENTRIES) if row["entry_id"] == entry_id]
+    found: UUID = row["producer_id"]
+    return found
+
+
+def corrected(desk: Desk, entry: Entry, choice: int, hours: int) -> None:
+    """Two officers correct one of the entry's facts, where it can be corrected so."""
+    facts = [r.fact for r in desk.journal.facts_of(entry.id) if type(r.fact.data) in NAMES]
+    target = facts[choice % len(facts)]
+    kinds: tuple[CorrectionKind, ...] = ("annulment", "redating", "restatement")
+    kind = kinds[choice % 3]
+    at = target.effective_at + timedelta(hours=hours - 20)
+    proposed = Proposed(
+        entry_id=str(entry.id),
+        event_id=target.id,
+        kind=kind,
+        reasons=REASONS,
+        legal_basis="order-327 para. 5",
+        counts_from=at if kind == "redating" else None,
+        product=product(f"Есеп {choice}") if kind == "restatement" else None,
+    )
+    try:
+        desk.correct(proposed)
+    except DomainError:
+        desk.later(hours=1)
+
+
+def step(desk: Desk, entry: Entry, choice: int, hours: int = 0) -> None:
     """One thing that can happen to an entry in the state it is in."""
     entry = desk.journal.load(Entry, entry.id)
     state = entry.state
+    if choice >= TWO_OFFICERS:
+        return corrected(desk, entry, choice, hours)
     if choice >= COURT:
         return ruled(desk, entry, choice)
     pending = next((a for a in state.appeals if a.outcome == "pending"), None)
@@ -82,8 +152,9 @@ def step(desk: Desk, entry: Entry, choice: int) -> None:
         desk.notify("appeal", result, entry, appeal_id=pending.appeal_id, annuls_from_start=from_start)
     elif entry.is_included:
         desk.notify("monitoring", "exclude" if choice % 3 else "conforms", entry)
-    elif choice % 3 == 0:
-        desk.file(follows=state.included.application_id, rectified=RECTIFIED)
+    elif choice % 3 == 0 or state.status == "annulled":
+        (decided,) = [row["decided"] for row in desk.rows(PRODUCTS) if row["product_id"] == entry.id]
+        desk.file(follows=str(decided), rectified=RECTIFIED)
         confirmed(desk, entry)
     elif choice % 3 == 1 and state.exclusion is not None and state.appeal_of(state.exclusion) is None:
         command = FileAppeal(entry_id=entry.id, by=BIN, grounds="г", language="ru")
@@ -115,13 +186,13 @@ def confirmed(desk: Desk, entry: Entry) -> None:
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(plan=st.lists(st.tuples(st.integers(0, 17), st.integers(0, 40)), min_size=1, max_size=9))
+@given(plan=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 40)), min_size=1, max_size=9))
 def test_the_periods_say_what_replay_says_at_any_two_times(plan: list[tuple[int, int]]) -> None:
     with TemporaryDirectory() as folder, open_desk(f"sqlite:///{folder}/register.db", AUTOMATIC) as desk:
         entry = desk.include()
         for choice, hours in plan:
             desk.later(hours=hours)
-            step(desk, entry, choice)
+            step(desk, entry, choice, hours)
         all_moments_agree(desk, entry.id)
         present_reads_as_at_now(desk, entry.id)
 
@@ -154,7 +225,7 @@ def test_rows_are_closed_and_never_changed(automatic: Desk) -> None:
             seen[key] = (row["valid_to"], row["known_to"])
         automatic.on(f"2026-03-{day:02d}")
         automatic.notify(kind, result, entry)
-    assert len(automatic.rows(PERIODS)) == 2
+    assert len(automatic.rows(PERIODS)) == 3
 
 
 def test_an_entry_annulled_from_the_start_reads_at_now_as_it_reads_now(automatic: Desk) -> None:

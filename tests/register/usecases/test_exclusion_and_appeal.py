@@ -20,7 +20,7 @@ from services.register.domain.application import Application
 from services.register.domain.entry import Entry
 from services.register.domain.producer import Producer, ReorganisationForm
 from services.register.projections import entries
-from services.register.projections.periods import intervals_known
+from services.register.projections.periods import periods_known
 from services.register.schema import VAULT
 from services.register.usecases.end_producer import EndProducer, end_producer
 from services.register.usecases.file_appeal import FileAppeal, file_appeal
@@ -292,8 +292,10 @@ def test_a_correction_of_an_older_exclusion_closes_the_gap_it_made_art_51_2_4(au
     automatic.on("2026-04-20")
     automatic.notify("monitoring", "conforms", entry, corrects=wrong)
     with automatic.journal.database.read() as connection:
-        (known,) = intervals_known(connection, [entry.id]).values()
-    assert [(one.valid_from, one.valid_to) for one in known] == [(microseconds(NOON), None)]
+        (known,) = periods_known(connection, [entry.id]).values()
+    assert [(one.status, one.valid_from, one.valid_to) for one in known] == [
+        ("included", microseconds(NOON), None)
+    ]
 
 
 def test_the_end_of_a_producer_ends_appeals_of_entries_that_are_out_art_51_6(desk: Desk) -> None:

@@ -23,7 +23,8 @@ from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import new_stream_id
 from services.kernel.journal.journal import Work
 from services.kernel.journal.rebuilding import rebuild_read_models
-from services.register.contract.events import EntryCorrected, Reinstated
+from services.register.contract.corrections import EntryCorrected
+from services.register.contract.events import Reinstated
 from services.verification.contract.events import (
     CaseOpened,
     CaseReopened,
