@@ -20,6 +20,9 @@ PLAIN: Final = 0x01
 TIMESTAMPED: Final = 0x04
 """An Ed25519 signature over a checkpoint and the instant it was seen at (c2sp.org/tlog-cosignature)."""
 
+COSIGNATURE: Final = "cosignature/v1"
+"""The first line of what a timestamped signature signs."""
+
 MAX_NOTE_BYTES: Final = 100_000
 MAX_SIGNATURES: Final = 64
 _KEY_BYTES: Final = 32
@@ -129,7 +132,7 @@ class VerifierKey:
 
 def cosigned_message(text: str, at: int) -> bytes:
     """What a timestamped signature signs; `at` in seconds since 1970."""
-    return f"cosignature/v1\ntime {at}\n{text}".encode()
+    return f"{COSIGNATURE}\ntime {at}\n{text}".encode()
 
 
 class Signer:

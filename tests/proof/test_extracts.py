@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.proof.checkpoints import Trust
@@ -101,6 +101,7 @@ def test_what_is_no_extract_is_refused(text: bytes) -> None:
         verify_extract(text, TRUST)
 
 
+@settings(max_examples=40)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(),

@@ -12,7 +12,7 @@ from services.kernel.clock import SystemClock
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.sealing.keys import development_seed, signing_seed
 from services.kernel.journal.sealing.refusals import SealingRefused
-from services.kernel.journal.sealing.sealer import Sealer
+from services.kernel.journal.sealing.sealer import RECORDS_A_SEAL, Sealer
 from services.kernel.journal.sealing.settings import SealedSettings
 from services.kernel.journal.sealing.signer_state import SignerState
 from services.kernel.journal.sealing.witnesses import Cosigning, witnesses_in
@@ -90,7 +90,8 @@ class Sealing:
     def _run(self) -> float:
         """Wait for records, seal them, rest; a wake-up may be missed, so the journal is looked at anyway."""
         rest = self._settings.log_seal_seconds
-        self._journal.signal.wait(self._sealer.size, timeout=rest)
+        before = self._sealer.size
+        self._journal.signal.wait(before, timeout=rest)
         try:
             head = self._sealer.seal(again_after=self._settings.log_again_seconds)
             if head is None:
@@ -100,8 +101,7 @@ class Sealing:
             return REFUSED_SECONDS
         self._trouble = None
         JOURNAL_SEALED.labels(self._service).set(self._sealer.size)
-        behind = self._sealer.size < self._journal.signal.head
-        return 0.0 if behind and head is not None else rest
+        return 0.0 if self._sealer.size - before >= RECORDS_A_SEAL else rest
 
     def _cosign(self) -> float:
         """Have the newest checkpoint cosigned; soon again when too few did."""

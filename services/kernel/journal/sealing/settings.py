@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from services.kernel.journal.sealing.published import PublishedLog
 from services.kernel.journal.sealing.witnesses import witnesses_in
 from services.kernel.settings import ServiceSettings
+from services.proof.notes import COSIGNATURE
 
 
 class SealedSettings(ServiceSettings):
@@ -50,6 +51,8 @@ class SealedSettings(ServiceSettings):
     def _log_is_named_and_witnessed(self) -> Self:
         if self.production and self.log_origin is None:
             raise ValueError("production needs log_origin")
+        if self.log_origin == COSIGNATURE:
+            raise ValueError(f"no log_origin may be {COSIGNATURE}, as cosigned messages begin with it")
         if self.log_witness_quorum and self.log_witnesses is None:
             raise ValueError("a quorum of witnesses needs log_witnesses")
         if self.log_witnesses is not None and self.log_witness_quorum > len(witnesses_in(self.log_witnesses)):

@@ -59,9 +59,11 @@ def test_a_write_is_sealed_within_a_second(database_url: str, tmp_path: Path) ->
     with ledger_journal(database_url) as journal, sealing(journal, settings) as task:
         journal.start()
         await_sealed(log, 0)
+        waits = []
         for number in range(1, 4):
             append(journal, f"owner-{number}")
-            assert await_sealed(log, number) < 1
+            waits.append(await_sealed(log, number))
+        assert min(waits) < 1, "one of them met no other work"
         assert task.trouble() is None
         journal.watcher.stop()
 
@@ -135,7 +137,7 @@ def test_production_seals_only_with_a_name_and_a_key_of_its_own(sqlite_url: str,
         sealer_of("ledger", journal, settings)
 
 
-@pytest.mark.parametrize("origin", ["two words", "a+b", "", "/path", "x" * 161])
+@pytest.mark.parametrize("origin", ["two words", "a+b", "", "/path", "cosignature/v1", "x" * 161])
 def test_a_name_that_no_log_may_have_is_refused(tmp_path: Path, origin: str) -> None:
     with pytest.raises(ValidationError, match="log_origin"):
         settings_in(tmp_path, log_origin=origin)
@@ -144,3 +146,14 @@ def test_a_name_that_no_log_may_have_is_refused(tmp_path: Path, origin: str) -> 
 def test_a_quorum_needs_witnesses(tmp_path: Path) -> None:
     with pytest.raises(ValidationError, match="needs log_witnesses"):
         settings_in(tmp_path, log_witness_quorum=2)
+
+
+def test_under_load_it_rests_between_two_checkpoints(sqlite_url: str, tmp_path: Path) -> None:
+    settings = settings_in(tmp_path)
+    with ledger_journal(sqlite_url) as journal:
+        append(journal, "first")
+        task = Sealing("ledger", journal, settings)
+        journal.signal.announce(1_000)  # as if many had been recorded meanwhile
+
+        assert task._run() == settings.log_seal_seconds
+        assert settings.published_log("ledger").proved() == 1
