@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import commands, explanation, journal, life, log, rounds, simulation
+from bench import commands, explanation, extracts, journal, life, log, rounds, simulation
 from bench.report import Report, machine
 
 PARTS: Final[dict[str, Callable[[Report, int], None]]] = {
@@ -18,6 +18,7 @@ PARTS: Final[dict[str, Callable[[Report, int], None]]] = {
     "rounds": rounds.measure,
     "simulation": simulation.measure,
     "explanation": explanation.measure,
+    "extracts": extracts.measure,
 }
 
 

@@ -149,6 +149,7 @@ class Play:
         story.accept()
         story.show_origin("2026-03-02")
         story.show_messages()
+        story.show_extract()
 
     def _localisation_by_a_hair(self, story: Story) -> None:
         story.upload()

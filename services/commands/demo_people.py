@@ -14,6 +14,7 @@ from services.commands.registry import Installation
 from services.kernel.identity.tokens import TokenIssuer, development_issuer
 
 PATIENCE_SECONDS: Final = 30.0
+PDF: Final = {"Content-Type": "application/pdf"}
 OK: Final = frozenset({200, 201})
 
 
@@ -319,6 +320,19 @@ class Story:
             f" (in the register: {_yes(shown['in_register']['holds'])},"
             f" in the trusted register: {_yes(shown['in_trusted_register']['holds'])})"
         )
+
+    def show_extract(self) -> None:
+        """Take the producer's extract, and ask what anybody is told who is shown it."""
+        extract = self._producer.post("register", "/v1/extracts", {"producer": self.bin}).json()
+        pdf = self._producer.request("GET", "register", f"/v1/extracts/{extract['extract_id']}?format=pdf")
+        shown = self._cast.public.request(
+            "POST", "register", "/v1/extracts/verification", content=pdf.content, headers=PDF
+        ).json()
+        print(
+            f"  extract No. {extract['number']}, {len(pdf.content) // 1024} KiB of PDF/A under a seal;"
+            f" everybody who holds it is told: {shown['outcome']}"
+        )
+        print(f"  its QR code opens {extract['content']['verification_url']}")
 
     def show_judgement(self) -> None:
         """Show which criteria were not met."""
