@@ -18,6 +18,7 @@ from services.kernel.journal.units import CursorStep
 from services.kernel.runtime import Election, Recurring, own_issuer
 from services.notifications.adapters.addresses import DEVELOPMENT_ADDRESSES, PRODUCTION_ADDRESSES
 from services.notifications.adapters.readiness_http import following_trouble
+from services.notifications.adapters.register_feed import RegisterFeed
 from services.notifications.adapters.resolver import SystemResolver
 from services.notifications.adapters.sealing import SecretBox
 from services.notifications.adapters.webhook_http import WebhookSender
@@ -27,8 +28,11 @@ from services.notifications.dispatching import ChannelWorker
 from services.notifications.domain.channels import ChannelName
 from services.notifications.domain.endpoint import DEVELOPMENT_URLS, PRODUCTION_URLS, UrlRules
 from services.notifications.inbox.handling import Inbox, inboxes
+from services.notifications.inbox.replaying import matches
 from services.notifications.schema import FOLLOWING, IDEMPOTENCY_KEYS
 from services.notifications.settings import NotificationsSettings
+from services.notifications.usecases.prune import Pruning
+from services.notifications.usecases.run_jobs import Jobs
 from services.notifications.usecases.sign import WebhookSigner
 from services.notifications.usecases.tell_authorities import Service
 from services.notifications.watching import AccountWatch, Rhythm
@@ -96,6 +100,14 @@ class Background:
             self._follower(database, clock, settings, name, urls[name], inbox)
             for name, inbox in inboxes(legal_clock, clock, names).items()
         ]
+        token = partial(
+            own_issuer("notifications", settings).token, subject="notifications", roles=["service"]
+        )
+        self._feed = RegisterFeed(settings.register_url, token)
+        running = Jobs(database, self._feed, matches, clock, self.worker.wake)
+        self._jobs = Recurring("jobs", running.run, Election(database, "jobs"))
+        pruning = Pruning(database, clock)
+        self._pruning = Recurring("prune-deliveries", pruning.run, Election(database, "prune-deliveries"))
         self._neighbours = httpx.Client(trust_env=False)
         watch = AccountWatch(
             database, legal_clock, clock, rhythm_of(settings, names), self._troubles(settings)
@@ -136,6 +148,8 @@ class Background:
         """Begin to follow, to deliver and to watch."""
         self.worker.start()
         self._keys.start()
+        self._jobs.start()
+        self._pruning.start()
         for follower in self.followers:
             follower.start()
         self._watch.start()
@@ -149,6 +163,9 @@ class Background:
             channel.stop()
         for follower in self.followers:
             follower.stop()
+        self._jobs.stop()
+        self._pruning.stop()
+        self._feed.close()
         self.worker.stop()
         self._keys.stop()
         for election in self._elections.values():

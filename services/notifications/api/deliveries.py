@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
+import msgspec
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
@@ -17,11 +18,13 @@ from services.kernel.http.responses import (
     Page,
     Representation,
     page,
+    read,
     recorded,
 )
 from services.kernel.journal.events import from_microseconds, microseconds
 from services.notifications.api.desk import AtDesk, Desk
 from services.notifications.api.subscriptions import OWNERS, SubscriptionId
+from services.notifications.projections.statistics import statistics_of
 from services.notifications.projections.subscriptions import attempts_of, deliveries_of, subscription_of
 from services.notifications.usecases.once import once
 from services.notifications.usecases.subscribe import send_test
@@ -37,7 +40,28 @@ class AttemptMade(Representation):
     status: int | None = None
     trouble: str | None = None
     milliseconds: int
-    answer_head: str | None = None
+    url: str | None = Field(default=None, description="Where it was sent.")
+    request_headers: list[tuple[str, str]] = Field(description="Those made for this try.")
+    body_digest: str | None = Field(default=None, description="SHA-256 of the body sent, hexadecimal.")
+    answer_headers: list[tuple[str, str]] | None = Field(default=None, description="At most 4 KiB of them.")
+    answer_head: str | None = Field(default=None, description="The beginning of the answer's body.")
+
+
+class Statistics(Representation):
+    """How the endpoint fares: tries of the last 24 hours, at most the latest 10,000; its present state."""
+
+    subscription_id: str
+    tries: int
+    delivered: int
+    success_rate: str | None = Field(description="Share of tries that arrived, a decimal string of 0 to 1.")
+    p50_milliseconds: int | None
+    p95_milliseconds: int | None
+    backlog: int = Field(description="Deliveries that wait, counted up to 200,000.")
+    exhausted: int = Field(description="Given up and not recovered, counted up to 100,000.")
+    failing_since: datetime | None
+    warned_percent: Literal[0, 50, 90] = Field(description="How much of five days of failure was warned of.")
+    breaker: Literal["closed", "open", "half_open"]
+    held_until: datetime | None = Field(description="Nothing leaves before.")
 
 
 class Delivery(Representation):
@@ -51,6 +75,7 @@ class Delivery(Representation):
     state: Literal["pending", "waiting", "delivered", "exhausted", "recovered", "cancelled"] = Field(
         description="`waiting`: an earlier event of its subject is not over yet (ordering `fifo`)."
     )
+    job_id: str | None = Field(default=None, description="The job that made it.")
     next_attempt_at: datetime | None = None
     attempts: list[AttemptMade]
 
@@ -91,6 +116,41 @@ def list_deliveries(
     return page(request, items, Deliveries, next_cursor=following)
 
 
+@router.get(
+    "/v1/subscriptions/{subscription_id}/statistics",
+    operation_id="read_statistics",
+    summary="See how the endpoint fares",
+    responses={200: {"model": Statistics}},
+)
+def read_statistics(
+    request: Request,
+    desk: AtDesk,
+    caller: Annotated[Caller, Depends(Reading(*OWNERS))],
+    subscription_id: SubscriptionId,
+) -> Response:
+    """Success, latencies, what waits, since when it fails, and its circuit breaker."""
+    now = microseconds(desk.clock.now())
+    with desk.database.read() as connection:
+        row = subscription_of(connection, caller.principal.key, subscription_id)
+        found = statistics_of(connection, subscription_id, now=now)
+    since, held = row["failing_since"], found.not_before
+    shown = Statistics(
+        subscription_id=subscription_id,
+        tries=found.tries,
+        delivered=found.delivered,
+        success_rate=f"{found.delivered / found.tries:.4f}" if found.tries else None,
+        p50_milliseconds=found.p50_milliseconds,
+        p95_milliseconds=found.p95_milliseconds,
+        backlog=found.backlog,
+        exhausted=found.exhausted,
+        failing_since=None if since is None else from_microseconds(since),
+        warned_percent=found.warned,
+        breaker=found.breaker,
+        held_until=from_microseconds(held) if held > now else None,
+    )
+    return read(request, shown)
+
+
 @router.post(
     "/v1/subscriptions/{subscription_id}/test",
     operation_id="test_subscription",
@@ -119,6 +179,10 @@ def _queue_test(desk: Desk, command: CommandRequest, subscription_id: str) -> st
     return delivery_id
 
 
+def _pairs(text: str | None) -> list[tuple[str, str]] | None:
+    return None if text is None else msgspec.json.decode(text, type=list[tuple[str, str]])
+
+
 def _delivery(row: sa.RowMapping, attempts: list[sa.RowMapping]) -> Delivery:
     pending = row["state"] == "pending"
     return Delivery(
@@ -128,6 +192,7 @@ def _delivery(row: sa.RowMapping, attempts: list[sa.RowMapping]) -> Delivery:
         position=row["position"],
         kind=row["kind"],
         state=row["state"],
+        job_id=row["job_id"] or None,
         next_attempt_at=from_microseconds(row["next_at"]) if pending else None,
         attempts=[
             AttemptMade(
@@ -136,6 +201,10 @@ def _delivery(row: sa.RowMapping, attempts: list[sa.RowMapping]) -> Delivery:
                 status=attempt["status"],
                 trouble=attempt["trouble"],
                 milliseconds=attempt["milliseconds"],
+                url=attempt["url"],
+                request_headers=_pairs(attempt["request_headers"]) or [],
+                body_digest=attempt["body_digest"],
+                answer_headers=_pairs(attempt["answer_headers"]),
                 answer_head=attempt["answer_head"],
             )
             for attempt in attempts

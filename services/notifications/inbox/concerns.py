@@ -48,6 +48,12 @@ _STATUSES: Final[dict[type[Event], frozenset[str]]] = {
     register.Excluded: frozenset({"excluded"}),
 }
 
+_SAID: Final[dict[type[Event], str]] = {
+    register.Included: "included",
+    register.Excluded: "excluded",
+    register.Reinstated: "included",
+}
+
 
 def concerns_of(connection: sa.Connection, foreign: Foreign) -> Concerns:
     """Learn from the event where its entry stands, and tell what it concerns."""
@@ -59,6 +65,24 @@ def concerns_of(connection: sa.Connection, foreign: Foreign) -> Concerns:
         bin=_bin(connection, data),
         product_id=product_id,
         status=standing.status,
+        region=standing.region,
+        track=track_of(data),
+    )
+
+
+def concerned_then(connection: sa.Connection, foreign: Foreign) -> Concerns:
+    """What an event of the past concerns, without learning from it.
+
+    An event that includes or excludes its entry says its status; for any other it is the present one, as
+    region and BIN are.
+    """
+    data = foreign.fact.data
+    product_id = _product_id(connection, data)
+    standing = known.standing_of(connection, product_id)
+    return Concerns(
+        bin=_bin(connection, data),
+        product_id=product_id,
+        status=_SAID.get(type(data), standing.status),
         region=standing.region,
         track=track_of(data),
     )

@@ -1,0 +1,218 @@
+"""Run jobs, a page at a time: each page's deliveries and how far the job came commit together.
+
+So a killed process loses nothing and makes nothing twice: whoever goes on compares how far the job had come
+in the transaction that moves it. No page is made while many of the job's deliveries wait, so that a long
+replay stays behind new events and can be cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from services.kernel.clock import Clock
+from services.kernel.database import Database
+from services.kernel.feed.following import Upstream
+from services.kernel.journal.events import instant_text, microseconds
+from services.notifications.adapters.register_feed import FeedUnread
+from services.notifications.delivery_tables import JOBS
+from services.notifications.domain.filters import Filter
+from services.notifications.schema import DELIVERIES, SUBSCRIPTIONS
+from services.notifications.usecases.jobs import Asked, asked_of
+from services.notifications.usecases.queue_deliveries import (
+    FILTER_COLUMNS,
+    delivery_row,
+    filter_of,
+    keep_event,
+    line_up,
+)
+
+PAGE: Final = 200
+MOST_WAITING: Final = 500
+POLL_SECONDS: Final = 1.0
+JOBS_AT_ONCE: Final = 50
+
+
+class Feed(Protocol):
+    """The register's journal, read from any position."""
+
+    def read(self, after: int, limit: int) -> tuple[Sequence[Upstream], int]:
+        """At most `limit` events after a position, and the journal's head. Raises `FeedUnread`."""
+
+
+Matches = Callable[[sa.Connection, Upstream, Filter], bool]
+"""Whether an event of the journal meets a filter."""
+
+
+class Jobs:
+    """The background task of the elected process."""
+
+    def __init__(
+        self, database: Database, feed: Feed, matches: Matches, clock: Clock, wake: Callable[[], None]
+    ) -> None:
+        self._database = database
+        self._feed = feed
+        self._matches = matches
+        self._clock = clock
+        self._wake = wake
+
+    def run(self) -> float:
+        """Move each running job on by a page; returns the seconds until the next look."""
+        with self._database.read() as connection:
+            running = connection.execute(_RUNNING).mappings().all()
+        moved = [self._moved(job) for job in running if job["waiting"] < MOST_WAITING]
+        if any(moved):
+            self._wake()
+            return 0.0
+        return POLL_SECONDS
+
+    def _moved(self, job: sa.RowMapping) -> bool:
+        try:
+            return self._recover(job) if job["kind"] == "recover" else self._replay(job)
+        except FeedUnread as error:
+            with self._database.write() as connection:
+                self._move(connection, job, {"trouble": str(error)})
+            return False
+
+    # --- recovery ------------------------------------------------------------------------------------
+
+    def _recover(self, job: sa.RowMapping) -> bool:
+        columns, asked = DELIVERIES.c, asked_of(job)
+        with self._database.write() as connection:
+            after = max(job["reached"], first_id(asked.since))
+            found = connection.execute(
+                sa.select(columns.delivery_id, columns.event_id)
+                .where(
+                    columns.subscription_id == job["subscription_id"],
+                    columns.state == sa.literal_column("'exhausted'", sa.Text),
+                    columns.kind == "event",
+                    columns.delivery_id > after,
+                    columns.delivery_id <= job["until"],
+                )
+                .order_by(columns.delivery_id)
+                .limit(PAGE)
+            ).all()
+            reached = found[-1].delivery_id if found else job["until"]
+            rows = [self._row(job, row.event_id) for row in found]
+            over = len(found) < PAGE
+            return self._move(connection, job, {"reached": reached}, rows, over=over)
+
+    # --- replay --------------------------------------------------------------------------------------
+
+    def _replay(self, job: sa.RowMapping) -> bool:
+        asked = asked_of(job)
+        if job["until"] is None:
+            return self._settle(job, asked)
+        reached, until = int(job["reached"]), int(job["until"])
+        events, _head = self._feed.read(reached, min(PAGE, max(until - reached, 1)))
+        events = [event for event in events if event.position <= until]
+        with self._database.write() as connection:
+            subscription = connection.execute(
+                _SUBSCRIPTION.where(SUBSCRIPTIONS.c.subscription_id == job["subscription_id"])
+            ).one()
+            wanted = filter_of(subscription) if asked.filter is None else _filter(asked.filter)
+            chosen = [one for one in events if self._matches(connection, one, wanted)]
+            for event in chosen:
+                kept = event.header.id, event.header.type, event.record
+                keep_event(connection, *kept, position=event.position)
+            position = events[-1].position if events else until
+            rows = [self._row(job, event.header.id) for event in chosen]
+            subjects = [event.header.subject for event in chosen] if subscription.ordering == "fifo" else []
+            change: dict[str, object] = {"reached": str(position)}
+            return self._move(connection, job, change, rows, over=position >= until, subjects=subjects)
+
+    def _settle(self, job: sa.RowMapping, asked: Asked) -> bool:
+        """Fix, before the first page, where the replay begins and ends."""
+        _events, head = self._feed.read(0, 1)
+        until = head if asked.until_position is None else min(asked.until_position, head)
+        before = job["reached"]
+        if before is None:
+            before = str(self._before(asked.from_time or 0, head))
+        with self._database.write() as connection:
+            over = int(before) >= until
+            return self._move(connection, job, {"reached": before, "until": str(until)}, over=over)
+
+    def _before(self, from_time: int, head: int) -> int:
+        """The last position recorded before an instant: positions and times of record grow together."""
+        low, high, instant = 0, head, instant_text(from_time)
+        while low < high:
+            middle = (low + high) // 2
+            events, _head = self._feed.read(middle, 1)
+            if events and events[0].header.time < instant:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+    # --- what both do --------------------------------------------------------------------------------
+
+    def _row(self, job: sa.RowMapping, event_id: str) -> dict[str, object]:
+        now = microseconds(self._clock.now())
+        return delivery_row(job["subscription_id"], event_id, "event", now, job_id=job["job_id"])
+
+    def _move(
+        self,
+        connection: sa.Connection,
+        job: sa.RowMapping,
+        change: dict[str, object],
+        rows: Sequence[dict[str, object]] = (),
+        *,
+        over: bool = False,
+        subjects: Sequence[str] = (),
+    ) -> bool:
+        """Write a page if the job still stands where it was read; False when it was cancelled or moved."""
+        ended = {"state": "done", "ended_at": microseconds(self._clock.now())} if over else {}
+        moved = connection.execute(
+            sa.update(JOBS)
+            .where(
+                JOBS.c.job_id == job["job_id"],
+                JOBS.c.state == "running",
+                JOBS.c.reached.is_not_distinct_from(job["reached"]),
+            )
+            .values({"trouble": None, **change, **ended, "queued": JOBS.c.queued + len(rows)})
+        )
+        if moved.rowcount != 1:
+            return False
+        if subjects:
+            for row, subject in zip(rows, subjects, strict=True):
+                line_up(connection, row, subject)
+        elif rows:
+            insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
+            connection.execute(insert(DELIVERIES).on_conflict_do_nothing(), list(rows))
+        return "trouble" not in change
+
+
+def _filter(values: dict[str, Any]) -> Filter:
+    return Filter(**{**values, "event_types": tuple(values.get("event_types") or ())})
+
+
+def first_id(since: int | None) -> str:
+    """The least id of a delivery made at an instant: UUIDv7 begins with the milliseconds."""
+    if since is None:
+        return ""
+    digits = f"{max(since, 0) // 1_000:012x}"
+    return f"{digits[:8]}-{digits[8:]}"
+
+
+_SUBSCRIPTION: Final = sa.select(SUBSCRIPTIONS.c.ordering, *FILTER_COLUMNS)
+_RUNNING: Final = (
+    sa.select(
+        JOBS,
+        sa.select(sa.func.count())
+        .select_from(DELIVERIES)
+        .where(
+            DELIVERIES.c.job_id == JOBS.c.job_id,
+            DELIVERIES.c.job_id != sa.literal_column("''", sa.Text),
+            DELIVERIES.c.state.in_(("pending", "waiting")),
+        )
+        .correlate(JOBS)
+        .scalar_subquery()
+        .label("waiting"),
+    )
+    .where(JOBS.c.state == sa.literal_column("'running'", sa.Text))
+    .order_by(JOBS.c.job_id)
+    .limit(JOBS_AT_ONCE)
+)
