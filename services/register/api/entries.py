@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -14,7 +14,6 @@ from services.kernel.errors import NotFound
 from services.kernel.http.forms import BinOrIin, LineText
 from services.kernel.http.requests import Reading
 from services.kernel.http.responses import CursorParameter, Limit, Page
-from services.kernel.journal.events import microseconds
 from services.register.api import presenting
 from services.register.api.desk import Desk, desk_of
 from services.register.api.moments import (
@@ -27,7 +26,7 @@ from services.register.api.moments import (
     read_at,
     unpinned,
 )
-from services.register.api.representations import EntryShown, FactShown
+from services.register.api.representations import EntryShown
 from services.register.domain.correcting import EntryStatus
 from services.register.projections import entries, moments
 from services.register.projections.entries import EntryFilter, FoundEntry
@@ -69,7 +68,7 @@ def list_entries(
         found: list[FoundEntry] = []
         if bin is None or producer_id is not None:
             found = _listed(connection, wanted, moment, after, limit + 1)
-        items = _shown(desk, connection, found[:limit])
+        items = shown(desk, connection, found[:limit])
     following = None
     if len(found) > limit:
         following = desk.cursors.write([items[-1].entry_id, *pinned(moment)], filters)
@@ -92,53 +91,16 @@ def read_entry(request: Request, entry_id: UUID, moment: AtMoment) -> Response:
             else moments.find_at(connection, entry_id, moment)
         )
         if found is None:
-            raise _absent(connection, entry_id, moment)
-        (item,) = _shown(desk, connection, [found])
+            raise absent(connection, entry_id, moment)
+        (item,) = shown(desk, connection, [found])
     return read_at(request, item, moment, version=found.version, public=True)
 
 
-def _absent(connection: sa.Connection, entry_id: UUID, moment: Moment | None) -> NotFound:
+def absent(connection: sa.Connection, entry_id: UUID, moment: Moment | None) -> NotFound:
+    """Why an entry is not shown: never known, not known then, or not begun then."""
     if moment is None or entries.find(connection, entry_id) is None:
         return NotFound("entry_unknown", id=str(entry_id))
     return not_then(connection, entry_id, moment)
-
-
-@reads.get(
-    "/v1/entries/{entry_id}/history",
-    operation_id="read_entry_history",
-    summary="Everything recorded about an entry",
-    responses={200: {"model": Page[FactShown], "headers": MOMENT_HEADERS}},
-)
-def read_history(
-    request: Request, entry_id: UUID, moment: AtMoment, limit: Limit = 50, cursor: CursorParameter = None
-) -> Response:
-    """The facts of the entry in the order of recording, each with when it counts and when it was known."""
-    desk = desk_of(request)
-    filters = {**filters_of(request), "entry": entry_id}
-    after = 0
-    if cursor is not None:
-        last, *kept = desk.cursors.read(cursor, filters)
-        after, moment = int(last), unpinned(kept, moment)
-    facts = desk.journal.facts_of(entry_id)
-    with desk.journal.database.snapshot() as connection:
-        now = entries.find(connection, entry_id)
-        if now is None or (moment is not None and moments.find_at(connection, entry_id, moment) is None):
-            raise _absent(connection, entry_id, moment)
-    wanted = [
-        recorded
-        for recorded in facts
-        if recorded.position > after
-        and (moment is None or _is_seen(recorded.position, recorded.fact.effective_at, moment))
-    ]
-    items = [presenting.fact(recorded) for recorded in wanted[:limit]]
-    following = None
-    if len(wanted) > limit:
-        following = desk.cursors.write([items[-1].position, *pinned(moment)], filters)
-    return page_at(request, items, Page[FactShown], moment, next_cursor=following, public=True)
-
-
-def _is_seen(position: int, effective_at: Any, moment: Moment) -> bool:
-    return position <= moment.known_at and microseconds(effective_at) <= moment.valid_at
 
 
 def _listed(
@@ -149,7 +111,7 @@ def _listed(
     return moments.list_at(connection, wanted, moment, after=after, limit=limit)
 
 
-def _shown(desk: Desk, connection: sa.Connection, found: Sequence[FoundEntry]) -> list[EntryShown]:
+def shown(desk: Desk, connection: sa.Connection, found: Sequence[FoundEntry]) -> list[EntryShown]:
     """Entries with what the vault holds of those that are in the register, now and then."""
     open_ones = [one.contacts_of for one in found if one.is_open]
     personal = desk.personal(connection, open_ones)

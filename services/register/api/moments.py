@@ -71,7 +71,7 @@ def requested_moment(request: Request, valid_at: ValidAt = None, known_at: Known
     now = desk.clock.now()
     if valid_at is not None and valid_at > now:
         raise Invalid("instant_in_future", instant=valid_at.isoformat())
-    return Moment(microseconds(valid_at or now), _position(desk, known_at, now))
+    return Moment(microseconds(valid_at or now), position_of(desk, known_at, now))
 
 
 AtMoment = Annotated[Moment | None, Depends(requested_moment)]
@@ -132,7 +132,7 @@ def requested_knowledge(request: Request, known_at: KnownAt = None) -> Knowledge
     if known_at is None:
         return None
     desk = desk_of(request)
-    position = _position(desk, known_at, desk.clock.now())
+    position = position_of(desk, known_at, desk.clock.now())
     if isinstance(known_at, datetime):
         return Knowledge(position, microseconds(known_at))
     with desk.journal.database.read() as connection:
@@ -157,7 +157,8 @@ def unpinned(kept: Sequence[str | int], moment: Moment | None) -> Moment | None:
     return Moment(int(valid_at), int(known_at))
 
 
-def _position(desk: Desk, known_at: datetime | int | None, now: datetime) -> int:
+def position_of(desk: Desk, known_at: datetime | int | None, now: datetime) -> int:
+    """The journal position that an instant or position names; the head for None. Raises `Invalid`."""
     head = desk.journal.head()
     if known_at is None:
         return head

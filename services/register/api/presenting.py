@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -11,6 +11,7 @@ from services.kernel.contract import CourtRuling, DocumentRef, FixedTerm, Offici
 from services.kernel.journal.events import instant_text
 from services.kernel.journal.units import Recorded
 from services.register.api import representations as shown
+from services.register.contract.corrections import EntryCorrected
 from services.register.contract.events import REGISTER_EVENTS, Activity, Product
 from services.register.domain.application import Application
 from services.register.domain.correction import Correction, Proposed
@@ -78,9 +79,10 @@ def entry(state: EntryState, producer: ProducerRef, personal: Personal) -> shown
     )
 
 
-def fact(recorded: Recorded) -> shown.FactShown:
-    """A recorded fact on both time axes."""
+def fact(recorded: Recorded, corrected_by: Sequence[str] = ()) -> shown.FactShown:
+    """A recorded fact on both time axes, and the corrections of it that are known."""
     data = recorded.fact.data
+    corrects = data.corrected_event_id if isinstance(data, EntryCorrected) else None
     return shown.FactShown(
         position=recorded.position,
         event_id=recorded.fact.id,
@@ -89,6 +91,9 @@ def fact(recorded: Recorded) -> shown.FactShown:
         effective_at=_instant(recorded.fact.effective_at),
         legal_basis=recorded.fact.legal_basis,
         decided_by=recorded.fact.provenance.decided_by,
+        kind="change" if corrects is None else "correction",
+        corrects=corrects,
+        corrected_by=list(corrected_by),
         data=msgspec.to_builtins(data),
     )
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from services.kernel.http.responses import Representation
+from services.kernel.http.responses import Page, Representation
 
 
 class Text(Representation):
@@ -167,7 +167,51 @@ class FactShown(Representation):
     effective_at: str = Field(description="When it counts in law (RFC 3339, UTC).")
     legal_basis: str
     decided_by: str
+    kind: str = Field(
+        default="change", description="`change`: it happened. `correction`: what was recorded was wrong."
+    )
+    corrects: str | None = Field(default=None, description="Of a correction: the event that was wrong.")
+    corrected_by: list[str] = Field(
+        default_factory=list, description="The corrections of this event that are known."
+    )
     data: dict[str, Any]
+
+
+class PeriodShown(Representation):
+    """A status of an entry on both axes; an end that is absent is open."""
+
+    status: str
+    valid_from: str = Field(description="From when it counts in law (RFC 3339, UTC).")
+    valid_to: str | None = None
+    known_from: int = Field(description="The journal position from which it was known.")
+    known_from_at: str = Field(description="The instant of that position.")
+    known_to: int | None = Field(default=None, description="From this position on it was known otherwise.")
+    known_to_at: str | None = None
+
+
+class HistoryShown(Page[FactShown]):
+    """A page of an entry's facts, and all its periods as known at the moment asked about."""
+
+    periods: list[PeriodShown]
+
+
+class ChangeShown(Representation):
+    """An entry that differs between two moments, and the facts that did it."""
+
+    entry_id: str
+    before: EntryShown | None = Field(default=None, description="Absent where it was not there yet.")
+    after: EntryShown | None = None
+    facts: list[FactShown]
+
+
+class ChangesShown(Page[ChangeShown]):
+    """A page of the register's difference, and the two moments between which it lies."""
+
+    axis: str
+    from_valid_at: str
+    from_known_at: int
+    to_valid_at: str
+    to_known_at: int
 
 
 class CorrectionShown(Representation):

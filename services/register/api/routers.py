@@ -20,6 +20,7 @@ from services.register.api import (
     exclusions,
     extract_verification,
     extracts,
+    histories,
     notifications,
     origin_checks,
     producers,
@@ -42,6 +43,7 @@ def routers(journal: Journal, log: PublishedLog) -> Sequence[APIRouter]:
         entries,
         extract_verification,
         extracts,
+        histories,
         notifications,
         origin_checks,
     ):

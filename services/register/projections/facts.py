@@ -40,3 +40,15 @@ def facts_until(
             fact = REGISTER_EVENTS.decode(row.type, bytes(row.record))
             found.setdefault(row.stream_id, []).append(KnownFact(row.position, fact))
     return found
+
+
+def instants_of(connection: sa.Connection, positions: Collection[int]) -> dict[int, int]:
+    """When positions were recorded, in microseconds since 1970 (UTC)."""
+    events = JOURNAL.events.c
+    found: dict[int, int] = {}
+    for some in in_parts(set(positions)):
+        rows = connection.execute(
+            sa.select(events.position, events.recorded_at).where(events.position.in_(some))
+        )
+        found.update((row.position, row.recorded_at) for row in rows)
+    return found

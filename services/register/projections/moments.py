@@ -21,7 +21,7 @@ from services.register.domain.entry_state import EntryState, standing
 from services.register.projections.entries import ENTRIES, EntryFilter, FoundEntry, filings_of
 from services.register.projections.facts import KnownFact, facts_until
 from services.register.projections.parts import AT_ONCE
-from services.register.projections.periods import covers
+from services.register.projections.periods import covers, few_begun
 from services.register.schema import JOURNAL
 
 
@@ -35,7 +35,7 @@ class Moment:
 
 def find_at(connection: sa.Connection, entry_id: UUID, moment: Moment) -> FoundEntry | None:
     """One entry at a moment; None before its first inclusion."""
-    return next(iter(_entries_at(connection, [entry_id], moment)), None)
+    return next(iter(entries_at(connection, [entry_id], moment)), None)
 
 
 def list_at(
@@ -57,7 +57,12 @@ def list_at(
     )
     if after is not None:
         query = query.where(columns.entry_id > after)
-    return _entries_at(connection, list(connection.execute(query).scalars()), moment)
+    if wanted.producer_id is None:  # nothing is known before it counts, so that few are early on either axis
+        begun_by = min(moment.valid_at, recorded_at(connection, moment.known_at))
+        few = few_begun(connection, wanted.status, begun_by)
+        if few is not None:
+            query = query.where(columns.entry_id.in_(few))
+    return entries_at(connection, list(connection.execute(query).scalars()), moment)
 
 
 def entries_of(
@@ -79,7 +84,7 @@ def application_at(connection: sa.Connection, application_id: UUID, moment: Mome
     return Application.made_of(application_id, counting(known, moment.valid_at))
 
 
-def _entries_at(connection: sa.Connection, entry_ids: Sequence[UUID], moment: Moment) -> list[FoundEntry]:
+def entries_at(connection: sa.Connection, entry_ids: Sequence[UUID], moment: Moment) -> list[FoundEntry]:
     """Those of the entries that exist at the moment, in the order given."""
     facts = facts_until(connection, entry_ids, moment.known_at)
     states: list[tuple[EntryState, int]] = []

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 AT_ONCE: Final = 500
-ValueT = TypeVar("ValueT", str, UUID)
+ValueT = TypeVar("ValueT", str, UUID, int)
 
 
 def in_parts(values: Iterable[ValueT]) -> Iterator[list[ValueT]]:

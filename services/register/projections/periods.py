@@ -42,9 +42,12 @@ PERIODS: Final = sa.Table(
     sa.Column("known_to", BigInt, nullable=True),
     sa.Column("status", sa.Text, nullable=False),
     sa.Index("entry_periods_status", "status", "valid_from", "entry_id"),
-    sa.Index("entry_periods_known", "status", "known_from", "entry_id"),
 )
 """From an entry's first inclusion on its rows known at a position leave no gap; before it there is none."""
+
+
+FEW: Final = 2_000
+"""Up to so many entries a list of a past looks at each of them instead of walking through all."""
 
 
 class Periods:
@@ -169,6 +172,53 @@ def _known(known_at: int) -> sa.ColumnElement[bool]:
     )
 
 
+def beginnings_within(
+    connection: sa.Connection,
+    status: EntryStatus,
+    *,
+    after: tuple[int, UUID],
+    upto: int,
+    known_at: int,
+    limit: int,
+) -> list[tuple[int, UUID]]:
+    """At most `limit` legal instants, with their entries, from which a status was known to count.
+
+    Behind the instant and entry `after`, up to the instant `upto`.
+    """
+    columns = PERIODS.c
+    at, entry_id = after
+    query = (
+        sa.select(columns.valid_from, columns.entry_id)
+        .where(
+            columns.status == status,
+            columns.valid_from >= at,
+            columns.valid_from <= upto,
+            sa.or_(columns.valid_from > at, columns.entry_id > entry_id),
+            _known(known_at),
+        )
+        .order_by(columns.valid_from, columns.entry_id)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in connection.execute(query)]
+
+
+def few_begun(connection: sa.Connection, status: EntryStatus | None, valid_at: int) -> list[UUID] | None:
+    """The entries that had a status, or any, from an instant up to `valid_at`; None when they are many."""
+    columns = PERIODS.c
+    found: set[UUID] = set()
+    for one in ("included", "annulled") if status is None else (status,):
+        query = (
+            sa.select(columns.entry_id)
+            .where(columns.status == one, columns.valid_from <= valid_at)
+            .order_by(columns.valid_from)
+            .limit(FEW + 1)
+        )
+        found.update(connection.execute(query).scalars())
+        if len(found) > FEW:
+            return None
+    return sorted(found)
+
+
 def periods_known(
     connection: sa.Connection, entry_ids: Sequence[UUID], known_at: int | None = None
 ) -> Mapping[UUID, list[Period]]:
@@ -177,3 +227,19 @@ def periods_known(
         entry_id: sorted(map(_period, rows), key=lambda period: period.valid_from)
         for entry_id, rows in _open_rows_of(connection, set(entry_ids), known_at).items()
     }
+
+
+def periods_told(connection: sa.Connection, entry_id: UUID, known_at: int) -> list[Row]:
+    """Every period of an entry that was ever known by a position, as it was known then; closed ones too."""
+    columns = PERIODS.c
+    query = (
+        sa.select(PERIODS)
+        .where(columns.entry_id == entry_id, columns.known_from <= known_at)
+        .order_by(columns.known_from, columns.valid_from)
+    )
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    return [{**row, "known_to": row["known_to"] if _by(row["known_to"], known_at) else None} for row in rows]
+
+
+def _by(known_to: int | None, known_at: int) -> bool:
+    return known_to is not None and known_to <= known_at

@@ -1,0 +1,126 @@
+"""What happened to an entry, and to the register between two moments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from services.register.domain.correction import Proposed
+from tests.register.api.conftest import Api
+from tests.register.given import BIN, OTHER_BIN, REASONS, at
+
+
+def changes(api: Api, **query: Any) -> list[dict[str, Any]]:
+    """All pages of the difference."""
+    found: list[dict[str, Any]] = []
+    while True:
+        answer = api.get("/v1/changes", **query)
+        assert answer.status_code == 200, answer.text
+        found += answer.json()["items"]
+        if "next" not in answer.json():
+            return found
+        query["cursor"] = answer.json()["next"]
+
+
+def told(items: list[dict[str, Any]]) -> list[tuple[str | None, str | None, list[str]]]:
+    return [
+        (
+            item.get("before", {}).get("status"),
+            item.get("after", {}).get("status"),
+            [fact["type"].removeprefix("kz.register.") for fact in item["facts"]],
+        )
+        for item in items
+    ]
+
+
+def redated(api: Api, entry: Any, day: str) -> None:
+    wrong = api.desk.journal.facts_of(entry.id)[-1].fact.id
+    api.desk.correct(
+        Proposed(
+            entry_id=str(entry.id),
+            event_id=wrong,
+            kind="redating",
+            reasons=REASONS,
+            legal_basis="order-327 para. 9",
+            counts_from=at(day),
+        )
+    )
+
+
+def test_history_shows_each_period_on_both_axes_and_corrections_apart(quick: Api) -> None:
+    desk = quick.desk
+    entry = desk.include()
+    desk.on("2026-02-20")  # the legal clock of the test runs back: facts count from when they must
+    before = desk.journal.head()
+    redated(quick, entry, "2026-02-10")
+    path = f"/v1/entries/{entry.id}/history"
+    found = quick.get(path).json()
+    inclusion, correction = found["items"]
+    assert (inclusion["kind"], correction["kind"]) == ("change", "correction")
+    assert correction["corrects"] == inclusion["event_id"]
+    assert inclusion["corrected_by"] == [correction["event_id"]]
+    first, second = found["periods"]
+    assert first["valid_from"] == "2026-03-02T07:00:00.000000Z"
+    assert (second["status"], second["valid_from"]) == ("included", "2026-02-10T07:00:00.000000Z")
+    assert first["known_to"] == second["known_from"] == correction["position"]
+    assert first["known_to_at"] == second["known_from_at"] == correction["recorded_at"]
+    then = quick.get(path, known_at=before).json()
+    assert [item["corrected_by"] for item in then["items"]] == [[]]
+    assert [("known_to" in period, period["known_from"]) for period in then["periods"]] == [
+        (False, first["known_from"])
+    ]
+
+
+def test_what_the_register_learnt_between_two_positions(quick: Api) -> None:
+    desk = quick.desk
+    old = desk.include(name="Аға")
+    start = desk.journal.head()
+    new = desk.include(OTHER_BIN, "Карта")
+    desk.exclude(old)
+    end = desk.journal.head()
+    form = {"form": "transformation", "on": "2026-03-02", "reference": "R", "new_bin": "151040025562"}
+    quick.post(f"/v1/producers/{OTHER_BIN}/reorganisation", form, "service")
+    found = changes(quick, **{"from": start, "to": end, "limit": 1})
+    assert [item["entry_id"] for item in found] == [str(new.id), str(old.id)]
+    assert told(found) == [
+        (None, "included", ["entry.included.v1"]),
+        ("included", "excluded", ["entry.excluded.v1"]),
+    ]
+    renamed = changes(quick, **{"from": end})
+    assert told(renamed) == [("included", "included", ["producer.transformed.v1"])]
+    assert renamed[0]["after"]["producer"]["bin"] == "151040025562"
+    assert changes(quick, **{"from": quick.head()}) == []
+
+
+def test_what_began_in_law_between_two_instants_as_known_then(quick: Api) -> None:
+    desk = quick.desk
+    entry = desk.include()
+    known = desk.journal.head()
+    redated(quick, entry, "2026-02-10")
+    window = {"from": "2026-02-01T00:00:00Z", "to": "2026-02-20T00:00:00Z", "axis": "valid"}
+    found = changes(quick, **window)
+    assert told(found) == [(None, "included", ["entry.included.v1"])] or found[0]["facts"] == []
+    assert changes(quick, **window, known_at=known) == []
+    whole = {"from": "2026-02-01T00:00:00Z", "to": "2026-03-02T07:00:00Z", "axis": "valid"}
+    assert [item["entry_id"] for item in changes(quick, **whole, known_at=known)] == [str(entry.id)]
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ({"from": 5, "to": 1}, "window_reversed"),
+        ({"from": 999_999}, "instant_in_future"),
+        ({"from": 1, "axis": "valid"}, "time_not_of_axis"),
+        ({"from": 1, "known_at": 1}, "time_not_of_axis"),
+        (
+            {"from": "2026-03-01T00:00:00Z", "axis": "valid", "valid_at": "2026-03-01T00:00:00Z"},
+            "time_not_of_axis",
+        ),
+        ({"from": "2126-03-01T00:00:00Z", "axis": "valid"}, "instant_in_future"),
+    ],
+)
+def test_a_window_that_is_none_is_refused(api: Api, query: dict[str, Any], code: str) -> None:
+    api.desk.include(BIN)
+    answer = api.get("/v1/changes", **query)
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
