@@ -16,6 +16,7 @@ from services.kernel.feed.sinks import Shelf, TableSink
 from services.kernel.http.health import Check
 from services.kernel.journal.units import CursorStep
 from services.kernel.runtime import Election, Recurring, own_issuer
+from services.kernel.shredding import doomed_keys
 from services.notifications.adapters.addresses import DEVELOPMENT_ADDRESSES, PRODUCTION_ADDRESSES
 from services.notifications.adapters.readiness_http import following_trouble
 from services.notifications.adapters.register_feed import RegisterFeed
@@ -29,7 +30,7 @@ from services.notifications.domain.channels import ChannelName
 from services.notifications.domain.endpoint import DEVELOPMENT_URLS, PRODUCTION_URLS, UrlRules
 from services.notifications.inbox.handling import Inbox, inboxes
 from services.notifications.inbox.replaying import matches
-from services.notifications.schema import FOLLOWING, IDEMPOTENCY_KEYS
+from services.notifications.schema import FOLLOWING, IDEMPOTENCY_KEYS, VAULT
 from services.notifications.settings import NotificationsSettings
 from services.notifications.usecases.prune import Pruning
 from services.notifications.usecases.run_jobs import Jobs
@@ -92,6 +93,7 @@ class Background:
             in_flight_per_endpoint=settings.max_in_flight_per_endpoint,
         )
         self._keys = expiring_keys(database, IDEMPOTENCY_KEYS, clock)
+        self._doomed = doomed_keys(database, VAULT)
         self._channels = [ChannelWorker(database, channel, clock) for channel in channels_of(settings, clock)]
         names = tuple(worker.name for worker in self._channels)
         urls = {"register": settings.register_url, "verification": settings.verification_url}
@@ -150,6 +152,7 @@ class Background:
         self._keys.start()
         self._jobs.start()
         self._pruning.start()
+        self._doomed.start()
         for follower in self.followers:
             follower.start()
         self._watch.start()
@@ -168,6 +171,7 @@ class Background:
         self._feed.close()
         self.worker.stop()
         self._keys.stop()
+        self._doomed.stop()
         for election in self._elections.values():
             election.resign()
         self._neighbours.close()

@@ -10,7 +10,9 @@ from services.kernel.feed.following import FeedAddress, Follower
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.sealing.running import Sealing
 from services.kernel.runtime import Election, Recurring, own_issuer
+from services.kernel.shredding import doomed_keys
 from services.register.inbox.verification import UPSTREAM, verification_sink
+from services.register.schema import VAULT
 from services.register.settings import RegisterSettings
 from services.register.usecases.record_missed_terms import record_missed_terms
 
@@ -37,6 +39,7 @@ class Background:
             Election(journal.database, "missed-terms"),
         )
         self._keys = expiring_keys(journal.database, journal.tables.idempotency_keys, clock)
+        self._doomed = doomed_keys(journal.database, VAULT)
         self.sealing = Sealing("register", journal, settings)
         self._lag_bound = settings.lag_bound
 
@@ -50,6 +53,7 @@ class Background:
         self.follower.start()
         self._watcher.start()
         self._keys.start()
+        self._doomed.start()
         self.sealing.start()
 
     def stop(self) -> None:
@@ -57,6 +61,7 @@ class Background:
         self.sealing.stop()
         self._watcher.stop()
         self._keys.stop()
+        self._doomed.stop()
         self.follower.stop()
         self._election.resign()
 

@@ -15,6 +15,7 @@ from services.kernel.feed.sinks import JournalSink, Shelf
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.sealing.running import Sealing
 from services.kernel.runtime import Election, Recurring, own_issuer
+from services.kernel.shredding import doomed_keys
 from services.verification.adapters.document_bucket import Bucket, DocumentBucket
 from services.verification.adapters.documents import DocumentStore
 from services.verification.adapters.malware import Clamd
@@ -23,7 +24,7 @@ from services.verification.domain.judgement import rule_book
 from services.verification.domain.rule_sets import read_rule_book
 from services.verification.inbox.register import REGISTRY, UPSTREAM, RegisterInbox
 from services.verification.projections.rounds import open_rounds
-from services.verification.schema import FOLLOWING
+from services.verification.schema import FOLLOWING, VAULT
 from services.verification.settings import VerificationSettings
 from services.verification.usecases.monitor_round import Paces, carry_on
 from services.verification.usecases.open_rounds_due import open_rounds_due
@@ -88,6 +89,7 @@ class Background:
         self._paces = Paces(settings.rounds_batch)
         self._recurring = [
             expiring_keys(journal.database, journal.tables.idempotency_keys, practice.clock),
+            doomed_keys(journal.database, VAULT),
             Recurring(
                 "missed-terms",
                 partial(_watch, journal, practice, settings.missed_terms_seconds),

@@ -18,6 +18,7 @@ from services.notifications.domain.filters import Concerns, Reach
 from services.notifications.inbox import register, verification
 from services.notifications.inbox.concerns import concerns_of, reach_of
 from services.notifications.inbox.drafts import Draft, Drafting
+from services.notifications.inbox.erasures import FORGETTING
 from services.notifications.inbox.matters import MATTERS_OF
 from services.notifications.projections import known
 from services.notifications.projections.contacts import learn_contact
@@ -54,7 +55,7 @@ def inboxes(legal_clock: Clock, clock: Clock, channels: Collection[ChannelName] 
     told = [
         kind
         for kind in VERIFICATION_EVENTS.classes().values()
-        if kind in verification.DRAFTS or kind in MATTERS_OF
+        if kind in verification.DRAFTS or kind in MATTERS_OF or kind in FORGETTING
     ]
     return {
         "register": Inbox(
@@ -93,14 +94,13 @@ class _Surroundings:
 
 
 def _handler(around: _Surroundings, effects: _Effects) -> TableHandler:
-    bookkeeping = MATTERS_OF.get(effects.kind)
+    bookkeeping = MATTERS_OF.get(effects.kind) or FORGETTING.get(effects.kind)
 
     def handle(connection: sa.Connection, foreign: Foreign) -> None:
         draft = effects.drafting(connection, foreign) if effects.drafting else None
         if draft is not None:
             _put(connection, foreign, draft, around)
-        if "email" in around.channels:
-            _learn_contact(connection, foreign)
+        _learn_contact(connection, foreign, around.channels)
         if bookkeeping is not None:
             bookkeeping(connection, foreign)
         if effects.concerning is not None:
@@ -121,13 +121,14 @@ def _put(connection: sa.Connection, foreign: Foreign, draft: Draft, around: _Sur
     )
     put_at = around.legal_clock.now()
     message = put_message(connection, recipient, draft.template_id, draft.params, occasion, put_at=put_at)
-    if draft.authority is None:
+    if draft.authority is None and not known.is_erased(recipient):
         queue_dispatches(connection, message, around.channels)
 
 
-def _learn_contact(connection: sa.Connection, foreign: Foreign) -> None:
-    """Address and IIN stand beside a filing in confidence, and nowhere else."""
+def _learn_contact(connection: sa.Connection, foreign: Foreign, channels: Collection[ChannelName]) -> None:
+    """What the channels that are on send to: it stands beside a filing in confidence, and nowhere else."""
     opened, filing = foreign.upstream.confidential, foreign.fact.data
-    told = {field: opened[field].value for field in ("email", "iin") if field in opened}
+    wanted = [field for field, channel in (("email", "email"), ("iin", "portal")) if channel in channels]
+    told = {field: opened[field].value for field in wanted if field in opened}
     if told and isinstance(filing, ApplicationFiled):
         learn_contact(connection, filing.producer.producer_id, told)

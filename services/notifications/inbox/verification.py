@@ -134,7 +134,7 @@ def term_missed(_connection: sa.Connection, foreign: Foreign) -> Draft:
 
 
 def _holder_iin(foreign: Foreign) -> str | None:
-    opened = foreign.upstream.confidential.get("iin")
+    opened = foreign.upstream.confidential.get("holder_iin")
     return opened.value if opened else None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
@@ -11,7 +13,10 @@ from services.kernel.contract import Language, OfficialText, ProducerRef
 from services.kernel.errors import NotFound
 from services.kernel.identifiers import is_bin
 from services.kernel.personal_keys import pseudonym
+from services.notifications.channel_tables import DISPATCHES
 from services.notifications.schema import APPLICATIONS, LISTINGS, MESSAGES, PRODUCERS, PRODUCTS
+
+_ERASED: Final = "erased:"
 
 
 def upsert(connection: sa.Connection, table: sa.Table, row: dict[str, object]) -> None:
@@ -44,6 +49,35 @@ def learn_producer(
     if known is not None and known.identifier != identifier:
         moved = sa.update(MESSAGES).where(MESSAGES.c.recipient == known.identifier)
         connection.execute(moved.values(recipient=identifier))
+
+
+def forget_individual(connection: sa.Connection, producer_id: str) -> None:
+    """Erase whose account an individual's messages were put into: they stay, and nobody finds them by an IIN.
+
+    What still waits to go out over a channel goes nowhere. Nothing changes for a legal entity.
+    """
+    query = sa.select(PRODUCERS.c.identifier).where(PRODUCERS.c.producer_id == producer_id)
+    identifier = connection.execute(query).scalar_one_or_none()
+    if identifier is None or is_bin(identifier):
+        return
+    nobody = {"identifier": f"{_ERASED}{producer_id}"}
+    connection.execute(sa.update(PRODUCERS).where(PRODUCERS.c.identifier == identifier).values(nobody))
+    own = sa.select(MESSAGES.c.message_id).where(MESSAGES.c.recipient == identifier)
+    waiting = sa.and_(DISPATCHES.c.state == "pending", DISPATCHES.c.message_id.in_(own))
+    connection.execute(sa.update(DISPATCHES).where(waiting).values(state="unaddressed"))
+    renamed = sa.update(MESSAGES).where(MESSAGES.c.recipient == identifier)
+    connection.execute(renamed.values(recipient=nobody["identifier"]))
+    connection.execute(sa.update(LISTINGS).where(LISTINGS.c.holder == identifier).values(holder=None))
+
+
+def forget_holders(connection: sa.Connection, listing_ids: Collection[str]) -> None:
+    """Erase whose product listings are."""
+    connection.execute(sa.update(LISTINGS).where(LISTINGS.c.listing_id.in_(listing_ids)).values(holder=None))
+
+
+def is_erased(recipient: str) -> bool:
+    """True for the account of an individual whose IIN was erased: nothing goes out to it any more."""
+    return recipient.startswith(_ERASED)
 
 
 def learn_product(connection: sa.Connection, product_id: str, producer_id: str, name: OfficialText) -> None:

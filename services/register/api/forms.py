@@ -12,6 +12,7 @@ from services.kernel.http import forms as shared
 from services.kernel.http.forms import Form, FormWrong, NameForm, OfficialTextForm
 from services.register.api import values
 from services.register.contract.corrections import CorrectionKind
+from services.register.contract.erasures import ErasureReason
 from services.register.contract.events import Activity, Product
 from services.register.domain import application
 from services.register.domain.correction import Proposed
@@ -261,6 +262,24 @@ class DeclineForm(Form):
     model_config = _example({"reasons": _REASONS})
 
     reasons: OfficialTextForm
+
+
+class ErasureForm(Form):
+    """Why a producer's personal values are erased, and the provision that it rests on."""
+
+    model_config = _example({"reason": "purpose_reached", "legal_basis": "law-94-V art. 18"})
+
+    reason: ErasureReason
+    legal_basis: Annotated[
+        str,
+        Field(
+            min_length=5,
+            max_length=200,
+            pattern=r"^[A-Za-zА-Яа-яЁё][^\x00-\x1f]*$",
+            description="Article and paragraph; it stands in the published fact and names nobody.",
+            examples=["law-94-V art. 18"],
+        ),
+    ]
 
 
 class LiquidationForm(Form):

@@ -164,7 +164,7 @@ def notification(state: NotificationState) -> shown.NotificationShown:
 
 
 def producer(found: Producer) -> shown.ProducerStateShown:
-    """A legal entity as the register knows it."""
+    """A producer as the register knows it."""
     ceased = found.ceased
     return shown.ProducerStateShown(
         producer_id=found.ref.producer_id,
@@ -172,6 +172,7 @@ def producer(found: Producer) -> shown.ProducerStateShown:
         bin=found.ref.bin,
         name=_optional(found.ref.name),
         former_bins=list(found.former_bins),
+        erased_on=found.erased_on,
         ceased=(
             shown.CeasedShown(
                 ground=ceased.ground, form=ceased.form, on=ceased.on, reference=ceased.reference

@@ -294,6 +294,9 @@ class ProducerStateShown(Representation):
     name: Text | None = None
     former_bins: list[str]
     ceased: CeasedShown | None = None
+    erased_on: str | None = Field(
+        default=None, description="The legal day of the last erasure of its personal values."
+    )
 
 
 class ConditionShown(Representation):

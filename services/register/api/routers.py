@@ -46,6 +46,7 @@ def routers(journal: Journal, log: PublishedLog) -> Sequence[APIRouter]:
         histories,
         notifications,
         origin_checks,
+        producers,
     ):
         reads.include_router(room.reads)
     return [

@@ -14,6 +14,7 @@ from services.kernel.errors import Conflict, Invalid
 from services.kernel.identifiers import is_bin
 from services.kernel.journal.aggregate import Act, Aggregate
 from services.kernel.journal.events import Event, Fact
+from services.register.contract.erasures import ErasureReason, PersonalDataErased
 from services.register.contract.events import (
     ProducerLiquidated,
     ProducerRegistered,
@@ -46,6 +47,7 @@ class Producer(Aggregate):
         self.ceased: Ceased | None = None
         self.former_bins: tuple[str, ...] = ()
         self.transformed_by: str | None = None
+        self.erased_on: str | None = None
 
     def register(self, act: Act, ref: ProducerRef) -> Fact:
         """Become known with the first filing."""
@@ -92,6 +94,16 @@ class Producer(Aggregate):
         )
         return self.record(act, event, effective_at=_counts_from(act, on))
 
+    def erase(self, act: Act, *, fields: tuple[str, ...], reason: ErasureReason, basis: str) -> Fact:
+        """Law 418-V art. 36: what is kept of the producer besides its facts is erased.
+
+        Raises `Conflict` (`nothing_to_erase`) where nothing is kept.
+        """
+        if not fields:
+            raise Conflict("nothing_to_erase")
+        event = PersonalDataErased(producer_id=str(self.id), fields=fields, reason=reason)
+        return self.record(act, event, basis=basis)
+
     def named(self, ref: ProducerRef, *, since: str) -> ProducerRef:
         """How to name the producer that event `since` named as `ref`: anew when it was transformed later.
 
@@ -129,6 +141,10 @@ class Producer(Aggregate):
     @when.register
     def _(self, event: ProducerReorganised, fact: Fact) -> None:
         self.ceased = Ceased("reorganisation", event.reorganised_on, event.reference, event.form)
+
+    @when.register
+    def _(self, event: PersonalDataErased, fact: Fact) -> None:
+        self.erased_on = legal_date(fact.effective_at).isoformat()
 
     @when.register
     def _(self, event: ProducerTransformed, fact: Fact) -> None:

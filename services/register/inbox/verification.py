@@ -22,11 +22,12 @@ from services.register.contract.events import NotificationReceived
 from services.register.contract.rulings import CourtRulingRecorded as EntryRuling
 from services.register.domain.origin import Listing
 from services.register.domain.procedure import Procedure
-from services.register.projections.trusted_listings import keep_delisting, keep_listing
+from services.register.projections.trusted_listings import forget_holder, keep_delisting, keep_listing
 from services.register.schema import FOLLOWING
 from services.register.usecases.receive_notification import receive_notification
 from services.register.usecases.record_missed_terms import ACTOR
 from services.register.usecases.record_ruling import record_ruling
+from services.verification.contract.erasures import PersonalDataErased
 from services.verification.contract.events import (
     VERIFICATION_EVENTS,
     NotificationIssued,
@@ -48,6 +49,7 @@ def verification_sink(journal: Journal, clock: Clock, procedure: Procedure) -> J
         CourtRulingRecorded: partial(_ruled, clock=clock),
         TrustedSoftwareListed: partial(_listed, clock=clock),
         TrustedSoftwareDelisted: partial(_delisted, clock=clock),
+        PersonalDataErased: _erased,
     }
     shelf = Shelf(journal.database, FOLLOWING, clock=clock)
     return JournalSink(journal, shelf, VERIFICATION_EVENTS, handlers)
@@ -158,6 +160,17 @@ def _delisted(work: Work, foreign: Foreign, *, clock: Clock) -> None:
             raise NotFound("listing_unknown", id=delisted.listing_id)
 
     work.write(keep)
+
+
+def _erased(work: Work, foreign: Foreign) -> None:
+    erased = foreign.fact.data
+    if not isinstance(erased, PersonalDataErased):
+        raise TypeError(type(erased).__name__)
+
+    def forget(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        forget_holder(connection, listing_ids=erased.listing_ids)
+
+    work.write(forget)
 
 
 def in_per_cent(share: Percentage | None) -> str | None:

@@ -81,6 +81,15 @@ def keep_delisting(
     return changed.rowcount == 1
 
 
+def forget_holder(
+    connection: sa.Connection, numbers: Collection[str] = (), listing_ids: Collection[str] = ()
+) -> None:
+    """Erase an individual holder: by pseudonym, or of the listings where the other authority erased it."""
+    columns = TRUSTED_LISTINGS.c
+    concerned = sa.or_(columns.holder.in_(numbers), columns.listing_id.in_(listing_ids))
+    connection.execute(sa.update(TRUSTED_LISTINGS).where(concerned).values(holder=None))
+
+
 def _known_from(connection: sa.Connection, now: datetime) -> int:
     """Now, but later than all that is recorded: recorded instants may run ahead of a clock that stands."""
     recorded = connection.execute(_LAST).scalar_one_or_none() or 0

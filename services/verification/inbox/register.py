@@ -17,6 +17,7 @@ from services.kernel.journal.journal import Work
 from services.kernel.vault import Sealed, opens
 from services.register.contract.appeals import AppealClosed
 from services.register.contract.corrections import EntryCorrected
+from services.register.contract.erasures import PersonalDataErased
 from services.register.contract.events import (
     REGISTER_EVENTS,
     AppealFiled,
@@ -40,6 +41,7 @@ from services.verification.usecases.close_cases import (
     close_application_case,
     close_producer_cases,
 )
+from services.verification.usecases.erase_personal_data import erase_personal_data
 from services.verification.usecases.follow_entry import (
     follow_annulled_inclusion,
     follow_correction,
@@ -81,10 +83,16 @@ class RegisterInbox:
             ProducerLiquidated: self.producer_liquidated,
             ProducerReorganised: self.producer_reorganised,
             ProducerTransformed: self.producer_transformed,
+            PersonalDataErased: self.personal_data_erased,
         }
 
     def _act(self, foreign: Foreign) -> Act:
         return Act(self._practice.clock.now(), foreign.provenance(ACTOR))
+
+    def personal_data_erased(self, work: Work, foreign: Foreign) -> None:
+        """What is kept here of the producer is erased too."""
+        erased = _as(PersonalDataErased, foreign)
+        erase_personal_data(work, self._act(foreign), erased.producer_id)
 
     def application_filed(self, work: Work, foreign: Foreign) -> None:
         """Art. 51-2(2): a confirmation case opens, judged by the rules in force on the day of filing."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from services.kernel.identifiers import is_bin
 from services.kernel.journal.units import Recorded, Write
 from services.kernel.personal_keys import pseudonym
 from services.verification.schema import IDENTIFIERS
@@ -61,3 +62,14 @@ def identifiers_of(connection: sa.Connection, producer_id: str) -> frozenset[str
         sa.select(IDENTIFIERS.c.identifier).where(IDENTIFIERS.c.producer_id == producer_id)
     )
     return frozenset(found.scalars())
+
+
+def number_of(connection: sa.Connection, producer_id: str) -> str | None:
+    """The pseudonym of an individual's IIN, if it is known and not erased."""
+    return next((one for one in identifiers_of(connection, producer_id) if not is_bin(one)), None)
+
+
+def forget_number(connection: sa.Connection, producer_id: str) -> None:
+    """Erase by which IIN an individual is found; a BIN is public and stays."""
+    number = number_of(connection, producer_id)
+    connection.execute(sa.delete(IDENTIFIERS).where(IDENTIFIERS.c.identifier == number))

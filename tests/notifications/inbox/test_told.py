@@ -33,6 +33,7 @@ CONCERNS_NO_PRODUCER: Final = {
     "CorrectionDeclined": "four eyes inside the authority",
     "MonitoringRoundOpened": "each entry's case has its own message",
     "MonitoringRoundClosed": "each entry's case has its own message",
+    "PersonalDataErased": "whoever it concerned is not known any more; only copies are erased by it",
     "MonitoringRoundReopened": "the entry's case has its own message",
 }
 REGISTER: Final = sorted(REGISTER_EVENTS.classes().values(), key=lambda kind: kind.__name__)

@@ -1,0 +1,34 @@
+"""Erasures followed: whose copies are erased here, in the transaction of the position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import sqlalchemy as sa
+
+from services.kernel.feed.following import Foreign
+from services.kernel.journal.events import Event
+from services.notifications.projections import known
+from services.notifications.projections.contacts import forget_contact
+from services.register.contract import erasures as register
+from services.verification.contract import erasures as verification
+
+
+def _producer_erased(connection: sa.Connection, foreign: Foreign) -> None:
+    data = foreign.fact.data
+    assert isinstance(data, register.PersonalDataErased)
+    forget_contact(connection, data.producer_id)
+    known.forget_individual(connection, data.producer_id)
+
+
+def _listings_erased(connection: sa.Connection, foreign: Foreign) -> None:
+    data = foreign.fact.data
+    assert isinstance(data, verification.PersonalDataErased)
+    known.forget_holders(connection, data.listing_ids)
+
+
+FORGETTING: Final[dict[type[Event], Callable[[sa.Connection, Foreign], None]]] = {
+    register.PersonalDataErased: _producer_erased,
+    verification.PersonalDataErased: _listings_erased,
+}
