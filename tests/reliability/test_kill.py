@@ -18,6 +18,10 @@ import pytest
 from services.commands.demo_receiver import Endpoint, listening
 from services.commands.registry import SERVICES
 from services.notifications.usecases.deliver import LEASE
+from services.proof.checkpoints import Trust
+from services.proof.logs import read_checkpoint, verify_log
+from services.proof.notes import VerifierKey
+from services.proof.sources import Web
 from tests.journeys.world import World
 from tests.postgres import PostgresServer
 from tests.reliability.fleet import Acknowledged, Writer, fleet_of, rounds_of_killing
@@ -75,6 +79,8 @@ def test_nothing_acknowledged_is_lost_and_nothing_happens_twice(
         verification = journal_of(world, "verification", told)
         the_register_holds_each_application_once(register, applications)
         verification_holds_each_listing_and_case_once(verification, told, applications)
+        the_log_holds_every_record(world, "register", register)
+        the_log_holds_every_record(world, "verification", verification)
         the_accounts_hold_each_message_once(world, register)
         the_endpoint_got_each_inclusion(world, endpoint, secret, register)
         world.http.close()
@@ -110,6 +116,17 @@ def journal_of(world: World, service: str, told: list[Acknowledged]) -> list[dic
     assert len({event["id"] for event in events}) == len(events)
     assert max(acknowledged.position[service] for acknowledged in told) <= len(events)
     return events
+
+
+def the_log_holds_every_record(world: World, service: str, events: list[dict[str, Any]]) -> None:
+    """What the killed sealers published verifies from outside, up to the last record."""
+    token = world.as_role("auditor").headers()["Authorization"].removeprefix("Bearer ")
+    log = Web(f"{world.installation.url(service)}/v1/journal/log", token)
+    trust = Trust(VerifierKey.parse((log.read("key") or b"").decode()))
+    world.eventually(
+        lambda: read_checkpoint(log, trust).checkpoint.size >= len(events) or None, f"{service} is sealed"
+    )
+    assert verify_log(log, trust).checkpoint.size >= len(events)
 
 
 def of_type(events: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
