@@ -53,11 +53,13 @@ def test_every_record_of_the_feed_is_in_the_log_byte_for_byte(both: Api) -> None
         proof.verify(record[:-1], outside.trust)
 
 
-def test_an_extract_is_verified_offline_with_the_proof_of_its_position(api: Api) -> None:
+def test_an_extract_is_verified_offline_with_its_proof_beside_it_or_inside(api: Api) -> None:
     api.desk.include()
     extract = api.post("/v1/extracts", {"producer": BIN})
     outside = Outside(api, extract.json()["position"])
 
     verified = verify_extract(extract.content, outside.trust, outside.proof)
     assert verified.issued["data"]["number"] == extract.json()["number"]
+    whole = api.get(f"/v1/extracts/{extract.json()['extract_id']}", role="producer")
+    assert verify_extract(whole.content, outside.trust) == verified, "with the proof inside"
     assert api.get("/readyz").json()["checks"]["sealing"] == "ok"
