@@ -31,7 +31,11 @@ _STYLE: Final = (
     "table{border-collapse:collapse;width:100%;margin:.5rem 0 1.5rem}"
     "caption{text-align:left;font-weight:600;padding:.25rem 0}"
     "th,td{border:1px solid #767676;padding:.35rem .5rem;text-align:left;vertical-align:top}"
-    "th,td{overflow-wrap:anywhere}thead th{background:#eee}.wide{overflow-x:auto}"
+    "th,td{overflow-wrap:anywhere;min-width:7rem}thead th{background:#eee}.wide{overflow-x:auto}"
+    ".codes th{overflow-wrap:normal;min-width:0}.codes td{white-space:nowrap;min-width:0}"
+    ".codes tbody th{overflow-wrap:anywhere;min-width:10rem}"
+    "@media print{body{max-width:none;font-size:9pt}th,td,.codes th,.codes td,.codes tbody th"
+    "{white-space:normal;overflow-wrap:anywhere;min-width:0}}"
 )
 _STYLE_DIGEST: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 PAGE_HEADERS: Final[Mapping[str, str]] = {
@@ -212,7 +216,7 @@ def page_of(shown: VerdictShown, language: str) -> bytes:
     if shown.says is not None:
         headings = [words["product"], *(words[name] for name in _COLUMNS)]
         rows = [_product_row(product, language) for product in shown.says.products]
-        _table(main, words["products"], headings, rows)
+        _table(main, words["products"], headings, rows, kind="wide codes")
     _add(main, "p", words["checked"].format(position=shown.known_at, instant=shown.checked_at))
     written: bytes = ET.tostring(html, encoding="utf-8", method="html")
     return b"<!DOCTYPE html>\n" + written + b"\n"
@@ -255,10 +259,14 @@ def _change_row(change: ChangeShown, language: str, words: Mapping[str, str]) ->
 
 
 def _table(
-    parent: ET.Element, caption: str, headings: list[str] | None, rows: Iterable[Iterable[str]]
+    parent: ET.Element,
+    caption: str,
+    headings: list[str] | None,
+    rows: Iterable[Iterable[str]],
+    kind: str = "wide",
 ) -> None:
     """A table; its first cells head their rows, `headings` their columns."""
-    table = ET.SubElement(ET.SubElement(parent, "div", {"class": "wide"}), "table")
+    table = ET.SubElement(ET.SubElement(parent, "div", {"class": kind, "tabindex": "0"}), "table")
     _add(table, "caption", caption)
     if headings is not None:
         line = ET.SubElement(ET.SubElement(table, "thead"), "tr")
