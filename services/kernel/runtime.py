@@ -265,6 +265,8 @@ def serve(app: FastAPI, settings: ServiceSettings, *, on_exit: Sequence[Callable
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(settings.forwarded_allow_ips),
+        forwarded_allow_ips=settings.forwarded_allow_ips or [],  # else uvicorn reads a variable of its own
         date_header=True,
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=75,

@@ -44,6 +44,9 @@ class ServiceSettings(BaseSettings):
     """The key that wraps those keys, 64 hexadecimal digits; further lines hold former ones, which only
     unwrap. Made in `keys` of `var` when absent in development."""
     log_level: str = "INFO"
+    forwarded_allow_ips: str = ""
+    """Addresses or networks of the reverse proxies, separated by commas, whose `X-Forwarded-For` and
+    `X-Forwarded-Proto` are believed; nobody's by default."""
     threads: int = Field(default=40, ge=2, le=400)
     rate_per_second: float = Field(default=500.0, ge=0, le=1_000_000)
     """Requests a second that one caller may make of one process for ever; 0 limits nothing."""

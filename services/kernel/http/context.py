@@ -79,7 +79,7 @@ class RequestContext:
                 await answer(scope, receive, sending)
             else:
                 limit = self._larger_bodies.get(scope["path"], MAX_BODY_BYTES)
-                await self._app(scope, _limited(receive, limit), sending)
+                await self._app(scope, _limited(receive, limit, json=_is_json(headers)), sending)
         finally:
             self._account(scope, status, self._clock() - started)
 
@@ -136,8 +136,17 @@ def _accepted(pattern: re.Pattern[str], value: bytes | None) -> str | None:
     return text if pattern.fullmatch(text) else None
 
 
-def _limited(receive: Receive, limit: int) -> Receive:
-    """Count the body as it arrives: a chunked one states no length to refuse beforehand."""
+def _is_json(headers: Mapping[bytes, bytes]) -> bool:
+    media_type = headers.get(b"content-type", b"").split(b";")[0].strip().lower()
+    return media_type == b"application/json"
+
+
+def _limited(receive: Receive, limit: int, *, json: bool) -> Receive:
+    """Count the body as it arrives: a chunked one states no length to refuse beforehand.
+
+    JSON is UTF-8 (RFC 8259 section 8.1) and holds no zero byte; UTF-16 and UTF-32, which the decoder would
+    guess, do.
+    """
     seen = 0
 
     async def counting() -> Message:
@@ -146,6 +155,8 @@ def _limited(receive: Receive, limit: int) -> Receive:
         seen += len(message.get("body", b""))
         if seen > limit:
             raise HTTPException(413)
+        if json and b"\x00" in message.get("body", b""):
+            raise HTTPException(400)
         return message
 
     return counting

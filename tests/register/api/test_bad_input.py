@@ -53,6 +53,9 @@ def changed(path: str, value: Any) -> dict[str, Any]:
     ("content", "code"),
     [
         (b"{", "body_unreadable"),
+        ("{}".encode("utf-16"), "body_unreadable"),
+        ("{}".encode("utf-16-be"), "body_unreadable"),
+        ("{}".encode("utf-32-le"), "body_unreadable"),
         (b'{"a": 1,}', "body_unreadable"),
         (b'\xff\xfe{"a"}', "body_unreadable"),
         (b'"\xd0"', "body_unreadable"),
