@@ -54,7 +54,8 @@ bench: $(VENV)/.dev ## Measure appends, commands, feed, replay, latency, rounds,
 	@$(TOOLS)/python -m bench $(ARGS)
 
 chaos: $(VENV)/.dev ## Kill the services again and again under load (CHAOS_KILLS=60, CHAOS_SEED=20260302)
-	@CHAOS_KILLS=$${CHAOS_KILLS:-60} $(TOOLS)/pytest -q tests/reliability $(ARGS)
+	@CHAOS_KILLS=$${CHAOS_KILLS:-60} WEBHOOK_KILLS=$${WEBHOOK_KILLS:-200} \
+	  WEBHOOK_EVENTS=$${WEBHOOK_EVENTS:-10000} $(TOOLS)/pytest -q tests/reliability $(ARGS)
 
 fuzz: $(VENV)/.dev ## Send hostile requests to every operation (FUZZ_EXAMPLES=300 each)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} $(TOOLS)/pytest -q -n 2 --dist worksteal tests/contract $(ARGS)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import commands, explanation, extracts, journal, life, log, rounds, simulation
+from bench import commands, explanation, extracts, journal, life, log, rounds, simulation, webhooks
 from bench.report import Report, machine
 
 PARTS: Final[dict[str, Callable[[Report, int], None]]] = {
@@ -17,6 +17,7 @@ PARTS: Final[dict[str, Callable[[Report, int], None]]] = {
     "log": log.measure,
     "rounds": rounds.measure,
     "simulation": simulation.measure,
+    "webhooks": webhooks.measure,
     "explanation": explanation.measure,
     "extracts": extracts.measure,
 }
