@@ -23,6 +23,7 @@ DIGESTS = {
     "holder_iin_commitment": "an HMAC under a random salt of 32 bytes, which is erased with the value",
     "commitments": "HMACs, each under a random salt of 32 bytes, which are erased with the values",
     "sha256": "a document's content",
+    "document_sha256": "a document's content",
     "signature_sha256": "a signature, which holds random bits",
     "content_sha256": "an extract's content, which holds a random code of 160 bits",
     "code_sha256": "a random code of 160 bits",
