@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import commands, explanation, extracts, journal, life, log, rounds, simulation, webhooks
+from bench import commands, explanation, extracts, journal, life, log, rounds, simulation, times, webhooks
 from bench.report import Report, machine
 
 PARTS: Final[dict[str, Callable[[Report, int], None]]] = {
@@ -19,6 +19,7 @@ PARTS: Final[dict[str, Callable[[Report, int], None]]] = {
     "simulation": simulation.measure,
     "webhooks": webhooks.measure,
     "explanation": explanation.measure,
+    "times": times.measure,
     "extracts": extracts.measure,
 }
 

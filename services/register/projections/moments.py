@@ -93,13 +93,12 @@ def entries_at(connection: sa.Connection, entry_ids: Sequence[UUID], moment: Mom
         state = standing([one.fact for one in known], valid_at=from_microseconds(moment.valid_at))
         if state is not None:
             states.append((state, known[-1].fact.originator_version))
-    producers = facts_until(
-        connection, {UUID(state.producer.producer_id) for state, _ in states}, moment.known_at
-    )
+    owners = {UUID(state.producer.producer_id) for state, _ in states}
+    renamed = facts_until(connection, owners, moment.known_at, ProducerTransformed)
     filings = filings_of(connection, [UUID(state.included.application_id) for state, _ in states])
     found: list[FoundEntry] = []
     for state, version in states:
-        ref = _named(state, producers[UUID(state.producer.producer_id)], moment.valid_at)
+        ref = _named(state, renamed.get(UUID(state.producer.producer_id), ()), moment.valid_at)
         filed_by, is_in_now = filings[UUID(state.included.application_id)]
         is_open = is_in_now and state.status == "included"
         found.append(FoundEntry(state, version, ref, filed_by, is_open))

@@ -46,7 +46,7 @@ PERIODS: Final = sa.Table(
 """From an entry's first inclusion on its rows known at a position leave no gap; before it there is none."""
 
 
-FEW: Final = 2_000
+FEW: Final = 1_000
 """Up to so many entries a list of a past looks at each of them instead of walking through all."""
 
 
@@ -211,11 +211,10 @@ def few_begun(connection: sa.Connection, status: EntryStatus | None, valid_at: i
             sa.select(columns.entry_id)
             .where(columns.status == one, columns.valid_from <= valid_at)
             .order_by(columns.valid_from)
-            .limit(FEW + 1)
         )
-        found.update(connection.execute(query).scalars())
-        if len(found) > FEW:
+        if connection.execute(query.offset(FEW).limit(1)).first() is not None:
             return None
+        found.update(connection.execute(query).scalars())
     return sorted(found)
 
 
