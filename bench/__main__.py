@@ -7,7 +7,19 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import commands, explanation, extracts, journal, life, log, rounds, simulation, times, webhooks
+from bench import (
+    commands,
+    explanation,
+    extracts,
+    journal,
+    life,
+    log,
+    replay,
+    rounds,
+    simulation,
+    times,
+    webhooks,
+)
 from bench.report import Report, machine
 
 PARTS: Final[dict[str, Callable[[Report, int], None]]] = {
@@ -15,6 +27,7 @@ PARTS: Final[dict[str, Callable[[Report, int], None]]] = {
     "commands": commands.measure,
     "life": life.measure,
     "log": log.measure,
+    "replay": replay.measure,
     "rounds": rounds.measure,
     "simulation": simulation.measure,
     "webhooks": webhooks.measure,

@@ -21,6 +21,7 @@ from services.kernel.journal.aggregate import Aggregate, AggregateT
 from services.kernel.journal.events import EventRegistry, Fact, microseconds
 from services.kernel.journal.projection import Projection
 from services.kernel.journal.recorder import JournalRecorder
+from services.kernel.journal.rows import Stored
 from services.kernel.journal.signal import HeadWatcher, JournalSignal
 from services.kernel.journal.tables import FollowingTables, JournalTables
 from services.kernel.journal.units import (
@@ -177,6 +178,7 @@ class Journal:
             following=following,
             announce=self.signal.announce,
         )
+        self._stored = Stored(tables.events)
         self._mapper = _RegistryMapper(registry)
         self._repository = Repository[UUID](EventStore(self._mapper, self.recorder))
         self.watcher = HeadWatcher(database, self.signal, self.recorder.max_notification_id)
@@ -276,20 +278,15 @@ class Journal:
 
     def replay(self, *, page: int = 5_000, after: int = 0, to: int | None = None) -> Iterator[list[Recorded]]:
         """The whole journal as decoded facts, page by page, in order."""
-        events, decode = self.tables.events.c, self.registry.decode
-        query = (
-            sa.select(events.position, events.recorded_at, events.record, events.type)
-            .where(events.position > sa.bindparam("after"), events.position <= sa.bindparam("last"))
-            .order_by(events.position)
-        )
+        decode = self.registry.decode
         last = self.head() if to is None else to
         while after < last:
-            wanted = {"after": after, "last": min(after + page, last)}
+            upper = min(after + page, last)
             with self.database.read() as connection:
-                rows = connection.execute(query, wanted).all()
-            if len(rows) != wanted["last"] - after:
-                raise ValueError(f"the journal lacks a position between {after} and {wanted['last']}")
-            after = wanted["last"]
+                rows = self._stored.between(connection, after, upper)
+            if len(rows) != upper - after:
+                raise ValueError(f"the journal lacks a position between {after} and {upper}")
+            after = upper
             yield [
                 Recorded(position, recorded_at, record, decode(name, record))
                 for position, recorded_at, record, name in rows
