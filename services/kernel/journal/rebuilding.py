@@ -12,6 +12,7 @@ import fcntl
 import gc
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ import sqlalchemy as sa
 
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.rows import outgoing
+from services.kernel.journal.units import Recorded
 
 PAGE: Final = 5_000
 SWAP_TRIES: Final = 150
@@ -51,12 +53,21 @@ def rebuild_read_models(journal: Journal) -> int:
 def fold_all(journal: Journal, connection: sa.Connection, *, after: int, to: int) -> int:
     """Fold the events after one position up to another into read models; returns how many."""
     count = 0
-    for page in journal.replay(page=PAGE, after=after, to=to):
+    for page in _ahead(journal.replay(page=PAGE, after=after, to=to)):
         count += len(page)
         with outgoing(connection):
             for projection in journal.projections:
                 projection.fold(page, connection)
     return count
+
+
+def _ahead(pages: Iterator[list[Recorded]]) -> Iterator[list[Recorded]]:
+    """The next page is read and decoded while the one before is folded and the database writes."""
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, pages, None)
+        while (page := coming.result()) is not None:
+            coming = reader.submit(next, pages, None)
+            yield page
 
 
 def read_models(journal: Journal) -> list[sa.Table]:
