@@ -246,6 +246,9 @@ class DeliveryWorker:
             except sa.exc.SQLAlchemyError as error:
                 logger.warning("attempts not recorded", extra={"error": type(error).__name__})
                 await asyncio.sleep(pause)
+            except Exception as error:  # noqa: BLE001  # one outcome of the batch cannot be written: which?
+                logger.error("attempts not recorded together", exc_info=error)
+                break
             else:
                 return
         for one in batch:
@@ -284,5 +287,5 @@ class DeliveryWorker:
             try:
                 now = microseconds(self._clock.now())
                 await asyncio.to_thread(extend_leases, self._database, self._owner, held, now=now)
-            except sa.exc.SQLAlchemyError as error:
-                logger.warning("leases not extended", extra={"error": type(error).__name__})
+            except Exception as error:  # noqa: BLE001  # without heartbeats slow endpoints were posted to twice
+                logger.warning("leases not extended", exc_info=error)
