@@ -56,9 +56,15 @@ def test_the_server_is_at_least_version_15(postgres_server: PostgresServer) -> N
     assert int(setting(postgres_server.url(), "server_version_num")) // 10_000 == postgres_server.major
 
 
-@pytest.mark.parametrize("name", ["fsync", "full_page_writes", "synchronous_commit"])
-def test_the_server_is_as_durable_as_production(postgres_url: str, name: str) -> None:
-    assert setting(postgres_url, name) == "on"
+def test_a_server_that_measures_is_as_durable_as_production() -> None:
+    with running_postgres() as server:
+        for name in ("fsync", "full_page_writes", "synchronous_commit"):
+            assert setting(server.url(), name) == "on"
+
+
+def test_a_commit_here_survives_the_end_of_the_server_but_needs_no_flush(postgres_url: str) -> None:
+    assert setting(postgres_url, "synchronous_commit") == "on"
+    assert setting(postgres_url, "fsync") == "off"
 
 
 def test_the_server_runs_as_no_root(postgres_server: PostgresServer) -> None:
