@@ -23,6 +23,7 @@ from services.kernel.database import Database
 from services.kernel.journal.events import from_microseconds, new_stream_id
 from services.kernel.journal.rebuilding import rebuild_read_models
 from services.kernel.journal.rows import BulkInsert, Row
+from services.kernel.runtime import quiet_collector
 from services.register.domain.origin import Question
 from services.register.journal import open_journal
 from services.register.projections.entries import ENTRIES, EntryFilter
@@ -36,6 +37,7 @@ EVENTS: Final = int(os.environ.get("EVENTS", "200000"))
 ENTRY_PERIODS: Final = int(os.environ.get("ENTRY_PERIODS", "1000000"))
 READS: Final = int(os.environ.get("READS", "1000"))
 PAGE: Final = 5_000
+DECADE: Final = 10 * 365 * 86_400 * 1_000_000
 Read = Callable[[sa.Connection, UUID, Moment], object]
 
 
@@ -95,15 +97,19 @@ def _round(report: Report, kind: str, database: Database, head: int, chosen: ran
         known = [chosen.randint(row.first_position, head) for row in wanted]
         moments = [Moment(recorded_at(connection, position), position) for position in known]
         entries = [row.entry_id for row in wanted]
-        bare = _timed(connection, entries, moments, _bare)
-        reads: dict[str, Read] = {
-            "single": find_at,
-            "list of 50": _list,
-            "list of 50 excluded": _list_excluded,
-            "origin check": _origin,
+        latest = [Moment(FIRST_INSTANT + DECADE, head)] * READS
+        reads: dict[str, tuple[Read, list[Moment]]] = {
+            "single": (find_at, moments),
+            "single, unchanged since": (find_at, latest),
+            "list of 50": (_list, moments),
+            "list of 50, unchanged since": (_list, latest),
+            "list of 50 excluded": (_list_excluded, moments),
+            "origin check": (_origin, moments),
         }
-        for name, read in reads.items():
-            waits = _timed(connection, entries, moments, read)
+        quiet_collector()
+        bare = _timed(connection, entries, moments, _bare)
+        for name, (read, asked) in reads.items():
+            waits = _timed(connection, entries, asked, read)
             report.rate(f"{name}, p50, {kind}", statistics.median(waits) * 1e6, " µs")
             report.rate(f"{name}, p99, {kind}", statistics.quantiles(waits, n=100)[98] * 1e6, " µs")
             report.ratio(

@@ -253,11 +253,16 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+def quiet_collector() -> None:
+    """Let the collector not look again and again at all that was imported, which a request would wait for."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
 def serve(app: FastAPI, settings: ServiceSettings, *, on_exit: Sequence[Callable[[], None]] = ()) -> None:
     """Serve until SIGINT or SIGTERM."""
-    gc.collect()
-    gc.freeze()  # the collector need not look again and again at all that was imported
-    gc.set_threshold(20_000, 20, 50)
+    quiet_collector()
     config = uvicorn.Config(
         app,
         host=settings.host,

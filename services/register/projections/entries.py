@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from services.kernel.contract import ProducerRef
 from services.kernel.database import BigInt
-from services.kernel.journal.events import Event
+from services.kernel.journal.events import Event, Fact, microseconds
 from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
 from services.kernel.names import normalised_name
@@ -29,7 +29,7 @@ from services.register.contract.events import (
     TermMissed,
 )
 from services.register.contract.rulings import CourtRulingRecorded
-from services.register.domain.correcting import EntryStatus
+from services.register.domain.correcting import EntryStatus, in_order
 from services.register.domain.entry_state import EntryState, evolved, standing
 from services.register.projections.applications import APPLICATIONS
 from services.register.projections.facts import facts_until
@@ -53,9 +53,15 @@ ENTRIES: Final = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("first_position", BigInt, nullable=False),
     sa.Column("position", BigInt, nullable=False),
+    sa.Column("counts_from", BigInt, nullable=True),
     sa.Index("entries_status", "status", "entry_id"),
 )
-"""`name_*` are normalised names of the product, `search` all names and numbers for `q`, `state` is JSON."""
+"""`name_*` are normalised names of the product, `search` all names and numbers for `q`, `state` is JSON.
+
+From the instant `counts_from` on (microseconds since 1970, UTC) the row is also the answer about any past
+that knows its last fact. It is null where facts were not recorded in the order in which they count, or one
+leaves out another from the start.
+"""
 
 _KINDS: Final = (
     Included,
@@ -99,15 +105,21 @@ class Entries(StateFold[EntryState]):
     def _fold_anew(self, entry_id: UUID, facts: Sequence[Recorded], connection: sa.Connection) -> None:
         """A correction concerns what went before it, which the row's state no longer holds."""
         before = facts_until(connection, [entry_id], facts[0].position - 1).get(entry_id, [])
-        state = standing([*(one.fact for one in before), *(recorded.fact for recorded in facts)])
+        known = [*(one.fact for one in before), *(recorded.fact for recorded in facts)]
         row = {
             "entry_id": entry_id,
-            STATE: state,
+            STATE: standing(known),
+            "counts_from": microseconds(in_order(known)[-1].effective_at),
             "version": facts[-1].fact.originator_version,
             "position": facts[-1].position,
             "first_position": before[0].position if before else facts[0].position,
         }
         self._upsert(connection, [row])
+
+    def evolve(self, key: Hashable, row: Row | None, recorded: Recorded) -> Row:
+        """The row after the fact, and from when it holds for a past too."""
+        after = super().evolve(key, row, recorded)
+        return {**after, "counts_from": _counts_from(row, recorded.fact)}
 
     def evolved(self, state: EntryState | None, recorded: Recorded) -> EntryState:
         """The entry after the fact."""
@@ -129,6 +141,17 @@ class Entries(StateFold[EntryState]):
             "reference": state.included.trusted_register_reference,
             "search": _search_text(state),
         }
+
+
+def _counts_from(row: Row | None, fact: Fact) -> int | None:
+    """The instant of a fact that counts after all before it and changes none of them; otherwise null."""
+    at = microseconds(fact.effective_at)
+    if row is None:
+        return at
+    if isinstance(fact.data, Reinstated) and fact.data.annuls_from_start:
+        return None
+    before: int | None = row["counts_from"]
+    return at if before is not None and before <= at else None
 
 
 def _search_text(state: EntryState) -> str:
@@ -200,21 +223,27 @@ def as_uuid(text: str) -> UUID | None:
         return None
 
 
-_FOUND: Final = (
+FOUND: Final = (
     sa.select(
+        ENTRIES.c.entry_id,
+        ENTRIES.c.application_id,
+        ENTRIES.c.status,
         ENTRIES.c.state,
         ENTRIES.c.version,
+        ENTRIES.c.position,
+        ENTRIES.c.counts_from,
         APPLICATIONS.c.filed_by,
         *(column for column in PRODUCERS.c),
     )
     .join(APPLICATIONS, APPLICATIONS.c.application_id == ENTRIES.c.application_id)
     .join(PRODUCERS, PRODUCERS.c.producer_id == ENTRIES.c.producer_id)
 )
+"""Entries as they are now, each with its filing and its producer."""
 
 
 def find(connection: sa.Connection, entry_id: UUID) -> FoundEntry | None:
     """One entry as it is now."""
-    row = connection.execute(_FOUND.where(ENTRIES.c.entry_id == entry_id)).one_or_none()
+    row = connection.execute(FOUND.where(ENTRIES.c.entry_id == entry_id)).one_or_none()
     return None if row is None else _found(row)
 
 
@@ -222,7 +251,7 @@ def list_entries(
     connection: sa.Connection, wanted: EntryFilter, *, after: UUID | None, limit: int
 ) -> list[FoundEntry]:
     """At most `limit` entries behind `after`, in the order of their ids."""
-    query = _FOUND.where(*wanted.conditions()).order_by(ENTRIES.c.entry_id).limit(limit)
+    query = FOUND.where(*wanted.conditions()).order_by(ENTRIES.c.entry_id).limit(limit)
     if after is not None:
         query = query.where(ENTRIES.c.entry_id > after)
     return [_found(row) for row in connection.execute(query)]
@@ -243,7 +272,7 @@ def appealed_of(connection: sa.Connection, producer_id: UUID) -> set[UUID]:
     rows = connection.execute(
         sa.select(columns.entry_id, columns.state).where(columns.producer_id == producer_id)
     )
-    return {row.entry_id for row in rows if _DECODER.decode(bytes(row.state)).pending_appeals}
+    return {row.entry_id for row in rows if state_in(row.state).pending_appeals}
 
 
 def filings_of(connection: sa.Connection, application_ids: Sequence[UUID]) -> dict[UUID, tuple[str, bool]]:
@@ -256,8 +285,13 @@ def filings_of(connection: sa.Connection, application_ids: Sequence[UUID]) -> di
     return {row.application_id: (row.filed_by, row.status == "included") for row in rows}
 
 
+def state_in(kept: bytes) -> EntryState:
+    """The state that a row of entries keeps as JSON."""
+    return _DECODER.decode(bytes(kept))
+
+
 def _found(row: sa.Row[tuple[object, ...]]) -> FoundEntry:
-    state = _DECODER.decode(bytes(row.state))
+    state = state_in(row.state)
     transformed = row.transformed_by is not None and row.transformed_by > state.included_by
     return FoundEntry(
         state=state,

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from services.kernel.journal.events import Event, Fact
 from services.register.contract.events import REGISTER_EVENTS
-from services.register.projections.parts import in_parts
+from services.register.projections.parts import among, in_parts
 from services.register.schema import JOURNAL
 
 
@@ -33,9 +33,9 @@ def facts_until(
     for some in in_parts(set(stream_ids)):
         rows = connection.execute(
             sa.select(events.stream_id, events.position, events.type, events.record)
-            .where(events.stream_id.in_(some), events.position <= known_at, wanted)
+            .where(among(connection, events.stream_id, some), events.position <= known_at, wanted)
             .order_by(events.position)
-        )
+        ).all()
         for row in rows:
             fact = REGISTER_EVENTS.decode(row.type, bytes(row.record))
             found.setdefault(row.stream_id, []).append(KnownFact(row.position, fact))

@@ -1,12 +1,13 @@
 """Entries as they stood at a legal instant, as known at a journal position (ARCHITECTURE "Two times").
 
 Facts corrected by one known then are left out; the others known then and effective by the instant are folded
-in the order (`effective_at`, position). Which entries a list shows is found from the periods read model.
+in the order (`effective_at`, position). Where that makes the present row, it is read. Which entries a list
+shows is found from the periods read model.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,9 +19,16 @@ from services.register.contract.events import ProducerTransformed
 from services.register.domain.application import Application
 from services.register.domain.correcting import EntryStatus
 from services.register.domain.entry_state import EntryState, standing
-from services.register.projections.entries import ENTRIES, EntryFilter, FoundEntry, filings_of
+from services.register.projections.entries import (
+    ENTRIES,
+    FOUND,
+    EntryFilter,
+    FoundEntry,
+    filings_of,
+    state_in,
+)
 from services.register.projections.facts import KnownFact, facts_until
-from services.register.projections.parts import AT_ONCE
+from services.register.projections.parts import AT_ONCE, among, in_parts
 from services.register.projections.periods import covers, few_begun
 from services.register.schema import JOURNAL
 
@@ -50,7 +58,7 @@ def list_at(
         sa.select(columns.entry_id)
         .where(
             *wanted.unchanging(),
-            covers(columns.entry_id, moment.valid_at, moment.known_at, wanted.status),
+            covers(columns.entry_id, moment.valid_at, moment.known_at, wanted.status, after=after),
         )
         .order_by(columns.entry_id)
         .limit(limit)
@@ -61,8 +69,8 @@ def list_at(
         begun_by = min(moment.valid_at, recorded_at(connection, moment.known_at))
         few = few_begun(connection, wanted.status, begun_by)
         if few is not None:
-            query = query.where(columns.entry_id.in_(few))
-    return entries_at(connection, list(connection.execute(query).scalars()), moment)
+            query = query.where(among(connection, columns.entry_id, few))
+    return entries_at(connection, connection.execute(query).scalars().all(), moment)
 
 
 def entries_of(
@@ -86,23 +94,61 @@ def application_at(connection: sa.Connection, application_id: UUID, moment: Mome
 
 def entries_at(connection: sa.Connection, entry_ids: Sequence[UUID], moment: Moment) -> list[FoundEntry]:
     """Those of the entries that exist at the moment, in the order given."""
-    facts = facts_until(connection, entry_ids, moment.known_at)
-    states: list[tuple[EntryState, int]] = []
-    for entry_id in entry_ids:
-        known = facts.get(entry_id, [])
-        state = standing([one.fact for one in known], valid_at=from_microseconds(moment.valid_at))
-        if state is not None:
-            states.append((state, known[-1].fact.originator_version))
-    owners = {UUID(state.producer.producer_id) for state, _ in states}
-    renamed = facts_until(connection, owners, moment.known_at, ProducerTransformed)
-    filings = filings_of(connection, [UUID(state.included.application_id) for state, _ in states])
+    present = _present(connection, entry_ids)
+    states = _states_at(connection, [one for one in entry_ids if one in present], present, moment)
+    unnamed = {row.producer_id for row in present.values() if row.transformed_by is None}
+    owners = {UUID(state.producer.producer_id) for state, _ in states.values()}
+    renamed = facts_until(connection, owners - unnamed, moment.known_at, ProducerTransformed)
+    filings = {row.application_id: (row.filed_by, row.status == "included") for row in present.values()}
+    filed = {UUID(state.included.application_id) for state, _ in states.values()}
+    if earlier := filed - filings.keys():
+        filings.update(filings_of(connection, sorted(earlier)))
     found: list[FoundEntry] = []
-    for state, version in states:
+    for state, version in states.values():
         ref = _named(state, renamed.get(UUID(state.producer.producer_id), ()), moment.valid_at)
         filed_by, is_in_now = filings[UUID(state.included.application_id)]
         is_open = is_in_now and state.status == "included"
         found.append(FoundEntry(state, version, ref, filed_by, is_open))
     return found
+
+
+def _present(
+    connection: sa.Connection, entry_ids: Collection[UUID]
+) -> dict[UUID, sa.Row[tuple[object, ...]]]:
+    found: dict[UUID, sa.Row[tuple[object, ...]]] = {}
+    for some in in_parts(set(entry_ids)):
+        rows = connection.execute(FOUND.where(among(connection, ENTRIES.c.entry_id, some))).all()
+        found.update((row.entry_id, row) for row in rows)
+    return found
+
+
+def _states_at(
+    connection: sa.Connection,
+    entry_ids: Sequence[UUID],
+    present: Mapping[UUID, sa.Row[tuple[object, ...]]],
+    moment: Moment,
+) -> dict[UUID, tuple[EntryState, int]]:
+    """State and version by entry, in the order given: the present ones where nothing was to come then."""
+    still = {entry_id for entry_id in entry_ids if _is_still(present[entry_id], moment)}
+    facts = facts_until(connection, set(entry_ids) - still, moment.known_at)
+    valid_at = from_microseconds(moment.valid_at)
+    found: dict[UUID, tuple[EntryState, int]] = {}
+    for entry_id in entry_ids:
+        if entry_id in still:
+            row = present[entry_id]
+            found[entry_id] = (state_in(row.state), row.version)
+            continue
+        known = [one.fact for one in facts.get(entry_id, ())]
+        state = standing(known, valid_at=valid_at)
+        if state is not None:
+            found[entry_id] = (state, known[-1].originator_version)
+    return found
+
+
+def _is_still(row: sa.Row[tuple[object, ...]], moment: Moment) -> bool:
+    """True where every fact of the entry was known and counted at the moment, each after the one before."""
+    counts = row.counts_from is not None and row.counts_from <= moment.valid_at
+    return bool(counts and row.position <= moment.known_at)
 
 
 def recorded_at(connection: sa.Connection, position: int) -> int:

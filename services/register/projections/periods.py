@@ -152,9 +152,17 @@ def _period(row: Row) -> Period:
 
 
 def covers(
-    entry_id: sa.ColumnElement[UUID], valid_at: int, known_at: int, status: EntryStatus | None = None
+    entry_id: sa.ColumnElement[UUID],
+    valid_at: int,
+    known_at: int,
+    status: EntryStatus | None = None,
+    *,
+    after: UUID | None = None,
 ) -> sa.ColumnElement[bool]:
-    """The condition that an entry had a status, or any, at a legal instant, as known at a position."""
+    """The condition that an entry had a status, or any, at a legal instant, as known at a position.
+
+    Who looks only behind an entry says so with `after`, so that a join of both by id begins there.
+    """
     columns = PERIODS.c
     return sa.exists().where(
         columns.entry_id == entry_id,
@@ -162,6 +170,7 @@ def covers(
         sa.or_(columns.valid_to.is_(None), columns.valid_to > valid_at),
         _known(known_at),
         sa.true() if status is None else columns.status == status,
+        sa.true() if after is None else columns.entry_id > after,
     )
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from services.kernel.calendar import legal_date
@@ -193,8 +194,72 @@ def test_the_periods_say_what_replay_says_at_any_two_times(plan: list[tuple[int,
         for choice, hours in plan:
             desk.later(hours=hours)
             step(desk, entry, choice, hours)
+        present_row_tells_its_pasts(desk, entry.id)
         all_moments_agree(desk, entry.id)
         present_reads_as_at_now(desk, entry.id)
+
+
+def present_row_tells_its_pasts(desk: Desk, entry_id: UUID) -> None:
+    """Where a row says from when it holds, replay gives its state there."""
+    (row,) = [row for row in desk.rows(ENTRIES) if row["entry_id"] == entry_id]
+    facts = desk.journal.facts_of(entry_id)
+    event("the present row answers" if row["counts_from"] is not None else "facts are folded")
+    if row["counts_from"] is not None:
+        assert row["position"] == facts[-1].position
+        kept = msgspec.json.decode(bytes(row["state"]), type=EntryState)
+        assert state_by_replay(facts, row["counts_from"], row["position"]) == kept
+
+
+@pytest.mark.parametrize("life", ["in order", "annulled from the start", "corrected"])
+def test_a_past_is_read_from_the_present_row_only_where_it_is_the_same(automatic: Desk, life: str) -> None:
+    """A past is folded from the journal only before the row's instant, or where nothing else is right."""
+    entry = automatic.include()
+    automatic.on("2026-04-01")
+    automatic.notify("monitoring", "exclude", entry)
+    if life != "in order":
+        automatic.on("2026-05-04")
+        exclusion = automatic.journal.load(Entry, entry.id).state.exclusions[0]
+        from_start = life == "annulled from the start"
+        wrong = exclusion.notification_id
+        if from_start:
+            automatic.notify(
+                "monitoring", "conforms", entry, corrects=wrong, court_ruling=RULING, annuls_from_start=True
+            )
+        else:
+            automatic.correct(annulment(entry, exclusion.event_id))
+    (row,) = [row for row in automatic.rows(ENTRIES) if row["entry_id"] == entry.id]
+    assert (row["counts_from"] is None) == (life == "annulled from the start")
+    later = Moment(microseconds(automatic.clock.now() + timedelta(days=1)), automatic.journal.head())
+    earlier = Moment(later.valid_at, row["position"] - 1)
+    before = Moment((row["counts_from"] or 1) - 1, later.known_at)
+    assert folds(automatic, entry.id, later) == (row["counts_from"] is None)
+    assert folds(automatic, entry.id, earlier)
+    assert folds(automatic, entry.id, before)
+    all_moments_agree(automatic, entry.id)
+
+
+def annulment(entry: Entry, event_id: str) -> Proposed:
+    return Proposed(
+        entry_id=str(entry.id),
+        event_id=event_id,
+        kind="annulment",
+        reasons=REASONS,
+        legal_basis="order-327 para. 5",
+    )
+
+
+def folds(desk: Desk, entry_id: UUID, moment: Moment) -> bool:
+    """Whether reading the entry at that moment looks into the journal."""
+    asked: list[str] = []
+    with desk.journal.database.read() as connection:
+
+        def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+            asked.append(statement)
+
+        sa.event.listen(connection, "before_cursor_execute", note)
+        find_at(connection, entry_id, moment)
+        sa.event.remove(connection, "before_cursor_execute", note)
+    return any("FROM events" in statement for statement in asked)
 
 
 def test_what_was_known_stays_known_when_an_appeal_annuls_from_the_start(automatic: Desk) -> None:
