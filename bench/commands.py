@@ -1,4 +1,8 @@
-"""Applications filed over HTTP against a bare FastAPI app that inserts one row: one worker, 8 clients."""
+"""Applications filed and withdrawn over HTTP against a bare FastAPI app that inserts one row: 8 clients.
+
+Filing is the largest command, and each brings a token that was not seen before; a withdrawal is an ordinary
+one, of a caller already known.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +30,7 @@ from tests.reliability.fleet import Fleet, application_of, bin_of, fleet_of
 
 CLIENTS: Final = 8
 REQUESTS: Final = 1_600
+WITHDRAWN: Final = "Өтінім қайтарып алынды."
 JSON: Final = {"Content-Type": "application/json"}
 
 
@@ -55,19 +60,36 @@ def _compare(report: Report, rounds: int, kind: str, fleet: Fleet, bare_port: in
             for body in bodies
         ]
         url = f"{fleet.installation.url('register')}/v1/applications"
+        tokens = {body["producer"]["bin"]: _token(issuer, body["producer"]["bin"]) for body in bodies}
         filings = [
-            request_bytes("POST", url, _headers(issuer, body), json.dumps(body).encode()) for body in bodies
+            request_bytes("POST", url, _headers(tokens[body["producer"]["bin"]]), json.dumps(body).encode())
+            for body in bodies
         ]
         floor = sent(bare_port, rows, clients=CLIENTS, status=201)
-        filed = sent(fleet.installation.port("register"), filings, clients=CLIENTS, status=201)
+        answers: list[bytes] = []
+        port = fleet.installation.port("register")
+        filed = sent(port, filings, clients=CLIENTS, status=201, answers=answers)
+        withdrawals = [
+            request_bytes(
+                "POST",
+                f"{url}/{shown['application_id']}/withdrawal",
+                _headers(tokens[shown["producer"]["bin"]]),
+                json.dumps({"reason": WITHDRAWN}).encode(),
+            )
+            for shown in map(json.loads, answers)
+        ]
+        withdrawn = sent(port, withdrawals, clients=CLIENTS, status=201)
         if number:  # the first round warms both up
             report.rate(f"bare FastAPI, one row, {kind}", floor)
             report.ratio(f"POST /v1/applications, {kind}", filed, floor)
+            report.ratio(f"POST .../withdrawal, {kind}", withdrawn, floor)
 
 
-def _headers(issuer: TokenIssuer, body: Mapping[str, Any]) -> dict[str, str]:
-    bin_ = body["producer"]["bin"]
-    token = issuer.token(subject=f"producer-{bin_}", roles=["producer"], producer=bin_)
+def _token(issuer: TokenIssuer, bin_: str) -> str:
+    return issuer.token(subject=f"producer-{bin_}", roles=["producer"], producer=bin_)
+
+
+def _headers(token: str) -> dict[str, str]:
     return {**JSON, "Authorization": f"Bearer {token}", "Idempotency-Key": uuid4().hex}
 
 

@@ -24,9 +24,14 @@ def request_bytes(method: str, url: str, headers: Mapping[str, str], body: bytes
     return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
 
 
-def sent(port: int, requests: Sequence[bytes], *, clients: int, status: int) -> float:
-    """Send all requests over `clients` connections; returns answers a second. Another status is an error."""
-    return asyncio.run(_sent(port, requests, clients, status))
+def sent(
+    port: int, requests: Sequence[bytes], *, clients: int, status: int, answers: list[bytes] | None = None
+) -> float:
+    """Send all requests over `clients` connections; returns answers a second. Another status is an error.
+
+    The answers' bodies go into `answers`, in the order in which they came.
+    """
+    return asyncio.run(_sent(port, requests, clients, status, [] if answers is None else answers))
 
 
 async def answer_of(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
@@ -36,7 +41,9 @@ async def answer_of(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     return head, await reader.readexactly(int(found[1]) if found else 0)
 
 
-async def _sent(port: int, requests: Sequence[bytes], clients: int, status: int) -> float:
+async def _sent(
+    port: int, requests: Sequence[bytes], clients: int, status: int, answers: list[bytes]
+) -> float:
     wanted = f"HTTP/1.1 {status} ".encode()
     streams = [await asyncio.open_connection("127.0.0.1", port) for _ in range(clients)]
     left = iter(requests)
@@ -47,6 +54,7 @@ async def _sent(port: int, requests: Sequence[bytes], clients: int, status: int)
             head, body = await answer_of(reader)
             if not head.startswith(wanted):
                 raise RuntimeError(f"unexpected answer: {head[:200]!r} {body[:500]!r}")
+            answers.append(body)
         writer.close()
 
     started = time.perf_counter()
