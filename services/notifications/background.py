@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -58,13 +58,13 @@ def rhythm_of(settings: NotificationsSettings, channels: tuple[ChannelName, ...]
 
 
 class _WakingSink(TableSink):
-    """Tells the delivery worker as soon as an event's deliveries are committed."""
+    """Tells the delivery worker as soon as deliveries are committed."""
 
     worker: DeliveryWorker
 
-    def apply(self, event: Upstream, step: CursorStep) -> None:
+    def apply_all(self, events: Sequence[Upstream], step: CursorStep) -> None:
         """See `Sink`."""
-        super().apply(event, step)
+        super().apply_all(events, step)
         self.worker.wake()
 
 

@@ -1,9 +1,10 @@
 """Following another service's journal with exactly-once effect.
 
 Each upstream event's effect and the move of the position commit together, compared and set from the exact
-position it was read at. An event whose handling fails is parked in the transaction that advances the
-position; later events of that stream park behind it; everything else goes on. Parked events are retried in
-order and never dropped. An upstream that is down, slow or wrong never stops the follower's own service.
+position it was read at; where a sink can, the effects of several events that wait already commit as one. An
+event whose handling fails is parked in the transaction that advances the position; later events of that
+stream park behind it; everything else goes on. Parked events are retried in order and never dropped. An
+upstream that is down, slow or wrong never stops the follower's own service.
 """
 
 from __future__ import annotations
@@ -46,7 +47,10 @@ STORE_TROUBLE: Final = (
 
 
 class Sink(Protocol):
-    """Where a follower's effects go: one transaction for each event, with the position in it."""
+    """Where a follower's effects go, each in one transaction with the position."""
+
+    at_once: int
+    """How many events one transaction may take; 1 where each is a unit of work of its own."""
 
     @property
     def source(self) -> str:
@@ -60,6 +64,9 @@ class Sink(Protocol):
 
     def apply(self, event: Upstream, step: CursorStep) -> None:
         """Commit the effect of one event with the step."""
+
+    def apply_all(self, events: Sequence[Upstream], step: CursorStep) -> None:
+        """Commit the effects of up to `at_once` events with the step, or none of them."""
 
     def skip(self, step: CursorStep) -> None:
         """Commit a step over events without effect."""
@@ -186,23 +193,53 @@ class Follower:
         position = self._sink.position(self.upstream)  # before the shelf: what another parks later moves it
         self._retry_parked()
         page = self._page(position, 1 if self._blocked and wait else wait)
-        skipped_from = position
-        for event in page.events:
-            if event.is_readable and not self._sink.handles(event.header.type):
-                position = event.position
-                continue
-            if position != skipped_from:
-                self._sink.skip(CursorStep(self.upstream, skipped_from, position))
-            self._handle(event, CursorStep(self.upstream, position, event.position))
-            position = skipped_from = event.position
-            if self._stopped.is_set():
-                break
-        if position != skipped_from:
-            self._sink.skip(CursorStep(self.upstream, skipped_from, position))
+        position = self._take(page, position)
         self.lag = max(0, page.head - position)
         self.caught_up = self.lag == 0
         FOLLOWER_LAG.labels(self._service, self.upstream).set(self.lag)
         return len(page.events)
+
+    def _take(self, page: Page, position: int) -> int:
+        """Handle a page's events, as many at once as the sink takes; returns the position reached."""
+        run: list[Upstream] = []
+        for event in page.events:
+            if event.is_readable and not self._sink.handles(event.header.type):
+                continue
+            alone = not event.is_readable or event.stream_id in self._blocked
+            if alone or len(run) == self._sink.at_once:
+                position = self._commit(run, position, event.position - 1)
+                run = []
+                if self._stopped.is_set():
+                    return position
+            if alone:
+                self._handle(event, CursorStep(self.upstream, position, event.position))
+                position = event.position
+            else:
+                run.append(event)
+        return self._commit(run, position, page.events[-1].position) if page.events else position
+
+    def _commit(self, run: Sequence[Upstream], position: int, reached: int) -> int:
+        """Commit the effects of a run and the step to `reached`; one by one where they cannot go together."""
+        if len(run) > 1 and self._commit_together(run, CursorStep(self.upstream, position, reached)):
+            return reached
+        for event in run:
+            if position != event.position - 1:
+                self._sink.skip(CursorStep(self.upstream, position, event.position - 1))
+            self._handle(event, CursorStep(self.upstream, event.position - 1, event.position))
+            position = event.position
+        if position != reached:
+            self._sink.skip(CursorStep(self.upstream, position, reached))
+        return reached
+
+    def _commit_together(self, run: Sequence[Upstream], step: CursorStep) -> bool:
+        try:
+            self._sink.apply_all(run, step)
+        except STORE_TROUBLE:
+            raise
+        except Exception as error:  # noqa: BLE001  # whichever it is: alone it parks, and the others have their effect
+            logger.info("events are handled one by one", extra={"error": type(error).__name__})
+            return False
+        return True
 
     def _page(self, after: int, wait: int) -> Page:
         """The next page; where it is no JSON, its first event alone, which may be what spoils it."""

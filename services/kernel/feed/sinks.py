@@ -106,6 +106,8 @@ def _ignored(registry: EventRegistry, handlers: Container[type[Event]]) -> froze
 class JournalSink:
     """Effects decided as units of work of this service's own journal."""
 
+    at_once = 1
+
     def __init__(
         self,
         journal: Journal,
@@ -135,6 +137,11 @@ class JournalSink:
     def apply(self, event: Upstream, step: CursorStep) -> None:
         """See `Sink`."""
         self._run(lambda work: self._handle(work, event), step)
+
+    def apply_all(self, events: Sequence[Upstream], step: CursorStep) -> None:
+        """See `Sink`: a decision reads what the one before it recorded, so there is never more than one."""
+        (event,) = events
+        self.apply(event, step)
 
     def skip(self, step: CursorStep) -> None:
         """See `Sink`."""
@@ -185,6 +192,8 @@ class JournalSink:
 class TableSink:
     """Effects written straight into a service's tables, for a service without a journal."""
 
+    at_once = 32
+
     def __init__(
         self,
         database: Database,
@@ -215,8 +224,13 @@ class TableSink:
 
     def apply(self, event: Upstream, step: CursorStep) -> None:
         """See `Sink`."""
+        self.apply_all([event], step)
+
+    def apply_all(self, events: Sequence[Upstream], step: CursorStep) -> None:
+        """See `Sink`."""
         with self._moving(step) as connection:
-            self._handle(connection, event)
+            for event in events:
+                self._handle(connection, event)
 
     def skip(self, step: CursorStep) -> None:
         """See `Sink`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -182,6 +182,27 @@ def test_events_without_effect_here_only_move_the_position(ledger: LedgerService
 
 
 # Lag.
+
+
+def test_effects_that_wait_already_commit_together_where_the_sink_can(
+    ledger: LedgerService, mirror: Mirror
+) -> None:
+    for owner in ("first", "second", "third"):
+        opened(ledger, "a", "b", owner=owner)
+    steps: list[CursorStep] = []
+    apply_all = mirror.sink.apply_all
+
+    def noted(events: Sequence[Upstream], step: CursorStep) -> None:
+        steps.append(step)
+        apply_all(events, step)
+
+    mirror.sink.apply_all = noted  # type: ignore[method-assign]  # the sink's own method, watched
+    mirror.follower(feed_of(ledger)).turn()
+    assert mirror.position == 9
+    if mirror.sink.at_once > 1:
+        assert steps == [CursorStep(UPSTREAM, 0, 9)]
+    else:
+        assert not steps, "each is a unit of work of its own"
 
 
 def test_lag_is_what_the_upstream_holds_beyond(

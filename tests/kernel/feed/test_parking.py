@@ -66,7 +66,7 @@ def test_what_comes_later_parks_behind_it_even_after_a_restart(ledger: LedgerSer
     mirror.follower(feed_of(ledger)).turn()  # a follower that remembers nothing
     assert mirror.lines(ill) == 0
     assert mirror.parked() == [(2, "ValueError", 2), (3, "behind_parked", 1)]
-    assert mirror.handled == ["poison", "poison"]
+    assert set(mirror.handled) == {"poison"}  # what comes behind it is not even tried
 
 
 def test_parked_events_are_retried_in_order_and_leave_the_shelf(
@@ -91,7 +91,7 @@ def test_a_retry_that_fails_is_counted_and_keeps_what_is_behind_it(
     for _ in range(3):
         follower.turn()
     assert mirror.parked() == [(2, "ValueError", 3), (3, "behind_parked", 1)]
-    assert mirror.handled == ["poison"] * 3
+    assert set(mirror.handled) == {"poison"}
     assert parked_gauge() == 2
 
 
@@ -143,6 +143,7 @@ def test_personal_values_are_read_again_and_never_parked(ledger: LedgerService, 
         given.append(event.confidential)
         raise ValueError("not now")
 
+    mirror.sink.at_once = 1
     mirror.sink.apply = refusing  # type: ignore[method-assign]
     mirror.sink.retry = refusing  # type: ignore[method-assign,assignment]
     follower = mirror.follower(feed_of(ledger))
@@ -210,16 +211,16 @@ def test_a_store_in_trouble_parks_nothing(ledger: LedgerService, mirror: Mirror)
     """The event is not at fault, so it is read again."""
     stream = opened(ledger, "owner", "a")
     follower = mirror.follower(feed_of(ledger))
-    apply = mirror.sink.apply
+    apply, apply_all = mirror.sink.apply, mirror.sink.apply_all
 
-    def unavailable(event: Upstream, step: CursorStep) -> None:
+    def unavailable(_given: object, step: CursorStep) -> None:
         raise Unavailable("store_unavailable")
 
-    mirror.sink.apply = unavailable  # type: ignore[method-assign]
+    mirror.sink.apply = mirror.sink.apply_all = unavailable  # type: ignore[method-assign,assignment]
     with pytest.raises(Unavailable):
         follower.turn()
     assert (mirror.position, mirror.parked()) == (0, [])
-    mirror.sink.apply = apply  # type: ignore[method-assign]
+    mirror.sink.apply, mirror.sink.apply_all = apply, apply_all  # type: ignore[method-assign]
     follower.turn()
     assert mirror.lines(stream) == 1
 
