@@ -263,7 +263,11 @@ def quiet_collector() -> None:
 def serve(app: FastAPI, settings: ServiceSettings, *, on_exit: Sequence[Callable[[], None]] = ()) -> None:
     """Serve until SIGINT or SIGTERM."""
     quiet_collector()
-    config = uvicorn.Config(
+    _Server(_server_config(app, settings), on_exit).run()
+
+
+def _server_config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -276,7 +280,6 @@ def serve(app: FastAPI, settings: ServiceSettings, *, on_exit: Sequence[Callable
         timeout_graceful_shutdown=GRACE_SECONDS,
         timeout_keep_alive=75,
     )
-    _Server(config, on_exit).run()
 
 
 def run_until_stopped(start: Sequence[Callable[[], None]], stop: Sequence[Callable[[], None]]) -> None:

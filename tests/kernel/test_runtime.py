@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import threading
@@ -16,6 +17,8 @@ import httpx
 import pytest
 import sqlalchemy as sa
 import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import PlainTextResponse
 
 from services.kernel import runtime
 from services.kernel.clock import SimulatedClockRefused, set_simulated_clock
@@ -269,6 +272,40 @@ def test_a_signal_that_meets_a_reader_about_to_wait_does_not_lock_the_process() 
     thread.join(PATIENCE)
     assert not thread.is_alive()
     assert server.should_exit
+
+
+# Who calls.
+
+
+@pytest.mark.parametrize(
+    ("trusted", "connected", "seen"),
+    [
+        ("", "127.0.0.1", "127.0.0.1"),
+        ("10.1.0.7", "10.1.0.8", "10.1.0.8"),
+        ("10.1.0.7", "10.1.0.7", "203.0.113.5"),
+        ("10.2.0.1, 10.1.0.0/16", "10.1.0.7", "203.0.113.5"),
+    ],
+)
+def test_a_forwarded_address_is_believed_only_from_a_proxy_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trusted: str, connected: str, seen: str
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")  # uvicorn's own variable counts for nothing
+    app = FastAPI()
+
+    @app.get("/caller", response_class=PlainTextResponse)
+    def caller(request: Request) -> str:
+        return request.client.host if request.client else "nobody"
+
+    config = runtime._server_config(app, development(tmp_path, forwarded_allow_ips=trusted))
+    config.load()
+    transport = httpx.ASGITransport(config.loaded_app, client=(connected, 1))
+
+    async def asked() -> str:
+        async with httpx.AsyncClient(transport=transport, base_url="http://register") as client:
+            answer = await client.get("/caller", headers={"X-Forwarded-For": "203.0.113.5"})
+        return answer.text
+
+    assert asyncio.run(asked()) == seen
 
 
 # Keys and clocks.

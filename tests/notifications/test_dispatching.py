@@ -20,7 +20,8 @@ from services.notifications.schema import MESSAGES, VAULT
 from services.notifications.settings import NotificationsSettings
 from services.notifications.usecases.dispatch import LEASE, claim, record_result
 from services.notifications.usecases.remind import remind
-from tests.notifications.given import filed, producer
+from services.register.contract.erasures import PersonalDataErased
+from tests.notifications.given import IIN, filed, producer
 from tests.notifications.office import Office
 from tests.notifications.usecases.test_remind import documents_requested, noon
 
@@ -118,6 +119,25 @@ def test_a_reminder_goes_out_too_and_an_authoritys_message_over_no_channel(offic
     assert len(office.rows(DISPATCHES)) == before + 2
     recipients = {row["message_id"]: row["recipient"] for row in office.rows(MESSAGES)}
     assert not any("authority" in recipients[row["message_id"]] for row in office.rows(DISPATCHES))
+
+
+def test_a_reminder_of_an_erased_producer_goes_out_over_no_channel(office: Office) -> None:
+    """Law 418-V art. 36: the term runs on, and nobody is left whom a channel could reach."""
+    application = filed(producer(None))
+    office.register.publish(application, confidential={**EMAIL, "iin": IIN})
+    office.verification.publish(documents_requested(application, "2026-03-17"))
+    office.follow()
+    erased = PersonalDataErased(
+        producer_id=application.producer.producer_id, fields=("iin", "email"), reason="consent_withdrawn"
+    )
+    office.register.publish(erased)
+    office.follow()
+    before = office.rows(DISPATCHES)
+    assert {row["state"] for row in before} == {"unaddressed"}
+    at = noon("2026-03-10")
+    assert remind(office.database, (7,), authorities=False, now=at, channels=office.channels) == 1
+    assert office.rows(DISPATCHES) == before
+    assert claim(office.database, "portal", now=office.now()) is None
 
 
 def test_one_failing_channel_stops_neither_the_other_nor_the_account(office: Office) -> None:

@@ -96,6 +96,6 @@ def _remind(
         due_on=matter.due_on,
     )
     message = put_message(connection, recipient, template, params, occasion, put_at=now)
-    if not of_authority:
+    if not of_authority and not known.is_erased(recipient):
         queue_dispatches(connection, message, channels)
     return True
