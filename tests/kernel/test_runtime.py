@@ -35,7 +35,7 @@ from services.kernel.runtime import (
     own_issuer,
 )
 from services.kernel.settings import ServiceSettings
-from tests.kernel.journal.ledger import NOON
+from tests.kernel.journal.ledger import NOON, ledger_journal
 from tests.kernel.processes import ledger_process
 
 PATIENCE = 20
@@ -76,6 +76,8 @@ def test_on_postgresql_any_number_serve(fresh_postgres: str) -> None:
 
 def test_a_second_process_on_the_same_sqlite_database_does_not_start(sqlite_url: str, tmp_path: Path) -> None:
     """The first goes on serving; after its death, even by kill -9, another may."""
+    with ledger_journal(sqlite_url):
+        pass  # migrated beforehand, as a service's database is
     with ledger_process(sqlite_url, tmp_path) as first, ledger_process(sqlite_url, tmp_path) as second:
         with ThreadPoolExecutor(2) as pool:
             outcomes = list(pool.map(_ready_or_refused, (first, second)))
