@@ -361,6 +361,31 @@ def test_readiness_tells_an_upstream_that_does_not_answer_and_goes_on(
         follower.stop()
 
 
+def test_an_upstream_that_answers_again_is_told_at_once_though_it_has_nothing_new(
+    ledger: LedgerService, sqlite_url: str
+) -> None:
+    waits: list[str] = []
+    asked = threading.Semaphore(0)
+
+    def noted(answering: Answering) -> Answering:
+        def answer(request: httpx.Request) -> httpx.Response:
+            waits.append(request.url.params["wait"])
+            asked.release()
+            return answering(request)
+
+        return answer
+
+    with mirror_of(sqlite_url, "journal") as mirror:
+        up = noted(feed_of(ledger))
+        follower = mirror.follower(in_turn([noted(unanswered), up, up]))
+        follower.start()
+        for _ in range(3):
+            assert asked.acquire(timeout=PATIENCE)
+        assert follower.trouble(10) is None
+        follower.stop()
+    assert waits[:3] == [str(following.WAIT_SECONDS), "0", str(following.WAIT_SECONDS)]
+
+
 def test_readiness_tells_parked_facts_and_refuses_only_when_far_behind(
     ledger: LedgerService, mirror: Mirror
 ) -> None:
