@@ -94,8 +94,10 @@ class Vault:
         """Keep the newest values of a subject, by field; what stood there before is erased."""
         columns = self.table.c
         own = sa.and_(columns.event_id == subject_id, columns.field.in_(list(values)))
-        gone = connection.execute(sa.delete(self.table).where(own).returning(columns.key_id))
-        self._doom(connection, [{"key_id": key_id} for key_id in set(gone.scalars())])
+        gone = set(connection.execute(sa.delete(self.table).where(own).returning(columns.key_id)).scalars())
+        used = sa.select(columns.key_id).where(columns.event_id == subject_id, columns.key_id.in_(gone))
+        gone -= set(connection.execute(used).scalars())  # what was not given again is still under it
+        self._doom(connection, [{"key_id": key_id} for key_id in gone])
         self._insert(connection, _rows(connection, subject_id, subject_id, seal(values)))
 
     def of_events(

@@ -10,6 +10,8 @@ from cryptography.exceptions import InvalidTag
 
 from services.kernel.database import Database
 from services.kernel.personal_keys import KEYS, POOL, KeysUnusable, PersonalKeys, WrappingKeys
+from services.kernel.vault import Vault
+from tests.personal import keyed
 
 BIN = "181240006529"
 IIN = "660427402182"
@@ -114,3 +116,19 @@ def test_a_file_that_holds_no_wrapping_key_is_refused(tmp_path: Path, content: s
     file.write_text(content)
     with pytest.raises(ValueError, match="hexadecimal"):
         WrappingKeys.read(file)
+
+
+def test_what_is_given_anew_destroys_no_key_of_what_is_not(database_url: str) -> None:
+    """A subject's newest values: those given together share a key, and one of them may be given again."""
+    database, vault = keyed(database_url), Vault(sa.MetaData())
+    with database.write() as connection:
+        vault.table.metadata.create_all(connection)
+        vault.put(connection, "p-1", {"iin": IIN, "email": "a@example.kz"})
+    with database.write() as connection:
+        vault.put(connection, "p-1", {"email": "b@example.kz"})
+    assert vault.destroy_doomed(database) == 0
+    with database.write() as connection:
+        assert vault.of_subjects(connection, ["p-1"]) == {"p-1": {"iin": IIN, "email": "b@example.kz"}}
+        vault.put(connection, "p-1", {"iin": IIN})
+    assert vault.destroy_doomed(database) == 1
+    database.close()
