@@ -91,14 +91,17 @@ class Sealing:
         """Wait for records, seal them, rest; a wake-up may be missed, so the journal is looked at anyway."""
         rest = self._settings.log_seal_seconds
         before = self._sealer.size
-        self._journal.signal.wait(before, timeout=rest)
         try:
+            self._journal.signal.wait(before, timeout=rest)
             head = self._sealer.seal(again_after=self._settings.log_again_seconds)
             if head is None:
                 self._audit()
         except SealingRefused as refused:
             self._refused(refused)
             return REFUSED_SECONDS
+        except Exception as error:  # a full disk, a store that does not answer: logged by who runs this
+            self._trouble = f"nothing is sealed: {type(error).__name__}"
+            raise
         self._trouble = None
         JOURNAL_SEALED.labels(self._service).set(self._sealer.size)
         return 0.0 if self._sealer.size - before >= RECORDS_A_SEAL else rest

@@ -179,7 +179,13 @@ class Sealer:
         self._growth, self._tiles_bad = growth, False
 
     def _check_edge(self) -> None:
-        """The last sealed record, and those an audit doubted, must be as they were sealed."""
+        """The last sealed record, and those an audit doubted, must be as they were sealed.
+
+        Where the last one's tile is gone, the whole journal says what was sealed, and tiles are made anew.
+        """
+        if _sealed(Tiles(self._log, self._growth.size), self._growth.size) is None:
+            self._tiles_bad = True
+            self._resume()
         tiles = Tiles(self._log, self._growth.size)
         for position in sorted({*self._doubted, self._growth.size}):
             found = [leaf for _, leaf in self._leaves(position - 1, position)]

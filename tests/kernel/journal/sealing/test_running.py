@@ -102,6 +102,24 @@ def test_trouble_names_what_was_refused(sqlite_url: str, tmp_path: Path) -> None
         )
 
 
+def test_a_disk_that_takes_nothing_is_told(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with ledger_journal(sqlite_url) as journal:
+        append(journal, "first")
+        task = Sealing("ledger", journal, settings_in(tmp_path))
+        with monkeypatch.context() as patched:
+            patched.setattr(PublishedLog, "put_tiles", full)
+            with pytest.raises(OSError, match="No space"):
+                task._run()
+        assert task.trouble() == "nothing is sealed: OSError"
+        task._run()
+        assert task.trouble() is None
+
+
 def test_a_development_key_is_made_once_and_kept(tmp_path: Path) -> None:
     path = tmp_path / "signer" / "signing.key"
     seed = development_seed(path)

@@ -247,6 +247,15 @@ def test_tiles_that_were_lost_or_altered_are_made_anew_from_the_journal(sealed: 
     assert sealed.sealer.audit(1_000) is True
 
 
+def test_a_lost_tile_at_the_edge_does_not_end_the_sealing(sealed: SealedJournal) -> None:
+    sealed.fill(256)
+    sealed.seal()
+    (sealed.log.folder / "tile/0/000").unlink()
+    sealed.fill(1)
+    sealed.seal()
+    assert sealed.verified() == 257
+
+
 def test_lost_tiles_are_not_made_from_a_journal_that_was_rewritten(sealed: SealedJournal) -> None:
     sealed.fill(300)
     sealed.seal()
