@@ -13,6 +13,8 @@ import pytest
 import sqlalchemy as sa
 
 from services.cli import main
+from services.commands import restore as restoring
+from services.commands.copies import Contents
 from services.commands.registry import Installation, database_of, journal_of, log_of, signer_of
 from services.kernel.clock import SystemClock
 from services.kernel.database import Database
@@ -149,6 +151,25 @@ def test_a_stale_backup_is_refused_unless_a_new_log_is_to_begin(
     assert is_empty(database_url)
     assert main(["restore", str(tmp_path / "copy"), "--new-log"]) == 0
     assert site.head() == 20
+
+
+def test_a_restore_that_is_interrupted_leaves_nothing_unchecked(
+    site: Site, tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A copy that was loaded and not yet held against its checkpoints is no register to serve."""
+
+    def interrupted(*_: object, **__: object) -> Contents:
+        raise KeyboardInterrupt
+
+    assert main(["backup", "register", str(tmp_path / "copy")]) == 0
+    lose(database_url)
+    with monkeypatch.context() as patched:
+        for name in ("contents_of", "contents_in"):
+            patched.setattr(restoring, name, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            main(["restore", str(tmp_path / "copy")])
+    assert is_empty(database_url)
+    assert main(["restore", str(tmp_path / "copy")]) == 0
 
 
 def test_an_altered_backup_is_refused(

@@ -13,7 +13,8 @@ MOST_DIFFERENCES: Final = 20
 def strict_json(content: bytes) -> dict[str, Any] | None:
     """The object that the bytes are; None when they are none, or when a member stands twice in one object.
 
-    Of a doubled member one reader sees the first and another the last.
+    Of a doubled member one reader sees the first and another the last. A name with half of a surrogate pair
+    is no text either (RFC 7493), and no verdict could tell of it.
     """
     try:
         found = json.loads(content.decode(), object_pairs_hook=_object, parse_constant=_refused)
@@ -54,6 +55,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a member stands twice")
+    for name in found:
+        name.encode()
     return found
 
 

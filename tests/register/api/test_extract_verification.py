@@ -340,6 +340,7 @@ HOSTILE = {
     "deep JSON": (b"[" * 200_000, JSON, "unreadable"),
     "no number": (b'{"content": NaN}', JSON, "unreadable"),
     "a number without end": (b'{"content": ' + b"9" * 100_000 + b"}", JSON, "unreadable"),
+    "half a letter": (b'{"\\ud800": 1}', JSON, "unreadable"),
     "no text": (b'{"content": "\xff"}', JSON, "unreadable"),
     "an extract of nobody": (NAMED, JSON, "not_issued_here"),
     "an empty object": (b"{}", JSON, "not_an_extract"),
