@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from services.kernel.errors import Invalid
+from services.kernel.http.forms import Instant
 from services.kernel.http.requests import Caller, Commanding, CommandRequest, Reading
 from services.kernel.http.responses import (
     CursorParameter,
@@ -49,7 +50,7 @@ Position = Annotated[int, Field(ge=1, le=2**53, strict=True, examples=[1])]
 class Recovery(Representation):
     """What is to be recovered: everything given up, or what became due since an instant."""
 
-    since: AwareDatetime | None = None
+    since: Instant | None = None
 
 
 class Replay(Representation):
@@ -60,7 +61,7 @@ class Replay(Representation):
     """
 
     from_position: Position | None = None
-    from_time: AwareDatetime | None = Field(default=None, examples=["2026-03-02T12:00:00+05:00"])
+    from_time: Instant | None = Field(default=None, examples=["2026-03-02T12:00:00+05:00"])
     until_position: Position | None = None
     event_types: EventTypes | None = None
     bin: Bin | None = None
@@ -88,7 +89,11 @@ class Job(Representation):
     delivered: int
     exhausted: int
     cancelled: int
-    trouble: str | None = Field(default=None, description="What a running job waits for.")
+    trouble: str | None = Field(
+        default=None,
+        description="What a running job waits for, trying again: `register_unavailable`, "
+        "`register_answer_broken`, `register_behind`, or `event_unreadable` here.",
+    )
 
 
 class JobPage(Page[Job]):
@@ -253,7 +258,7 @@ def _asked(desk: Desk, body: Replay) -> jobs.Asked:
 
 
 def _instant(given: datetime | None) -> int | None:
-    return None if given is None else microseconds(given.astimezone(UTC))
+    return None if given is None else microseconds(given)
 
 
 def _shown(row: sa.RowMapping, progress: dict[str, int]) -> Job:

@@ -87,6 +87,8 @@ def test_statistics_are_shown(api: Api) -> None:
         ({"from_position": 5, "until_position": 4}, "replay_ends_before_it_begins"),
         ({"from_position": 0}, "request_invalid"),
         ({"from_time": "2026-03-02T00:00:00"}, "request_invalid"),
+        ({"from_time": "0001-01-01T00:00:00+05:00"}, "request_invalid"),
+        ({"from_time": "9999-12-31T23:59:59-05:00"}, "request_invalid"),
         ({"from_position": 1, "event_types": ["kz.nothing.v1"]}, "event_type_unknown"),
         ({"from_position": 1, "bin": "1"}, None),
     ],
