@@ -54,13 +54,17 @@ def learn_producer(
 def forget_individual(connection: sa.Connection, producer_id: str) -> None:
     """Erase whose account an individual's messages were put into: they stay, and nobody finds them by an IIN.
 
-    What still waits to go out over a channel goes nowhere. Nothing changes for a legal entity.
+    What still waits to go out over a channel goes nowhere. Nothing changes for a legal entity. Of one that is
+    not known yet it is noted: its filing, read after the erasure, tells no number any more.
     """
+    nobody = {"identifier": f"{_ERASED}{producer_id}"}
     query = sa.select(PRODUCERS.c.identifier).where(PRODUCERS.c.producer_id == producer_id)
     identifier = connection.execute(query).scalar_one_or_none()
-    if identifier is None or is_bin(identifier):
+    if identifier is None:
+        connection.execute(sa.insert(PRODUCERS).values(producer_id=producer_id, language="kk", **nobody))
         return
-    nobody = {"identifier": f"{_ERASED}{producer_id}"}
+    if is_bin(identifier):
+        return
     connection.execute(sa.update(PRODUCERS).where(PRODUCERS.c.identifier == identifier).values(nobody))
     own = sa.select(MESSAGES.c.message_id).where(MESSAGES.c.recipient == identifier)
     waiting = sa.and_(DISPATCHES.c.state == "pending", DISPATCHES.c.message_id.in_(own))

@@ -16,6 +16,7 @@ from services.kernel.journal.events import Event, new_stream_id
 from services.kernel.journal.units import CursorStep
 from services.notifications.inbox.handling import Inbox
 from services.notifications.schema import DELIVERIES, EVENTS, FOLLOWING, MESSAGES, PRODUCERS
+from services.register.contract.erasures import PersonalDataErased
 from services.register.contract.events import ApplicationFiled
 from tests.notifications.given import BIN, IIN, filed, included, producer, received, withdrawn
 from tests.notifications.office import Office
@@ -149,6 +150,21 @@ def test_a_parked_individual_keeps_what_was_told_in_confidence(office: Office) -
     office.follower().turn()
     assert office.row(MESSAGES)["recipient"] == office.pseudonym(IIN)
     assert IIN.encode() not in event.record
+
+
+def test_the_filing_of_an_individual_erased_since_does_not_stay_parked(office: Office) -> None:
+    """A service that follows from the beginning anew: the confidence in which the IIN was told is gone."""
+    whose = producer(None, iin_commitment="c0")
+    office.register.publish(filed(whose))
+    erased = PersonalDataErased(producer_id=whose.producer_id, fields=("iin",), reason="purpose_reached")
+    follower = office.follower()
+    follower.turn()
+    assert follower.parked == 1
+    office.register.publish(erased)
+    follower.turn()
+    follower.turn()
+    assert follower.parked == 0
+    assert office.row(MESSAGES)["recipient"] == f"erased:{whose.producer_id}"
 
 
 def test_a_subscription_gets_the_types_and_the_producer_it_asked_for(office: Office) -> None:
