@@ -288,7 +288,7 @@ def test_a_subscription_deleted_during_its_post_gets_nothing_more(office: Office
     def delete() -> None:
         endpoint.during = lambda: None
         with office.database.write() as connection:
-            unsubscribe(connection, subscription)
+            unsubscribe(connection, subscription, now=office.now())
 
     endpoint.during = delete
     publish(office, 2)

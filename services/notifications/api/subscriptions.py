@@ -200,7 +200,7 @@ def delete(
 
     def act(connection: sa.Connection) -> str:
         subscription_of(connection, command.caller.principal.key, subscription_id, to_change=True)
-        unsubscribe(connection, subscription_id)
+        unsubscribe(connection, subscription_id, now=microseconds(desk.clock.now()))
         return subscription_id
 
     once(desk.database, desk.clock, command.answer, act)

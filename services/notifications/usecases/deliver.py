@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from services.kernel.database import Database
 from services.kernel.runtime import nobody_holds
 from services.notifications.delivery_tables import ENDPOINTS
-from services.notifications.domain.pacing import BACKLOG_AFTER, allowance, may_leave_at, shared
+from services.notifications.domain.pacing import BACKLOG_AFTER, MINUTE, allowance, may_leave_at, shared
 from services.notifications.schema import DELIVERIES, EVENTS, SUBSCRIPTIONS
 from services.notifications.usecases.due import PENDING, candidates, earliest, first_due
 
@@ -97,6 +97,7 @@ def _serving(now: int, per_endpoint: int) -> sa.Select[Any]:
         .join_from(ENDPOINTS, SUBSCRIPTIONS, subscription.subscription_id == endpoint.subscription_id)
         .where(
             sa.or_(endpoint.not_before <= now, subscription.state == "pending"),
+            _rate_allows(now),
             subscription.state.in_(("active", "pending")),
             under_way < sa.func.coalesce(endpoint.at_once, per_endpoint),
             under_way < per_endpoint,
@@ -117,6 +118,17 @@ def per_minute() -> sa.ColumnElement[int | None]:
     """The rate of a subscription: its owner's wish or what the endpoint allows, whichever is less."""
     wish, allowed = SUBSCRIPTIONS.c.deliveries_per_minute, SUBSCRIPTIONS.c.allowed_per_minute
     return sa.case((wish < allowed, wish), else_=sa.func.coalesce(allowed, wish))
+
+
+def _rate_allows(now: int) -> sa.ColumnElement[bool]:
+    """False where the rate lets nothing leave at `now`, so that such an endpoint takes no other's turn.
+
+    The same as `pacing.allowance`: as much as a second's worth may leave before `free_at`.
+    """
+    rate = per_minute()
+    burst = sa.case((rate < 120, 1), else_=rate // 60)
+    interval = (MINUTE + rate - burst) // (rate - burst + 1)
+    return sa.or_(rate.is_(None), ENDPOINTS.c.free_at - (burst - 1) * interval <= now)
 
 
 def _something_due(priority: int, now: int) -> sa.ColumnElement[bool]:

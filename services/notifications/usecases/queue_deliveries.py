@@ -85,11 +85,7 @@ def line_up(connection: sa.Connection, row: dict[str, object], subject: str) -> 
     The endpoint's row is held until the transaction ends, so that the one before it is not over meanwhile.
     """
     columns, endpoint = DELIVERIES.c, str(row["subscription_id"])
-    connection.execute(
-        sa.select(ENDPOINTS.c.subscription_id)
-        .where(ENDPOINTS.c.subscription_id == endpoint)
-        .with_for_update()
-    )
+    hold_line(connection, endpoint)
     before = (
         sa.select(columns.delivery_id)
         .where(
@@ -103,6 +99,34 @@ def line_up(connection: sa.Connection, row: dict[str, object], subject: str) -> 
     behind = connection.execute(before).first() is not None
     lined = {**row, "subject": subject, "state": "waiting" if behind else "pending"}
     connection.execute(sa.insert(DELIVERIES).values(lined))
+
+
+def hold_line(connection: sa.Connection, endpoint: str) -> None:
+    """Nobody lines up or goes on in an endpoint's lines until the transaction ends."""
+    row = sa.select(ENDPOINTS.c.subscription_id).where(ENDPOINTS.c.subscription_id == endpoint)
+    connection.execute(row.with_for_update())
+
+
+def next_in_line(connection: sa.Connection, endpoint: str, subject: str, now: int) -> None:
+    """The next delivery of a subject may leave when the one before it is over."""
+    columns = DELIVERIES.c
+    first = (
+        sa.select(columns.delivery_id)
+        .where(
+            columns.subscription_id == endpoint,
+            columns.subject == subject,
+            columns.subject.is_not(None),
+            columns.state.in_(("pending", "waiting")),
+        )
+        .order_by(columns.delivery_id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    connection.execute(
+        sa.update(DELIVERIES)
+        .where(columns.delivery_id == first, columns.state == "waiting")
+        .values(state="pending", next_at=now)
+    )
 
 
 def keep_event(

@@ -37,7 +37,7 @@ from services.notifications.usecases.operational import (
     tell_owner,
 )
 from services.notifications.usecases.own_events import challenge_in
-from services.notifications.usecases.queue_deliveries import AGAIN, OWN, OWN_KINDS
+from services.notifications.usecases.queue_deliveries import AGAIN, OWN, OWN_KINDS, next_in_line
 from services.notifications.usecases.subscribe import cancel_pending
 
 
@@ -247,9 +247,9 @@ class _Recorder:
                 .where(SUBSCRIPTIONS.c.subscription_id == name)
                 .values(state="disabled", state_reason=reason, version=SUBSCRIPTIONS.c.version + 1)
             )
-            cancel_pending(self._connection, name)
+            cancel_pending(self._connection, name, now=self._now)
         for name, subject in self._ended:
-            _next_in_line(self._connection, name, subject, self._now)
+            next_in_line(self._connection, name, subject, self._now)
         self._write_health()
 
     def _write_health(self) -> None:
@@ -338,25 +338,3 @@ def _priority(claimed: Claimed) -> int:
 
 def _of(claimed: Claimed) -> dict[str, str]:
     return {"delivery_id": claimed.delivery_id, "event_id": claimed.event_id}
-
-
-def _next_in_line(connection: sa.Connection, endpoint: str, subject: str, now: int) -> None:
-    """The next delivery of a subject may leave when the one before it is over."""
-    columns = DELIVERIES.c
-    first = (
-        sa.select(columns.delivery_id)
-        .where(
-            columns.subscription_id == endpoint,
-            columns.subject == subject,
-            columns.subject.is_not(None),
-            columns.state.in_(("pending", "waiting")),
-        )
-        .order_by(columns.delivery_id)
-        .limit(1)
-        .scalar_subquery()
-    )
-    connection.execute(
-        sa.update(DELIVERIES)
-        .where(columns.delivery_id == first, columns.state == "waiting")
-        .values(state="pending", next_at=now)
-    )

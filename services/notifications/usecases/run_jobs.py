@@ -17,6 +17,7 @@ from services.kernel.clock import Clock
 from services.kernel.database import Database
 from services.kernel.feed.following import Upstream
 from services.kernel.journal.events import instant_text, microseconds
+from services.kernel.telemetry import logger
 from services.notifications.adapters.register_feed import FeedUnread
 from services.notifications.delivery_tables import JOBS
 from services.notifications.domain.filters import Filter
@@ -61,9 +62,10 @@ class Jobs:
 
     def run(self) -> float:
         """Move each running job on by a page; returns the seconds until the next look."""
+        able = _RUNNING.where(_WAITING < MOST_WAITING).limit(JOBS_AT_ONCE)
         with self._database.read() as connection:
-            running = connection.execute(_RUNNING).mappings().all()
-        moved = [self._moved(job) for job in running if job["waiting"] < MOST_WAITING]
+            running = connection.execute(able).mappings().all()
+        moved = [self._moved(job) for job in running]
         if any(moved):
             self._wake()
             return 0.0
@@ -73,9 +75,15 @@ class Jobs:
         try:
             return self._recover(job) if job["kind"] == "recover" else self._replay(job)
         except FeedUnread as error:
-            with self._database.write() as connection:
-                self._move(connection, job, {"trouble": str(error)})
-            return False
+            trouble = str(error)
+        except sa.exc.SQLAlchemyError:
+            raise
+        except Exception as error:  # noqa: BLE001  # an event nobody can read stops this job, no other owner's
+            logger.error("job failed", exc_info=error, extra={"job": job["job_id"]})
+            trouble = "event_unreadable"
+        with self._database.write() as connection:
+            self._move(connection, job, {"trouble": trouble})
+        return False
 
     # --- recovery ------------------------------------------------------------------------------------
 
@@ -109,16 +117,20 @@ class Jobs:
         reached, until = int(job["reached"]), int(job["until"])
         events, _head = self._feed.read(reached, min(PAGE, max(until - reached, 1)))
         events = [event for event in events if event.position <= until]
+        if not events:  # what was there when the replay began is not there now
+            raise FeedUnread("register_behind")
         with self._database.write() as connection:
             subscription = connection.execute(
-                _SUBSCRIPTION.where(SUBSCRIPTIONS.c.subscription_id == job["subscription_id"])
+                _SUBSCRIPTION.where(
+                    SUBSCRIPTIONS.c.subscription_id == job["subscription_id"]
+                ).with_for_update()
             ).one()
             wanted = filter_of(subscription) if asked.filter is None else _filter(asked.filter)
             chosen = [one for one in events if self._matches(connection, one, wanted)]
             for event in chosen:
                 kept = event.header.id, event.header.type, event.record
                 keep_event(connection, *kept, position=event.position)
-            position = events[-1].position if events else until
+            position = events[-1].position
             rows = [self._row(job, event.header.id) for event in chosen]
             subjects = [event.header.subject for event in chosen] if subscription.ordering == "fifo" else []
             change: dict[str, object] = {"reached": str(position)}
@@ -198,21 +210,17 @@ def first_id(since: int | None) -> str:
 
 
 _SUBSCRIPTION: Final = sa.select(SUBSCRIPTIONS.c.ordering, *FILTER_COLUMNS)
-_RUNNING: Final = (
-    sa.select(
-        JOBS,
-        sa.select(sa.func.count())
-        .select_from(DELIVERIES)
-        .where(
-            DELIVERIES.c.job_id == JOBS.c.job_id,
-            DELIVERIES.c.job_id != sa.literal_column("''", sa.Text),
-            DELIVERIES.c.state.in_(("pending", "waiting")),
-        )
-        .correlate(JOBS)
-        .scalar_subquery()
-        .label("waiting"),
+_WAITING: Final = (
+    sa.select(sa.func.count())
+    .select_from(DELIVERIES)
+    .where(
+        DELIVERIES.c.job_id == JOBS.c.job_id,
+        DELIVERIES.c.job_id != sa.literal_column("''", sa.Text),
+        DELIVERIES.c.state.in_(("pending", "waiting")),
     )
-    .where(JOBS.c.state == sa.literal_column("'running'", sa.Text))
-    .order_by(JOBS.c.job_id)
-    .limit(JOBS_AT_ONCE)
+    .correlate(JOBS)
+    .scalar_subquery()
+)
+_RUNNING: Final = (
+    sa.select(JOBS).where(JOBS.c.state == sa.literal_column("'running'", sa.Text)).order_by(JOBS.c.job_id)
 )

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from services.kernel.errors import Conflict
 from services.kernel.journal.events import new_event_id
 from services.notifications.adapters.sealing import SecretBox, seal_secrets
-from services.notifications.delivery_tables import ENDPOINTS
+from services.notifications.delivery_tables import ENDPOINTS, JOBS
 from services.notifications.domain.endpoint import UrlRules, parse_endpoint_url
 from services.notifications.domain.filters import Filter, Reach, checked
 from services.notifications.domain.secrets import Secrets, secret_given
@@ -140,18 +140,20 @@ def _queue(
     return str(row["delivery_id"])
 
 
-def unsubscribe(connection: sa.Connection, subscription_id: str) -> None:
+def unsubscribe(connection: sa.Connection, subscription_id: str, *, now: int) -> None:
     """End a subscription: what waits is cancelled; a POST under way may still arrive."""
     connection.execute(
         sa.update(SUBSCRIPTIONS)
         .where(SUBSCRIPTIONS.c.subscription_id == subscription_id)
         .values(state="deleted", state_reason="deleted_by_owner", version=SUBSCRIPTIONS.c.version + 1)
     )
-    cancel_pending(connection, subscription_id)
+    cancel_pending(connection, subscription_id, now=now)
 
 
-def cancel_pending(connection: sa.Connection, subscription_id: str) -> None:
-    """Cancel every waiting delivery of a subscription that gets nothing more."""
+def cancel_pending(connection: sa.Connection, subscription_id: str, *, now: int) -> None:
+    """Cancel the job and every waiting delivery of a subscription that gets nothing more."""
+    running = sa.and_(JOBS.c.subscription_id == subscription_id, JOBS.c.state == "running")
+    connection.execute(sa.update(JOBS).where(running).values(state="cancelled", ended_at=now, trouble=None))
     connection.execute(
         sa.update(DELIVERIES)
         .where(

@@ -139,7 +139,7 @@ def test_a_subscription_deleted_while_a_post_is_under_way_gets_no_second_try(off
     publish(office, 2)
     one = claimed(office, limit=1)[0]
     with office.database.write() as connection:
-        unsubscribe(connection, subscription)
+        unsubscribe(connection, subscription, now=office.now())
     assert recorded(office, one, NO_ANSWER) == "cancelled"
     assert {row["state"] for row in office.rows(DELIVERIES, kind="event")} == {"cancelled"}
     assert [row["number"] for row in office.rows(ATTEMPTS)] == [1]
@@ -153,7 +153,7 @@ def test_a_post_that_arrived_although_the_subscription_was_deleted_is_told_truly
     publish(office)
     (one,) = claimed(office)
     with office.database.write() as connection:
-        unsubscribe(connection, subscription)
+        unsubscribe(connection, subscription, now=office.now())
     assert recorded(office, one, answered(200)) == "delivered"
     assert office.row(SUBSCRIPTIONS)["state"] == "deleted"
 
@@ -165,7 +165,7 @@ def test_the_last_try_of_a_deleted_subscription_leaves_it_cancelled(office: Offi
     with office.database.write() as connection:
         last = sa.update(DELIVERIES).where(DELIVERIES.c.delivery_id == one.delivery_id)
         connection.execute(last.values(attempts=TRIES - 1))
-        unsubscribe(connection, subscription)
+        unsubscribe(connection, subscription, now=office.now())
     assert recorded(office, replace(one, number=TRIES), NO_ANSWER) == "cancelled"
     assert delivery(office, one)["state"] == "cancelled"
 
@@ -226,7 +226,7 @@ def test_an_owner_has_a_bounded_number_of_subscriptions(office: Office) -> None:
         office.subscribe(limit=3)
     office.subscribe("another", limit=3)
     with office.database.write() as connection:
-        unsubscribe(connection, held[-1])
+        unsubscribe(connection, held[-1], now=office.now())
     office.subscribe(limit=3)
 
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import pytest
 import sqlalchemy as sa
 
 from services.kernel.journal.events import new_event_id
@@ -17,6 +18,7 @@ from services.notifications.domain.pacing import BACKLOG_AFTER
 from services.notifications.domain.retry import TRIES
 from services.notifications.inbox.handling import EVENT_TYPES
 from services.notifications.schema import DELIVERIES, EVENTS, SUBSCRIPTIONS
+from services.notifications.usecases import deliver
 from services.notifications.usecases.deliver import claim, next_due
 from services.notifications.usecases.operational import OPERATIONAL_TYPES
 from tests.notifications.given import filed, withdrawn
@@ -171,6 +173,23 @@ def test_an_endpoints_rate_is_kept_by_all_workers_together(office: Office) -> No
     assert delivered(office) == []
     office.clock.advance(SECOND)
     assert len(delivered(office)) == 1
+
+
+def test_endpoints_whose_rate_is_used_up_take_no_others_turn(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "ENDPOINTS_AT_ONCE", 2)
+    slow = [office.subscribe(str(rate), deliveries_per_minute=rate) for rate in (1, 60, 119, 120, 600)]
+    publish(office, 30)
+    for _ in range(8):
+        claimed(office, limit=100, per_endpoint=50)
+    office.clock.advance(timedelta(milliseconds=50))
+    fast = office.subscribe("fast")
+    publish(office)
+    assert {one.subscription_id for one in claimed(office)} == {fast}
+    office.clock.advance(SECOND)
+    again = {one.subscription_id for _ in range(4) for one in claimed(office, limit=100, per_endpoint=50)}
+    assert again == set(slow[1:])  # each one that a second gives a try to
 
 
 def test_after_an_hour_away_an_endpoint_gets_its_rate_and_new_events_first(office: Office) -> None:

@@ -127,7 +127,7 @@ def test_deleting_while_an_outcome_is_recorded_is_no_deadlock(fresh_postgres: st
             connection.execute(mine.values(description="changed"))
             outcome = thread.submit(recorded, office, one, NO_ANSWER)
             await_blocked(office.database)
-            unsubscribe(connection, subscription)
+            unsubscribe(connection, subscription, now=office.now())
         assert outcome.result(timeout=30) == "cancelled"
 
 

@@ -1,0 +1,114 @@
+"""A job beside others: cancelled, ended with its subscription, stuck, or before a journal it cannot read."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+
+from services.kernel.errors import NotFound
+from services.kernel.feed.following import Upstream
+from services.notifications.delivery_tables import JOBS
+from services.notifications.domain.filters import Filter
+from services.notifications.inbox.replaying import matches
+from services.notifications.schema import DELIVERIES
+from services.notifications.usecases import jobs, run_jobs
+from services.notifications.usecases.run_jobs import Jobs
+from services.notifications.usecases.subscribe import unsubscribe
+from tests.notifications.given import BIN, filed, withdrawn
+from tests.notifications.office import Office
+from tests.notifications.usecases.redelivering import Journal, all_delivered, replayed, run, worker
+from tests.notifications.usecases.trying import answered, claimed, publish, recorded
+
+
+def test_cancelling_a_job_lets_the_rest_of_a_subjects_line_go_on(office: Office) -> None:
+    one = filed()
+    stream = office.register.publish(one).stream_id
+    office.register.publish(withdrawn(one), stream)
+    office.follow()
+    subscription = office.subscribe(ordering="fifo")
+    job_id = replayed(office, subscription)
+    run(office)
+    office.register.publish(withdrawn(one), stream)
+    office.follow()
+    assert [row["state"] for row in office.rows(DELIVERIES, kind="event")] == [
+        "pending",
+        "waiting",
+        "waiting",
+    ]
+    with office.database.write() as connection:
+        connection.execute(sa.update(JOBS).values(state="running"))  # more of the journal is to come
+        jobs.cancel_job(connection, subscription, job_id, now=office.now())
+    assert {row["state"] for row in office.rows(DELIVERIES, job_id=job_id)} == {"cancelled"}
+    assert all_delivered(office) == [3]
+
+
+def test_a_job_ends_with_its_subscription(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_jobs, "PAGE", 2)
+    publish(office, 5)
+    deleted, gone = office.subscribe(), office.subscribe()
+    for subscription in (deleted, gone):
+        replayed(office, subscription)
+    for _ in range(2):
+        worker(office).run()
+    with office.database.write() as connection:
+        unsubscribe(connection, deleted, now=office.now())
+    (one,) = claimed(office, limit=1)
+    recorded(office, one, answered(410))
+    run(office)
+    assert {row["state"] for row in office.rows(JOBS)} == {"cancelled"}
+    assert {row["state"] for row in office.rows(DELIVERIES, kind="event")} == {"cancelled"}
+    office.clock.advance(timedelta(days=1))
+    assert claimed(office) == []
+
+
+def test_a_job_that_is_stuck_keeps_no_other_owners_from_running(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_jobs, "MOST_WAITING", 2)
+    monkeypatch.setattr(run_jobs, "PAGE", 2)
+    monkeypatch.setattr(run_jobs, "JOBS_AT_ONCE", 1)
+    publish(office, 3)
+    held, free = office.subscribe(state="paused"), office.subscribe("other")
+    first, second = replayed(office, held), replayed(office, free, "other")
+    run(office)
+    assert office.row(JOBS, job_id=first)["reached"] == "2"
+    assert office.row(JOBS, job_id=second)["reached"] == "2"
+
+
+def test_an_event_that_nobody_can_read_stops_one_job_only(office: Office) -> None:
+    publish(office, 2)
+    broken, whole = office.subscribe(), office.subscribe(bin=BIN)
+    first, second = replayed(office, broken), replayed(office, whole)
+
+    def judged(connection: sa.Connection, event: Upstream, wanted: Filter) -> bool:
+        if wanted.bin is None:
+            raise NotFound("application_not_known_yet", id="a")
+        return matches(connection, event, wanted)
+
+    running = Jobs(office.database, Journal(office), judged, office.clock, lambda: None)
+    while running.run() == 0.0:
+        pass
+    assert (office.row(JOBS, job_id=first)["state"], office.row(JOBS, job_id=second)["state"]) == (
+        "running",
+        "done",
+    )
+    assert office.row(JOBS, job_id=first)["trouble"] == "event_unreadable"
+    run(office)
+    assert office.row(JOBS, job_id=first)["state"] == "done"
+
+
+def test_a_journal_that_is_shorter_than_it_was_ends_no_replay(office: Office) -> None:
+    publish(office, 3)
+    subscription = office.subscribe()
+    job_id = replayed(office, subscription)
+    worker(office).run()
+    assert office.row(JOBS, job_id=job_id)["until"] == "3"
+    lost, office.register.events = office.register.events, []
+    run(office)
+    job = office.row(JOBS, job_id=job_id)
+    assert (job["state"], job["trouble"]) == ("running", "register_behind")
+    office.register.events = lost
+    run(office)
+    assert office.row(JOBS, job_id=job_id)["queued"] == 3
