@@ -10,6 +10,7 @@ from services.register.contract.events import REGISTER_EVENTS
 from services.register.projections.applications import Applications
 from services.register.projections.corrections import Corrections
 from services.register.projections.entries import Entries
+from services.register.projections.erasures import Erasures
 from services.register.projections.extracts import Extracts
 from services.register.projections.notifications import Notifications
 from services.register.projections.open_terms import OpenTerms
@@ -33,6 +34,7 @@ def open_journal(database: Database, clock: Clock) -> Journal:
             Entries(),
             Periods(),
             Corrections(),
+            Erasures(),
             Extracts(),
             Notifications(),
             OpenTerms(),

@@ -21,13 +21,16 @@ from services.register.contract.events import NotificationReceived
 from services.register.domain.application import Application
 from services.register.domain.correction import Correction, Proposed
 from services.register.domain.entry import Entry
+from services.register.domain.erasure import Erasure, ProposedErasure
 from services.register.domain.notification import Notification
 from services.register.domain.procedure import Procedure
 from services.register.journal import open_journal
 from services.register.usecases.accept_notification import AcceptNotification, accept_notification
 from services.register.usecases.decide_correction import DecideCorrection, decide_correction
+from services.register.usecases.decide_erasure import DecideErasure, decide_erasure
 from services.register.usecases.file_application import Applicant, FileApplication, file_application
 from services.register.usecases.propose_correction import ProposeCorrection, propose_correction
+from services.register.usecases.propose_erasure import ProposeErasure, propose_erasure
 from services.register.usecases.receive_notification import receive_notification
 from tests.personal import keyed
 from tests.prepared import migrate
@@ -131,8 +134,27 @@ class Desk:
         """One officer proposes, another approves."""
         outcome = propose_correction(self.journal, ProposeCorrection(proposed=proposed), self.act())
         decision = DecideCorrection(correction_id=result_of(outcome).id)
-        second = replace(self.act(), provenance=msgspec.structs.replace(self.act().provenance, actor="a2"))
-        return result_of(decide_correction(self.journal, decision, second))
+        return result_of(decide_correction(self.journal, decision, self.second()))
+
+    def propose_erasure(self, producer_id: UUID) -> Erasure:
+        """One officer proposes to erase a producer's personal values."""
+        proposed = ProposedErasure(
+            producer_id=str(producer_id), reason="purpose_reached", legal_basis="law-94-V art. 18"
+        )
+        return result_of(propose_erasure(self.journal, ProposeErasure(proposed=proposed), self.act()))
+
+    def approve_erasure(self, erasure: Erasure) -> Erasure:
+        """Another officer approves it."""
+        return result_of(decide_erasure(self.journal, DecideErasure(erasure_id=erasure.id), self.second()))
+
+    def erase(self, producer_id: UUID) -> Erasure:
+        """One officer proposes, another approves."""
+        return self.approve_erasure(self.propose_erasure(producer_id))
+
+    def second(self) -> Act:
+        """The act of another officer than `act` is of."""
+        act = self.act()
+        return replace(act, provenance=msgspec.structs.replace(act.provenance, actor="a2"))
 
     def entry(self, application: Application) -> Entry:
         return self.journal.load(Entry, UUID(application.filed.product_id))

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -19,6 +20,7 @@ from services.kernel.database import Database
 from services.kernel.errors import Conflict
 from services.kernel.feed import serving
 from services.kernel.feed.following import FeedAddress, Follower, Sink
+from services.kernel.journal.events import Event
 from services.kernel.journal.journal import Journal
 from services.kernel.migrating import metadata_of
 from services.kernel.vault import Vault
@@ -27,11 +29,15 @@ from services.notifications.projections import known
 from services.notifications.projections.contacts import contact_of
 from services.notifications.projections.messages import Search, messages_of
 from services.register import schema as register
+from services.register.contract.events import Excluded
+from services.register.domain.correction import Proposed
 from services.register.domain.entry import Entry
+from services.register.domain.producer import Producer
 from services.register.inbox.verification import verification_sink
 from services.register.projections.producers import producer_of
 from services.register.projections.trusted_listings import TRUSTED_LISTINGS
-from services.register.usecases.erase_personal_data import ErasePersonalData, erase_personal_data
+from services.register.usecases.decide_correction import DecideCorrection, decide_correction
+from services.register.usecases.propose_correction import ProposeCorrection, propose_correction
 from services.register.usecases.request_exclusion import RequestExclusion, request_exclusion
 from services.verification import schema as verification
 from services.verification.projections import identifiers
@@ -148,8 +154,7 @@ def leave(world: World, entry: Entry) -> None:
 
 
 def erase(world: World, producer_id: UUID) -> None:
-    command = ErasePersonalData(producer_id=producer_id, reason="purpose_reached", basis="law-94-V art. 18")
-    erase_personal_data(world.desk.journal, command, world.desk.act())
+    world.desk.erase(producer_id)
 
 
 def values_of(world: World, producer_id: UUID) -> set[bytes]:
@@ -239,7 +244,7 @@ def test_every_commitment_and_earlier_fact_stays_as_it_was(world: World) -> None
     erase(world, producer_id)
     after = [row.record for row in world.desk.journal.after(0, 1_000)]
     assert after[: len(before)] == before
-    assert len(after) == len(before) + 1
+    assert world.desk.kinds(len(before)) == ["ErasureProposed", "ErasureApproved", "PersonalDataErased"]
 
 
 def test_an_erasure_cut_short_after_its_fact_is_ended_later(
@@ -271,3 +276,67 @@ def test_values_are_not_erased_while_a_decision_waits_for_them(world: World) -> 
     application = world.desk.file(IIN, "Басқа")
     with pytest.raises(Conflict, match="erasure_while_pending"):
         erase(world, UUID(application.filed.producer.producer_id))
+
+
+def correction_of(world: World, entry: Entry, event: type[Event] = Excluded) -> ProposeCorrection:
+    """An officer's proposal to annul the entry's latest event of a kind, naming the person in its reasons."""
+    facts = world.desk.journal.facts_of(entry.id)
+    (target,) = [one.fact for one in facts if isinstance(one.fact.data, event)]
+    reasons = OfficialText(kk=f"{NAME.kk} сұрады", ru=f"Просьба {NAME.ru}")
+    return ProposeCorrection(
+        proposed=Proposed(
+            entry_id=str(entry.id),
+            event_id=target.id,
+            kind="annulment",
+            reasons=reasons,
+            legal_basis="order-327 para. 5",
+        )
+    )
+
+
+def test_a_correction_that_waits_is_decided_before_an_erasure_and_goes_with_it(world: World) -> None:
+    """Else its approval would bring an entry back whose producer nobody knows (order 327 para. 5)."""
+    producer_id, entry = lived(world)
+    leave(world, entry)
+    desk = world.desk
+    erasure = desk.propose_erasure(producer_id)
+    proposed = propose_correction(desk.journal, correction_of(world, entry), desk.act()).result
+    assert proposed is not None
+    with pytest.raises(Conflict, match="erasure_while_pending"):
+        desk.approve_erasure(erasure)
+    declining = DecideCorrection(correction_id=proposed.id, declined_for=OfficialText(kk="Жоқ", ru="Нет"))
+    decide_correction(desk.journal, declining, desk.second())
+    values = values_of(world, producer_id)
+    assert any(NAME.ru.encode() in value for value in values)
+
+    desk.approve_erasure(erasure)
+
+    assert not [value for value in values_of(world, producer_id) if NAME.ru.encode() in value]
+    again = propose_correction(desk.journal, correction_of(world, entry), desk.act()).result
+    assert again is not None
+    decide_correction(desk.journal, DecideCorrection(correction_id=again.id), desk.second())
+    assert desk.journal.load(Entry, entry.id).is_included
+    with desk.journal.database.read() as connection:
+        kept = register.VAULT.of_subjects(connection, [str(producer_id)])[str(producer_id)]
+    assert kept.keys() == {"content"}, "a correction brings nothing back of what was erased"
+
+
+def test_an_erasure_and_a_proposal_at_the_same_moment_never_pass_each_other_by(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the erasure saw is looked at again under the ordering lock."""
+    producer_id, entry = lived(world)
+    leave(world, entry)
+    desk = world.desk
+    erasure = desk.propose_erasure(producer_id)
+    erased = Producer.erase
+
+    def meanwhile(*given: Any, **named: Any) -> Any:
+        monkeypatch.undo()
+        propose_correction(desk.journal, correction_of(world, entry), desk.act())
+        return erased(*given, **named)
+
+    monkeypatch.setattr(Producer, "erase", meanwhile)
+    with pytest.raises(Conflict, match="erasure_while_pending"):
+        desk.approve_erasure(erasure)
+    assert desk.kinds()[-1] == "CorrectionProposed"

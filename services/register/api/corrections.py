@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
-from services.kernel.errors import NotFound
 from services.kernel.http.requests import Caller, CommandRequest, Deciding, Reading
 from services.kernel.http.responses import CursorParameter, Limit, Page, page, read
 from services.register.api import presenting
@@ -17,8 +16,10 @@ from services.register.api.desk import Desk, desk_of
 from services.register.api.forms import CorrectionForm, DeclineForm
 from services.register.api.moments import filters_of
 from services.register.api.representations import CorrectionShown
-from services.register.domain.correction import Correction, CorrectionStatus
-from services.register.projections.corrections import declined_for, list_corrections, proposed_in
+from services.register.domain.correction import Correction
+from services.register.domain.proposal import ProposalStatus
+from services.register.projections.corrections import CORRECTIONS, proposed_in
+from services.register.projections.proposals import declined_for, list_proposals
 from services.register.usecases.decide_correction import DecideCorrection, decide_correction
 from services.register.usecases.propose_correction import ProposeCorrection, propose_correction
 
@@ -98,7 +99,7 @@ def _decided(request: Request, command: CommandRequest, decision: DecideCorrecti
 def list_all(
     request: Request,
     _caller: Annotated[Caller, Depends(READING)],
-    status: Annotated[CorrectionStatus | None, Query()] = None,
+    status: Annotated[ProposalStatus | None, Query()] = None,
     limit: Limit = 50,
     cursor: CursorParameter = None,
 ) -> Response:
@@ -107,8 +108,8 @@ def list_all(
     filters = filters_of(request)
     after = 0 if cursor is None else int(desk.cursors.read(cursor, filters)[0])
     with desk.journal.database.read() as connection:
-        found = list_corrections(connection, status=status, after=after, limit=limit + 1)
-    loaded = [desk.journal.load(Correction, one.correction_id) for one in found[:limit]]
+        found = list_proposals(connection, CORRECTIONS, status=status, after=after, limit=limit + 1)
+    loaded = [desk.journal.load(Correction, one.id) for one in found[:limit]]
     following = None
     if len(found) > limit:
         following = desk.cursors.write([found[limit - 1].first_position], filters)
@@ -134,10 +135,9 @@ def _shown(desk: Desk, found: Sequence[Correction]) -> list[CorrectionShown]:
     with desk.journal.database.read() as connection:
         proposed = proposed_in(connection, [one.proposal.id for one in found])
         reasons = declined_for(connection, [one.decision.id for one in found if one.decision])
-    shown: list[CorrectionShown] = []
-    for one in found:
-        if one.proposal.id not in proposed:
-            raise NotFound("correction_unknown", id=str(one.id))
-        why = reasons.get(one.decision.id) if one.decision else None
-        shown.append(presenting.correction(one, proposed[one.proposal.id], why))
-    return shown
+    return [
+        presenting.correction(
+            one, proposed.get(one.proposal.id), reasons.get(one.decision.id) if one.decision else None
+        )
+        for one in found
+    ]

@@ -16,6 +16,7 @@ from services.register.contract.erasures import ErasureReason
 from services.register.contract.events import Activity, Product
 from services.register.domain import application
 from services.register.domain.correction import Proposed
+from services.register.domain.erasure import ProposedErasure
 from services.register.usecases.file_application import Applicant
 
 MAX_DOCUMENTS: Final = 100
@@ -257,7 +258,7 @@ class CorrectionForm(Form):
 
 
 class DeclineForm(Form):
-    """Why a correction is declined."""
+    """Why a correction or an erasure is declined."""
 
     model_config = _example({"reasons": _REASONS})
 
@@ -280,6 +281,10 @@ class ErasureForm(Form):
             examples=["law-94-V art. 18"],
         ),
     ]
+
+    def proposed(self, producer_id: UUID) -> ProposedErasure:
+        """As the domain takes it."""
+        return ProposedErasure(producer_id=str(producer_id), reason=self.reason, legal_basis=self.legal_basis)
 
 
 class LiquidationForm(Form):

@@ -16,9 +16,11 @@ from services.register.contract.events import REGISTER_EVENTS, Activity, Product
 from services.register.domain.application import Application
 from services.register.domain.correction import Correction, Proposed
 from services.register.domain.entry_state import Appeal, EntryState, Exclusion
+from services.register.domain.erasure import Erasure, ProposedErasure
 from services.register.domain.notification import NotificationState
 from services.register.domain.origin import Condition, OriginAnswer
 from services.register.domain.producer import Producer
+from services.register.domain.proposal import Proposal
 
 Personal = Mapping[str, str]
 """Values out of the vault by field; those erased, or not to be shown, are absent."""
@@ -99,13 +101,14 @@ def fact(recorded: Recorded, corrected_by: Sequence[str] = ()) -> shown.FactShow
 
 
 def correction(
-    found: Correction, proposed: Proposed, declined_for: OfficialText | None
+    found: Correction, proposed: Proposed | None, declined_for: OfficialText | None
 ) -> shown.CorrectionShown:
-    """A correction, for officers; what stands in the vault is given."""
-    decision = found.decision
+    """A correction, for officers; what stands in the vault is given, None once erased."""
+    steps = _steps(found, declined_for)
+    if proposed is None:
+        return shown.CorrectionShown(correction_id=str(found.id), **steps)
     return shown.CorrectionShown(
         correction_id=str(found.id),
-        status=found.status,
         entry_id=proposed.entry_id,
         event_id=proposed.event_id,
         kind=proposed.kind,
@@ -114,12 +117,33 @@ def correction(
         activity=_activity(proposed.activity) if proposed.activity else None,
         reasons=_text(proposed.reasons),
         legal_basis=proposed.legal_basis,
-        proposed_at=_instant(found.proposal.effective_at),
-        proposed_by=found.proposal.provenance.actor,
-        decided_at=_instant(decision.effective_at) if decision else None,
-        decided_by=decision.provenance.actor if decision else None,
-        declined_for=_optional(declined_for),
+        **steps,
     )
+
+
+def erasure(
+    found: Erasure, proposed: ProposedErasure | None, declined_for: OfficialText | None
+) -> shown.ErasureShown:
+    """An erasure, for officers; what stands in the vault is given."""
+    return shown.ErasureShown(
+        erasure_id=str(found.id),
+        producer_id=proposed.producer_id if proposed else None,
+        reason=proposed.reason if proposed else None,
+        legal_basis=proposed.legal_basis if proposed else None,
+        **_steps(found, declined_for),
+    )
+
+
+def _steps(found: Proposal, declined_for: OfficialText | None) -> shown.ProposalSteps:
+    decision = found.decision
+    return {
+        "status": found.status,
+        "proposed_at": _instant(found.proposal.effective_at),
+        "proposed_by": found.proposal.provenance.actor,
+        "decided_at": _instant(decision.effective_at) if decision else None,
+        "decided_by": decision.provenance.actor if decision else None,
+        "declined_for": _optional(declined_for),
+    }
 
 
 def notification(state: NotificationState) -> shown.NotificationShown:

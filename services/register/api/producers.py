@@ -1,4 +1,4 @@
-"""`/v1/producers/...`: what the state registration reports (law 86-VII art. 51-6), and erasures."""
+"""`/v1/producers/...`: what the state registration reports (law 86-VII art. 51-6)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
 from services.kernel.http.forms import Bin
-from services.kernel.http.requests import Caller, Commanding, CommandRequest, Deciding, Reading
+from services.kernel.http.requests import Caller, Commanding, CommandRequest, Reading
 from services.kernel.http.responses import read
 from services.register.api import presenting
 from services.register.api.desk import desk_of
-from services.register.api.forms import ErasureForm, LiquidationForm, ReorganisationForm
+from services.register.api.forms import LiquidationForm, ReorganisationForm
 from services.register.api.representations import ProducerStateShown
 from services.register.domain.producer import Producer
 from services.register.usecases.end_producer import EndProducer, end_producer
-from services.register.usecases.erase_personal_data import ErasePersonalData, erase_personal_data
 from services.register.usecases.transform_producer import TransformProducer, transform_producer
 
 commands: Final = APIRouter(tags=["producers"])
@@ -41,32 +40,6 @@ def read_producer(
     """The `ETag` is the version that an erasure must name; nothing personal is shown."""
     found = desk_of(request).journal.load(Producer, producer_id)
     return read(request, presenting.producer(found), version=found.version)
-
-
-@commands.post(
-    "/v1/producers/{producer_id}/erasures",
-    operation_id="erase_personal_data",
-    summary="Erase a producer's personal values",
-    status_code=201,
-    responses={201: {"model": ProducerStateShown, "description": "Erased, here and by all who follow."}},
-)
-def erase(
-    request: Request,
-    producer_id: UUID,
-    body: ErasureForm,
-    command: Annotated[CommandRequest, Depends(Deciding("industry_officer"))],
-) -> Response:
-    """Law 418-V art. 36: IIN, names, contacts and free texts go; facts, commitments and proofs stay.
-
-    Refused while a product is in the register, because they are public then (order 327 para. 5), and while an
-    application or appeal is undecided. By opaque id: no number of a person stands in a URL.
-    """
-    desk = desk_of(request)
-    erasure = ErasePersonalData(
-        producer_id=producer_id, reason=body.reason, basis=body.legal_basis, version=command.if_match
-    )
-    outcome = erase_personal_data(desk.journal, erasure, command.act, command.answer)
-    return desk.answered(outcome, Producer, command, presenting.producer, LOCATION)
 
 
 @commands.post(

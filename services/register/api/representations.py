@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 from pydantic import Field
 
@@ -214,24 +214,49 @@ class ChangesShown(Page[ChangeShown]):
     to_known_at: int
 
 
-class CorrectionShown(Representation):
-    """A correction of an entry as proposed, and what a second officer decided."""
+class ProposalSteps(TypedDict):
+    """How far a proposal came."""
 
-    correction_id: str
     status: str
-    entry_id: str
-    event_id: str = Field(description="The event that is wrong.")
-    kind: str
-    counts_from: str | None = None
-    product: ProductShown | None = None
-    activity: ActivityShown | None = None
-    reasons: Text
-    legal_basis: str
+    proposed_at: str
+    proposed_by: str
+    decided_at: str | None
+    decided_by: str | None
+    declined_for: Text | None
+
+
+class ProposalShown(Representation):
+    """What one officer proposed, and what a second one decided."""
+
+    status: str
     proposed_at: str
     proposed_by: str = Field(description="The officer, as an opaque id.")
     decided_at: str | None = None
     decided_by: str | None = None
     declined_for: Text | None = None
+
+
+class CorrectionShown(ProposalShown):
+    """A correction of an entry; what was proposed is absent once the producer's values were erased."""
+
+    correction_id: str
+    entry_id: str | None = None
+    event_id: str | None = Field(default=None, description="The event that is wrong.")
+    kind: str | None = None
+    counts_from: str | None = None
+    product: ProductShown | None = None
+    activity: ActivityShown | None = None
+    reasons: Text | None = None
+    legal_basis: str | None = None
+
+
+class ErasureShown(ProposalShown):
+    """An erasure of a producer's personal values."""
+
+    erasure_id: str
+    producer_id: str | None = None
+    reason: str | None = None
+    legal_basis: str | None = None
 
 
 class ReturnShown(Representation):

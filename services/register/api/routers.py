@@ -17,6 +17,7 @@ from services.register.api import (
     applications,
     corrections,
     entries,
+    erasures,
     exclusions,
     extract_verification,
     extracts,
@@ -41,6 +42,7 @@ def routers(journal: Journal, log: PublishedLog) -> Sequence[APIRouter]:
         applications,
         corrections,
         entries,
+        erasures,
         extract_verification,
         extracts,
         histories,
@@ -52,7 +54,7 @@ def routers(journal: Journal, log: PublishedLog) -> Sequence[APIRouter]:
     return [
         *(
             room.commands
-            for room in (applications, corrections, exclusions, extracts, notifications, producers)
+            for room in (applications, corrections, erasures, exclusions, extracts, notifications, producers)
         ),
         reads,
         journal_router(journal, "public", "service", vault=VAULT),

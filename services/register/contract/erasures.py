@@ -1,4 +1,7 @@
-"""The erasure of what the register keeps of a producer besides its facts."""
+"""The erasure of what the register keeps of a producer besides its facts.
+
+An officer proposes and another approves; of whom is not public before that.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,8 @@ class PersonalDataErased(Event, frozen=True, kw_only=True):
 
     Commitments to them stay in earlier facts and open to nobody. `reason`: the purpose is reached, consent
     was withdrawn, they were processed unlawfully, or a court or authority ordered it. Followers erase their
-    copies.
+    copies. `erasure_id` names the proposal on which it rests, `proposed_by` the officer who made it; who
+    approved it is the event's actor.
     """
 
     legal_basis: ClassVar[str] = "law-418-V art. 36"
@@ -24,3 +28,35 @@ class PersonalDataErased(Event, frozen=True, kw_only=True):
     producer_id: str
     fields: tuple[str, ...]
     reason: ErasureReason
+    erasure_id: str | None = None
+    proposed_by: str | None = None
+
+
+@REGISTER_EVENTS.published("erasure.proposed.v1")
+class ErasureProposed(Event, frozen=True, kw_only=True):
+    """An officer proposed to erase a producer's personal values; whose and why stands in the vault."""
+
+    legal_basis: ClassVar[str] = "law-418-V art. 36"
+
+    erasure_id: str
+    commitments: dict[str, str]
+
+
+@REGISTER_EVENTS.published("erasure.approved.v1")
+class ErasureApproved(Event, frozen=True, kw_only=True):
+    """Another officer approved it; the producer's own stream holds `PersonalDataErased`."""
+
+    legal_basis: ClassVar[str] = "law-418-V art. 36"
+
+    erasure_id: str
+    producer_id: str
+
+
+@REGISTER_EVENTS.published("erasure.declined.v1")
+class ErasureDeclined(Event, frozen=True, kw_only=True):
+    """Another officer declined it, for reasons that stand in the vault; nothing is erased."""
+
+    legal_basis: ClassVar[str] = "law-418-V art. 36"
+
+    erasure_id: str
+    commitments: dict[str, str]

@@ -7,17 +7,14 @@ vault. `check` says whether an entry can be corrected so; it is asked when propo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import singledispatchmethod
-from typing import Literal
-from uuid import UUID
 
 import msgspec
 
 from services.kernel.contract import OfficialText
-from services.kernel.errors import Conflict, Forbidden, Invalid
-from services.kernel.journal.aggregate import Act, Aggregate
+from services.kernel.errors import Conflict, Invalid
+from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import Event, Fact, instant_text, microseconds
 from services.register.contract.corrections import (
     CorrectionApproved,
@@ -27,8 +24,7 @@ from services.register.contract.corrections import (
 )
 from services.register.contract.events import Activity, Included, Product, Reinstated
 from services.register.domain.correcting import NAMES, corrections_of, in_order, status_facts
-
-CorrectionStatus = Literal["proposed", "approved", "declined"]
+from services.register.domain.proposal import Authors, Proposal
 
 
 class Proposed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -47,48 +43,26 @@ class Proposed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     activity: Activity | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Authors:
-    """The correction on which an entry's correction rests, and who proposed it (opaque)."""
-
-    correction_id: str
-    proposed_by: str
-
-
-class Correction(Aggregate):
+class Correction(Proposal):
     """`proposed -> approved | declined`."""
 
     born_of = (CorrectionProposed,)
-
-    def __init__(self, id: UUID) -> None:  # noqa: A002  # the kernel's signature
-        super().__init__(id)
-        self.status: CorrectionStatus = "proposed"
-        self.proposal: Fact
-        self.decision: Fact | None = None
+    decided = "correction_decided"
 
     def propose(self, act: Act, commitments: dict[str, str]) -> None:
         """Record that a correction is proposed; `commitments` bind what the vault holds of it."""
         self.record(act, CorrectionProposed(correction_id=str(self.id), commitments=commitments))
 
     def approve(self, act: Act, entry_id: str) -> Authors:
-        """Approve as another officer.
-
-        Raises `Conflict` (`correction_decided`) and `Forbidden` (`own_proposal`).
-        """
-        self._must_be_anothers(act)
+        """Approve as another officer. Raises as `must_be_anothers`."""
+        self.must_be_anothers(act)
         self.record(act, CorrectionApproved(correction_id=str(self.id), entry_id=entry_id))
-        return Authors(str(self.id), self.proposal.provenance.actor)
+        return self.authors()
 
     def decline(self, act: Act, commitments: dict[str, str]) -> None:
-        """Decline as another officer. Raises what `approve` raises."""
-        self._must_be_anothers(act)
+        """Decline as another officer. Raises as `must_be_anothers`."""
+        self.must_be_anothers(act)
         self.record(act, CorrectionDeclined(correction_id=str(self.id), commitments=commitments))
-
-    def _must_be_anothers(self, act: Act) -> None:
-        if self.status != "proposed":
-            raise Conflict("correction_decided", state=self.status, allowed="none")
-        if act.provenance.actor == self.proposal.provenance.actor:
-            raise Forbidden("own_proposal")
 
     @singledispatchmethod
     def when(self, event: Event, fact: Fact) -> None:

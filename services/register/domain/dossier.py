@@ -17,12 +17,13 @@ from services.kernel.journal.aggregate import Act, Aggregate
 from services.register.contract.appeals import AppealClosingGround
 from services.register.contract.events import ExclusionGround, NotificationReceived
 from services.register.domain.application import Application, ClosedGround
-from services.register.domain.correction import Authors, Proposed
+from services.register.domain.correction import Proposed
 from services.register.domain.entry import Confirmation, Entry
 from services.register.domain.entry_state import Appeal, Exclusion
 from services.register.domain.notification import Notification, SettledOutcome
 from services.register.domain.procedure import Procedure, Step
 from services.register.domain.producer import Producer
+from services.register.domain.proposal import Authors
 from services.register.domain.texts import EXCLUSION_REASONS
 
 CarryOut = Callable[[Act, Procedure], None]

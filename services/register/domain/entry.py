@@ -33,9 +33,10 @@ from services.register.contract.events import (
 from services.register.contract.rulings import CourtRulingRecorded
 from services.register.domain.application import Application
 from services.register.domain.correcting import NAMES
-from services.register.domain.correction import Authors, Proposed, check
+from services.register.domain.correction import Proposed, check
 from services.register.domain.entry_state import Appeal, EntryState, Exclusion, evolved, standing
 from services.register.domain.procedure import automatically
+from services.register.domain.proposal import Authors
 from services.register.domain.texts import COURT_BASIS, EXCLUSION_BASES
 
 
@@ -315,7 +316,7 @@ class Entry(Aggregate):
             counts_from=None if at is None else instant_text(microseconds(at)),
             product=proposed.product,
             activity=proposed.activity,
-            correction_id=authors.correction_id,
+            correction_id=authors.proposal_id,
             proposed_by=authors.proposed_by,
         )
         self._record_correction(act, event, proposed.legal_basis)

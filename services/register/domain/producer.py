@@ -14,13 +14,15 @@ from services.kernel.errors import Conflict, Invalid
 from services.kernel.identifiers import is_bin
 from services.kernel.journal.aggregate import Act, Aggregate
 from services.kernel.journal.events import Event, Fact
-from services.register.contract.erasures import ErasureReason, PersonalDataErased
+from services.register.contract.erasures import PersonalDataErased
 from services.register.contract.events import (
     ProducerLiquidated,
     ProducerRegistered,
     ProducerReorganised,
     ProducerTransformed,
 )
+from services.register.domain.erasure import ProposedErasure
+from services.register.domain.proposal import Authors
 
 CeasedGround = Literal["liquidation", "reorganisation"]
 ReorganisationForm = Literal["merger", "accession", "division", "separation"]
@@ -94,15 +96,18 @@ class Producer(Aggregate):
         )
         return self.record(act, event, effective_at=_counts_from(act, on))
 
-    def erase(self, act: Act, *, fields: tuple[str, ...], reason: ErasureReason, basis: str) -> Fact:
-        """Law 418-V art. 36: what is kept of the producer besides its facts is erased.
-
-        Raises `Conflict` (`nothing_to_erase`) where nothing is kept.
-        """
-        if not fields:
-            raise Conflict("nothing_to_erase")
-        event = PersonalDataErased(producer_id=str(self.id), fields=fields, reason=reason)
-        return self.record(act, event, basis=basis)
+    def erase(
+        self, act: Act, proposed: ProposedErasure, authors: Authors, *, fields: tuple[str, ...]
+    ) -> Fact:
+        """Law 418-V art. 36: what is kept of the producer besides its facts, `fields`, is erased."""
+        event = PersonalDataErased(
+            producer_id=str(self.id),
+            fields=fields,
+            reason=proposed.reason,
+            erasure_id=authors.proposal_id,
+            proposed_by=authors.proposed_by,
+        )
+        return self.record(act, event, basis=proposed.legal_basis)
 
     def named(self, ref: ProducerRef, *, since: str) -> ProducerRef:
         """How to name the producer that event `since` named as `ref`: anew when it was transformed later.

@@ -7,14 +7,15 @@ from functools import partial
 from uuid import UUID
 
 from services.kernel.contract import OfficialText
-from services.kernel.errors import NotFound
+from services.kernel.errors import Conflict
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.journal import Journal, Outcome, Work
 from services.kernel.journal.units import AnswerKey
 from services.kernel.vault import seal
 from services.register.domain.correction import Correction, Proposed
 from services.register.domain.entry import Entry
-from services.register.projections.corrections import encoded_reasons, proposed_in
+from services.register.projections.corrections import proposed_in
+from services.register.projections.proposals import encoded_reasons
 from services.register.schema import VAULT
 from services.register.usecases.dossiers import load_dossier, save_dossier
 from services.register.usecases.precondition import require_version, still_active
@@ -36,7 +37,7 @@ def decide_correction(
     """Record the decision and, with an approval, the correction in the entry's own stream.
 
     Raises `NotFound`, `Stale`, `Forbidden` (`own_proposal`), `Conflict` (`correction_decided`), and for an
-    approval what the present state of the entry forbids.
+    approval `proposal_erased` and what the present state of the entry forbids.
     """
     return journal.transact(partial(_decide, command=command, act=act), answer=answer)
 
@@ -53,14 +54,21 @@ def _decide(work: Work, *, command: DecideCorrection, act: Act) -> Correction:
 
 
 def _decline(work: Work, correction: Correction, act: Act, reasons: OfficialText) -> None:
+    """The reasons are about the producer, so that an erasure reaches them."""
+    proposed = _found(work, correction)
+    entry = None if proposed is None else work.load(Entry, UUID(proposed.entry_id))
+    subject = str(correction.id) if entry is None else entry.state.producer.producer_id
     sealed = seal(encoded_reasons(reasons))
     correction.decline(act, sealed.commitments)
     work.save(correction)
-    work.write(VAULT.keeping(0, str(correction.id), sealed))
+    work.write(VAULT.keeping(0, subject, sealed))
 
 
 def _approve(work: Work, correction: Correction, act: Act) -> None:
-    proposed = _proposed(work, correction)
+    correction.must_be_anothers(act)
+    proposed = _found(work, correction)
+    if proposed is None:
+        raise Conflict("proposal_erased", allowed="refusal")
     authors = correction.approve(act, proposed.entry_id)
     entry = work.load(Entry, UUID(proposed.entry_id))
     require_free_name(work, entry, proposed)
@@ -72,9 +80,6 @@ def _approve(work: Work, correction: Correction, act: Act) -> None:
         work.write(still_active(dossier.producer.id))
 
 
-def _proposed(work: Work, correction: Correction) -> Proposed:
+def _found(work: Work, correction: Correction) -> Proposed | None:
     with work.database.read() as connection:
-        found = proposed_in(connection, [correction.proposal.id]).get(correction.proposal.id)
-    if found is None:
-        raise NotFound("correction_unknown", id=str(correction.id))
-    return found
+        return proposed_in(connection, [correction.proposal.id]).get(correction.proposal.id)

@@ -12,9 +12,12 @@ from services.kernel.errors import Forbidden, NotFound, Stale
 from services.kernel.journal.aggregate import Aggregate
 from services.kernel.journal.journal import Work
 from services.kernel.journal.units import Recorded, Write
+from services.register.domain.erasure import Held
 from services.register.projections.applications import products_pending
+from services.register.projections.corrections import corrections_pending
 from services.register.projections.entries import appealed_of, included_of
 from services.register.projections.producers import PRODUCERS, acting_producer, producer_of
+from services.register.schema import VAULT
 
 
 def require_version(aggregate: Aggregate, expected: int | None) -> None:
@@ -68,3 +71,17 @@ def nothing_left(producer_id: UUID) -> Write:
             raise persistence.IntegrityError("the producer's entries changed meanwhile")
 
     return check
+
+
+def held_of(work: Work, producer_id: UUID) -> Held:
+    """What is kept of a producer and what stands in the way of erasing it, still so when committed."""
+
+    def read(connection: sa.Connection) -> Held:
+        waiting = (products_pending, appealed_of, corrections_pending)
+        return Held(
+            included=bool(included_of(connection, producer_id)),
+            pending=any(found(connection, producer_id) for found in waiting),
+            fields=VAULT.fields_of(connection, str(producer_id)),
+        )
+
+    return work.rely_on(read)

@@ -14,8 +14,8 @@ from services.kernel.journal.units import AnswerKey
 from services.kernel.vault import seal
 from services.register.domain.correction import Correction, Proposed
 from services.register.domain.entry import Entry
-from services.register.projections.corrections import encoded
 from services.register.projections.products import product_named
+from services.register.projections.proposals import encoded
 from services.register.schema import VAULT
 from services.register.usecases.precondition import require_version
 
@@ -31,7 +31,7 @@ class ProposeCorrection:
 def propose_correction(
     journal: Journal, command: ProposeCorrection, act: Act, answer: AnswerKey | None = None
 ) -> Outcome[Correction]:
-    """Record the proposal; what it says stays in the vault until it is approved.
+    """Record the proposal; what it says stays in the vault, among what is kept of the producer.
 
     Raises `NotFound` (`entry_unknown`), `Stale`, and what `correction.check` and `require_free_name` raise.
     """
@@ -48,7 +48,7 @@ def _decide(work: Work, *, command: ProposeCorrection, act: Act) -> Correction:
     correction = Correction(new_stream_id())
     correction.propose(act, sealed.commitments)
     work.save(correction)
-    work.write(VAULT.keeping(0, str(correction.id), sealed))
+    work.write(VAULT.keeping(0, entry.state.producer.producer_id, sealed))
     work.answer_with(correction)
     return correction
 

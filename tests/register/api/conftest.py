@@ -82,6 +82,11 @@ class Api:
         }
         return self.client.post(path, content=content, headers=given)
 
+    def second(self) -> dict[str, str]:
+        """The headers of another industry officer than `headers` names."""
+        token = self.issuer.token(subject="another officer", roles=["industry_officer"], producer=None)
+        return {"Authorization": f"Bearer {token}"}
+
     def filed(self, **changes: Any) -> dict[str, Any]:
         answer = self.post("/v1/applications", body(**changes))
         assert answer.status_code == 201, answer.text

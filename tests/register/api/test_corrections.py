@@ -13,11 +13,6 @@ from tests.register.given import BIN
 REASONS = {"kk": "Қате енгізілген.", "ru": "Включено ошибочно."}
 
 
-def second(api: Api) -> dict[str, str]:
-    token = api.issuer.token(subject="another officer", roles=["industry_officer"], producer=None)
-    return {"Authorization": f"Bearer {token}"}
-
-
 def history(api: Api, entry: Entry, **query: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = api.get(f"/v1/entries/{entry.id}/history", **query).json()["items"]
     return found
@@ -41,7 +36,7 @@ def propose(api: Api, entry: Entry, if_match: str | None = '"1"', **changes: Any
 def decide(api: Api, proposed: Any, what: str = "approval", **given: Any) -> Any:
     path = f"/v1/corrections/{proposed.json()['correction_id']}/{what}"
     body = {"reasons": REASONS} if what == "refusal" else None
-    given = {"role": None, "headers": second(api), "if_match": proposed.headers["ETag"], **given}
+    given = {"role": None, "headers": api.second(), "if_match": proposed.headers["ETag"], **given}
     return api.post(path, body, **given)
 
 

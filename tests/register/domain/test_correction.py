@@ -14,8 +14,9 @@ from services.kernel.journal.events import Fact, new_stream_id
 from services.register.contract.corrections import EntryCorrected
 from services.register.contract.events import Included
 from services.register.domain.correcting import NAMES
-from services.register.domain.correction import Authors, Correction, Proposed
+from services.register.domain.correction import Correction, Proposed
 from services.register.domain.dossier import Dossier
+from services.register.domain.proposal import Authors
 from services.register.domain.timeline import periods, status_fact
 from tests.register.given import (
     NOON,
