@@ -42,11 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = commands.add_parser("demo", help="tell a producer's whole life against running services")
     demo.add_argument("--story", help="only the story of examples/<STORY>.json")
     demo.set_defaults(command=_demo)
-    token = commands.add_parser("token", help="print a development token")
-    token.add_argument("--role", required=True)
-    token.add_argument("--producer", metavar="BIN_OR_IIN")
-    token.add_argument("--subject", help="who it is for, as one opaque name")
-    token.set_defaults(command=_token)
+    _token_parser(commands.add_parser("token", help="print a development token"))
     clock = commands.add_parser("clock", help="show, set or clear the simulated legal clock (development)")
     clock.add_argument("instant", nargs="?", help="an RFC 3339 instant, or `real`")
     clock.set_defaults(command=_clock)
@@ -79,6 +75,19 @@ def _parser() -> argparse.ArgumentParser:
     openapi.add_argument("--check", action="store_true", help="only check that they are as generated")
     openapi.set_defaults(command=_openapi)
     return parser
+
+
+def _token_parser(token: argparse.ArgumentParser) -> None:
+    token.add_argument("--role", required=True)
+    token.add_argument("--producer", metavar="BIN_OR_IIN")
+    token.add_argument("--subject", help="who it is for, as one opaque name")
+    token.add_argument(
+        "--audience",
+        action="append",
+        choices=SERVICES,
+        help="a service that is to accept it; may be given again; by default all three",
+    )
+    token.set_defaults(command=_token)
 
 
 def _log_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -143,7 +152,15 @@ def _demo(parsed: argparse.Namespace, installation: Installation) -> int:
 def _token(parsed: argparse.Namespace, installation: Installation) -> int:
     from services.commands.token import make_token
 
-    print(make_token(installation, parsed.role, producer=parsed.producer, subject=parsed.subject))
+    print(
+        make_token(
+            installation,
+            parsed.role,
+            producer=parsed.producer,
+            subject=parsed.subject,
+            services=parsed.audience or SERVICES,
+        )
+    )
     return 0
 
 

@@ -12,12 +12,13 @@ from fastapi import FastAPI
 
 from services.kernel.clock import SystemClock
 from services.kernel.database import Database
+from services.kernel.identity import tokens
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.sealing.published import PublishedLog
 from services.kernel.journal.sealing.signer_state import SignerState
 from services.kernel.settings import ServiceSettings
 
-SERVICES: Final = ("register", "verification", "notifications")
+SERVICES: Final = tokens.SERVICES
 JOURNALS: Final = ("register", "verification")
 """The services that record facts; notifications keeps ordinary tables."""
 DEFAULT_PORT_BASE: Final = 8_000

@@ -9,6 +9,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import IO, Final
@@ -24,11 +25,11 @@ from services.kernel.http.rates import Rate
 from services.kernel.http.requests import ROLES, Edge
 from services.kernel.identity.tokens import (
     DEVELOPMENT_ISSUER,
-    TokenIssuer,
     TokenVerifier,
     bound,
     development_issuer,
     service_issuer,
+    service_name,
     trusted_issuers,
 )
 from services.kernel.personal_keys import PersonalKeys, WrappingKeys
@@ -48,14 +49,19 @@ def legal_clock(settings: ServiceSettings) -> Clock:
     return LegalClock(settings.var / "clock.json", production=settings.production)
 
 
-def own_issuer(service: str, settings: ServiceSettings) -> TokenIssuer:
-    """With what this service signs its tokens: its own key, or the development issuer's."""
+def tokens_for(neighbour: str, service: str, settings: ServiceSettings) -> Callable[[], str]:
+    """Makes fresh tokens with which `service` reads `neighbour`, and that no other service accepts.
+
+    They are signed with the service's own key, or in development with the local issuer's.
+    """
     if settings.client_key is not None:
-        return service_issuer(service, settings.client_key)
-    return development_issuer(settings.var)
+        issuer = service_issuer(service, settings.client_key, neighbour)
+    else:
+        issuer = development_issuer(settings.var, [neighbour])
+    return partial(issuer.token, subject=service, roles=["service"])
 
 
-def edge_of(settings: ServiceSettings, clock: Clock) -> Edge:
+def edge_of(service: str, settings: ServiceSettings, clock: Clock) -> Edge:
     """The HTTP edge's verifier, clock, body key and rate."""
     issuers, granted = trusted_issuers(settings.trusted_issuers) if settings.trusted_issuers else ({}, {})
     if settings.production and DEVELOPMENT_ISSUER in issuers:
@@ -67,7 +73,8 @@ def edge_of(settings: ServiceSettings, clock: Clock) -> Edge:
     if not settings.production:
         issuers[DEVELOPMENT_ISSUER] = development_issuer(settings.var).public_keys()
     rate = Rate(settings.rate_per_second, settings.rate_burst)
-    verifier = TokenVerifier(issuers, audience=settings.audience, granted=granted)
+    audiences = {service_name(service), settings.audience or service_name(service)}
+    verifier = TokenVerifier(issuers, audiences=audiences, granted=granted)
     return Edge(verifier, clock, _body_key(settings), rate)
 
 

@@ -32,7 +32,9 @@ class ServiceSettings(BaseSettings):
     """JSON file: issuer name to JWKS. In development the local issuer of `var` is trusted beside it."""
     client_key: Path | None = None
     """This service's private JWK, with which it signs its own tokens to neighbours."""
-    audience: str = "tizilim"
+    audience: str | None = Field(default=None, min_length=1, max_length=255)
+    """A name by which an identity provider means this service in `aud`, beside `urn:tizilim:<service>`. Each
+    service has its own: with one name for several, a token given to one is good at the others."""
     idempotency_secret_file: Path | None = None
     """Key of the HMAC over request bodies; made in `var` when absent in development."""
     personal_keys_url: str | None = None
@@ -69,6 +71,12 @@ class ServiceSettings(BaseSettings):
         if self.personal_keys_url_file is not None:
             return self.personal_keys_url_file.read_text().strip()
         return self.personal_keys_url or f"sqlite:///{self.var / 'keys' / service}.db"
+
+    @model_validator(mode="after")
+    def _audience_is_no_service_of_ours(self) -> Self:
+        if (self.audience or "").startswith("urn:tizilim:"):
+            raise ValueError("audience is another name than urn:tizilim:<service>, which holds in any case")
+        return self
 
     @model_validator(mode="after")
     def _production_is_not_development(self) -> Self:

@@ -15,7 +15,7 @@ from services.kernel.feed.following import FeedAddress, Follower, Upstream
 from services.kernel.feed.sinks import Shelf, TableSink
 from services.kernel.http.health import Check
 from services.kernel.journal.units import CursorStep
-from services.kernel.runtime import Election, Recurring, own_issuer
+from services.kernel.runtime import Election, Recurring, tokens_for
 from services.kernel.shredding import doomed_keys
 from services.notifications.adapters.addresses import DEVELOPMENT_ADDRESSES, PRODUCTION_ADDRESSES
 from services.notifications.adapters.readiness_http import following_trouble
@@ -102,9 +102,7 @@ class Background:
             self._follower(database, clock, settings, name, urls[name], inbox)
             for name, inbox in inboxes(legal_clock, clock, names).items()
         ]
-        token = partial(
-            own_issuer("notifications", settings).token, subject="notifications", roles=["service"]
-        )
+        token = tokens_for("register", "notifications", settings)
         self._feed = RegisterFeed(settings.register_url, token)
         running = Jobs(database, self._feed, matches, clock, self.worker.wake)
         self._jobs = Recurring("jobs", running.run, Election(database, "jobs"))
@@ -125,13 +123,10 @@ class Background:
         url: str,
         inbox: Inbox,
     ) -> Follower:
-        token = partial(
-            own_issuer("notifications", settings).token, subject="notifications", roles=["service"]
-        )
         shelf = Shelf(database, FOLLOWING, clock=clock)
         sink = _WakingSink(database, FOLLOWING, shelf, inbox.registry, inbox.handlers)
         sink.worker = self.worker
-        address = FeedAddress(name, url, token)
+        address = FeedAddress(name, url, tokens_for(name, "notifications", settings))
         return Follower("notifications", address, sink, elected=self._elections[name].won)
 
     def _troubles(self, settings: NotificationsSettings) -> dict[Service, Callable[[], str | None]]:

@@ -39,7 +39,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
     """The application; it opens its database when it starts, not before."""
     clock = legal_clock(settings)
     database = open_database("notifications", settings)
-    edge = edge_of(settings, clock)
+    edge = edge_of("notifications", settings, clock)
     box = secret_box(settings.secrets_key_file, settings.var)
     lock = ServingLock(database)
     checks: dict[str, Check] = {

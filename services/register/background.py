@@ -9,7 +9,7 @@ from services.kernel.expiring_keys import expiring_keys
 from services.kernel.feed.following import FeedAddress, Follower
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.sealing.running import Sealing
-from services.kernel.runtime import Election, Recurring, own_issuer
+from services.kernel.runtime import Election, Recurring, tokens_for
 from services.kernel.shredding import doomed_keys
 from services.register.inbox.verification import UPSTREAM, verification_sink
 from services.register.schema import VAULT
@@ -21,14 +21,13 @@ class Background:
     """The follower and the watcher of one process; on PostgreSQL the elected process alone does the work."""
 
     def __init__(self, journal: Journal, clock: Clock, settings: RegisterSettings) -> None:
-        issuer = own_issuer("register", settings)
         self._election = Election(journal.database, "follow-verification")
         self.follower = Follower(
             "register",
             FeedAddress(
                 UPSTREAM,
                 settings.verification_url,
-                partial(issuer.token, subject="register", roles=["service"]),
+                tokens_for("verification", "register", settings),
             ),
             verification_sink(journal, clock, settings.procedure()),
             elected=self._election.won,

@@ -35,7 +35,7 @@ def create_app(settings: RegisterSettings) -> FastAPI:
     clock = legal_clock(settings)
     database = open_database("register", settings)
     journal = open_journal(database, clock)
-    edge = edge_of(settings, clock)
+    edge = edge_of("register", settings, clock)
     lock = ServingLock(database)
     log = settings.published_log("register")
     checks: dict[str, Check] = {

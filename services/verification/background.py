@@ -14,7 +14,7 @@ from services.kernel.feed.following import FeedAddress, Follower
 from services.kernel.feed.sinks import JournalSink, Shelf
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.sealing.running import Sealing
-from services.kernel.runtime import Election, Recurring, own_issuer
+from services.kernel.runtime import Election, Recurring, tokens_for
 from services.kernel.shredding import doomed_keys
 from services.verification.adapters.document_bucket import Bucket, DocumentBucket
 from services.verification.adapters.documents import DocumentStore
@@ -73,7 +73,6 @@ class Background:
     """The follower and the watchers of one process; on PostgreSQL the elected process does the work."""
 
     def __init__(self, journal: Journal, practice: Practice, settings: VerificationSettings) -> None:
-        issuer = own_issuer("verification", settings)
         self._election = Election(journal.database, f"follow-{UPSTREAM}")
         sink = JournalSink(
             journal,
@@ -81,7 +80,7 @@ class Background:
             REGISTRY,
             RegisterInbox(practice).handlers(),
         )
-        token = partial(issuer.token, subject="verification", roles=["service"])
+        token = tokens_for("register", "verification", settings)
         address = FeedAddress(UPSTREAM, settings.register_url, token)
         self.follower = Follower("verification", address, sink, elected=self._election.won)
         self._journal, self._practice, self._settings = journal, practice, settings

@@ -39,7 +39,7 @@ def create_app(settings: VerificationSettings) -> FastAPI:
     journal = open_journal(database, clock)
     documents = documents_of(settings, database)
     practice = practice_of(settings, clock, documents)
-    edge = edge_of(settings, clock)
+    edge = edge_of("verification", settings, clock)
     lock = ServingLock(database)
     checks: dict[str, Check] = {
         "store": StoreAnswers(database),

@@ -259,9 +259,11 @@ def ledger_service(
     url: str, clock: Clock | None = None, *, watched: bool = False, body_key: bytes = b"k" * 32
 ) -> Iterator[LedgerService]:
     """The service in this process on a fresh or used database."""
-    issuer = TokenIssuer("urn:test", OKPKey.generate_key("Ed25519", auto_kid=True))
+    issuer = TokenIssuer(
+        "urn:test", OKPKey.generate_key("Ed25519", auto_kid=True), audience="urn:tizilim:ledger"
+    )
     edge = Edge(
-        TokenVerifier({issuer.issuer: issuer.public_keys()}, audience="tizilim"),
+        TokenVerifier({issuer.issuer: issuer.public_keys()}, audiences=["urn:tizilim:ledger"]),
         clock or FixedClock(NOON),
         body_key,
         Rate(0, 1),
@@ -280,7 +282,7 @@ def main() -> None:
     clock = legal_clock(settings)
     database = keyed(url)
     journal = new_journal(database, clock)
-    app = ledger_app(journal, edge_of(settings, clock), lock=ServingLock(database), watched=True)
+    app = ledger_app(journal, edge_of("ledger", settings, clock), lock=ServingLock(database), watched=True)
     serve(app, settings, on_exit=[journal.signal.close])
 
 

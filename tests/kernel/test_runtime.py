@@ -19,11 +19,18 @@ import sqlalchemy as sa
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import PlainTextResponse
+from joserfc.jwk import OKPKey
+from pydantic import ValidationError
 
 from services.kernel import runtime
 from services.kernel.clock import SimulatedClockRefused, set_simulated_clock
 from services.kernel.database import Database
-from services.kernel.identity.tokens import DEVELOPMENT_ISSUER, TokenRefused, development_issuer
+from services.kernel.identity.tokens import (
+    DEVELOPMENT_ISSUER,
+    TokenIssuer,
+    TokenRefused,
+    development_issuer,
+)
 from services.kernel.journal.signal import JournalSignal
 from services.kernel.runtime import (
     AlreadyServed,
@@ -32,7 +39,7 @@ from services.kernel.runtime import (
     ServingLock,
     edge_of,
     legal_clock,
-    own_issuer,
+    tokens_for,
 )
 from services.kernel.settings import ServiceSettings
 from tests.kernel.journal.ledger import NOON, ledger_journal
@@ -49,7 +56,7 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 def headers(var: Path, role: str) -> dict[str, str]:
-    token = development_issuer(var).token(subject=f"a-{role}", roles=[role])
+    token = development_issuer(var, ["ledger"]).token(subject=f"a-{role}", roles=[role])
     return {"Authorization": f"Bearer {token}", "Idempotency-Key": "k1"}
 
 
@@ -334,23 +341,57 @@ def production(tmp_path: Path, issuers: str = "{}") -> ServiceSettings:
 
 def test_development_trusts_its_own_issuer_and_keeps_its_body_key(tmp_path: Path) -> None:
     settings = development(tmp_path)
-    first, second = (edge_of(settings, legal_clock(settings)) for _ in range(2))
+    first, second = (edge_of("ledger", settings, legal_clock(settings)) for _ in range(2))
     assert first.body_key == second.body_key
-    token = own_issuer("ledger", settings).token(subject="x", roles=["service"])
-    assert second.verifier.verify(token).subject == "x"
+    token = tokens_for("ledger", "register", settings)()
+    assert second.verifier.verify(token).subject == "register"
     assert (tmp_path / "body-digest.key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("with_own_key", [True, False])
+def test_a_services_token_for_one_neighbour_is_good_at_no_other(tmp_path: Path, with_own_key: bool) -> None:
+    """A neighbour that is taken over must not read the others' journals with what it was shown."""
+    key = OKPKey.generate_key("Ed25519", auto_kid=True)
+    (tmp_path / "client.jwk").write_text(json.dumps(key.as_dict(private=True)))
+    public = {"keys": [key.as_dict(private=False)]}
+    (tmp_path / "issuers.json").write_text(json.dumps({"urn:tizilim:notifications": public}))
+    settings = development(
+        tmp_path,
+        trusted_issuers=tmp_path / "issuers.json",
+        client_key=tmp_path / "client.jwk" if with_own_key else None,
+    )
+    token = tokens_for("register", "notifications", settings)()
+    clock = legal_clock(settings)
+    assert edge_of("register", settings, clock).verifier.verify(token).roles == {"service"}
+    for other in ("verification", "notifications"):
+        with pytest.raises(TokenRefused, match="audience"):
+            edge_of(other, settings, clock).verifier.verify(token)
+
+
+def test_an_identity_provider_may_know_a_service_by_another_name(tmp_path: Path) -> None:
+    settings = development(tmp_path, audience="https://register.example")
+    verifier = edge_of("register", settings, legal_clock(settings)).verifier
+    named = json.loads((tmp_path / "development-issuer.jwk").read_text())
+    issuer = TokenIssuer(DEVELOPMENT_ISSUER, OKPKey.import_key(named), audience="https://register.example")
+    assert verifier.verify(issuer.token(subject="x", roles=["auditor"])).subject == "x"
+    assert verifier.verify(tokens_for("register", "verification", settings)()).subject == "verification"
+
+
+def test_a_service_is_not_known_by_its_neighbours_name(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="another name"):
+        development(tmp_path, audience="urn:tizilim:verification")
 
 
 def test_production_trusts_no_development_issuer(tmp_path: Path) -> None:
     settings = production(tmp_path)
-    edge = edge_of(settings, legal_clock(settings))
+    edge = edge_of("ledger", settings, legal_clock(settings))
     with pytest.raises(TokenRefused):
         edge.verifier.verify(development_issuer(tmp_path).token(subject="x", roles=["service"]))
     assert edge.body_key == b"s" * 64
     keys = development_issuer(tmp_path).public_keys().as_dict()
     smuggled = production(tmp_path, json.dumps({DEVELOPMENT_ISSUER: keys}))
     with pytest.raises(ValueError, match="development issuer"):
-        edge_of(smuggled, legal_clock(smuggled))
+        edge_of("ledger", smuggled, legal_clock(smuggled))
 
 
 def test_in_production_every_issuer_names_the_roles_it_may_grant(tmp_path: Path) -> None:
@@ -361,10 +402,10 @@ def test_in_production_every_issuer_names_the_roles_it_may_grant(tmp_path: Path)
     ):
         settings = production(tmp_path, json.dumps({"https://id.example": {**keys, **named}}))
         with pytest.raises(ValueError, match=told):
-            edge_of(settings, legal_clock(settings))
+            edge_of("ledger", settings, legal_clock(settings))
     bound = {"https://id.example": {**keys, "roles": ["producer"]}, "urn:tizilim:register": keys}
     settings = production(tmp_path, json.dumps(bound))
-    edge_of(settings, legal_clock(settings))
+    edge_of("ledger", settings, legal_clock(settings))
 
 
 def test_production_refuses_a_simulated_clock(tmp_path: Path) -> None:

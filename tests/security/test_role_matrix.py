@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 
 from services.commands.registry import SERVICES
 from services.kernel.http.requests import ROLES
-from tests.contract.apps import headers_of, served
+from services.kernel.identity.tokens import development_issuer
+from tests.contract.apps import A_BIN, headers_of, served
 
 AN_ID = "0191f3c0-0000-7000-8000-000000000000"
 
@@ -58,6 +59,36 @@ def test_only_the_named_roles_pass(service: tuple[TestClient, dict[str, Any], Pa
             }
             may = role in allowed or "public" in allowed
             assert refused is not may, f"{role} {method} {path}: {answer.status_code} {answer.text[:200]}"
+
+
+def test_a_token_for_another_service_or_for_none_is_refused_everywhere(
+    service: tuple[TestClient, dict[str, Any], Path],
+) -> None:
+    """RFC 7519 section 4.1.3: each service takes only what names it, alone or in a list."""
+    client, document, var = service
+    own = document["info"]["title"].removeprefix("Tizilim: ")
+    others = [name for name in SERVICES if name != own]
+    for method, path, operation in operations(document):
+        if operation["security"] == []:
+            continue
+        role = operation["x-roles"][0]
+        for audience, passes in ((others, False), ([], False), ([own], True), (SERVICES, True)):
+            issuer = development_issuer(var, audience)
+            token = issuer.token(subject=role, roles=[role], producer=A_BIN if role == "producer" else None)
+            answer = client.request(
+                method,
+                re.sub(r"\{[^}]+\}", AN_ID, path),
+                headers={
+                    "Authorization": f"Bearer {token}",
+                    "Idempotency-Key": "audience",
+                    "If-Match": '"1"',
+                },
+                json={} if method == "POST" else None,
+            )
+            assert (answer.status_code != 401) is passes, f"{audience} {method} {path}: {answer.text[:200]}"
+            if not passes:
+                assert answer.json()["code"] == "token_for_another"
+                assert answer.json()["params"] == {"audience": f"urn:tizilim:{own}"}
 
 
 def test_a_token_that_proves_nothing_is_refused_everywhere(

@@ -107,18 +107,17 @@ class RequestContext:
         duration.observe(seconds)
         level = 40 if status >= 500 else 20
         if logger.isEnabledFor(level):
-            logger.log(
-                level,
-                "request",
-                extra={
-                    "method": scope["method"],
-                    "route": route,
-                    "status": status,
-                    "milliseconds": round(seconds * 1000, 2),
-                    "request_id": scope["request_id"],
-                    "actor": scope.get("actor"),
-                },
-            )
+            told = {
+                "method": scope["method"],
+                "route": route,
+                "status": status,
+                "milliseconds": round(seconds * 1000, 2),
+                "request_id": scope["request_id"],
+                "actor": scope.get("actor"),
+            }
+            if "token_refused" in scope:
+                told["token_refused"] = scope["token_refused"]
+            logger.log(level, "request", extra=told)
 
 
 @cache

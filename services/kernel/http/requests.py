@@ -37,6 +37,7 @@ ROLES: Final = (
 _ENTITY_TAGS: Final = r'^(\*|(W/)?"[\x21\x23-\x7e]*"([ \t]*,[ \t]*(W/)?"[\x21\x23-\x7e]*")*)$'
 """What `If-Match` may hold (RFC 9110 section 13.1.1)."""
 _VERSION: Final = re.compile(r'"[0-9]{1,9}"')
+_INVALID_TOKEN: Final = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 _OFFICERS: Final = frozenset({"informatization_officer", "industry_officer"})
 
 
@@ -192,14 +193,12 @@ def _admitted(request: Request, roles: tuple[str, ...]) -> Principal:
     if header is not None:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer":
-            raise Problem("token_invalid", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+            raise Problem("token_invalid", headers=_INVALID_TOKEN)
         try:
             principal = edge.verifier.verify(token.strip())
         except TokenRefused as refused:
             request.scope["token_refused"] = refused.reason
-            raise Problem(
-                "token_invalid", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'}
-            ) from refused
+            raise Problem(refused.code, headers=_INVALID_TOKEN, errors=(), **refused.params) from refused
     request.scope["actor"] = _opaque(request, principal)
     if "public" not in roles and principal.roles.isdisjoint(roles):
         if principal is PUBLIC:

@@ -1,7 +1,8 @@
 """JWT access tokens (RFC 9068): verified from configured issuers, signed by services and the local issuer.
 
-Only ES256, EdDSA and PS256 are taken, `typ` must be `at+jwt`, issuer and audience must match exactly, and a
-token older than five minutes plus skew is refused whatever its `exp` says.
+Only ES256, EdDSA and PS256 are taken, `typ` must be `at+jwt`, the issuer must match exactly, and a token
+older than five minutes plus skew is refused whatever its `exp` says. The audience must name the service that
+is asked (RFC 7519 section 4.1.3): what was given to one cannot be used at another.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,6 +32,7 @@ SKEW_SECONDS: Final = 30
 DEVELOPMENT_ISSUER: Final = "urn:tizilim:development"
 CACHE_SIZE: Final = 4_096
 MAX_TOKEN_BYTES: Final = 8_192
+SERVICES: Final = ("register", "verification", "notifications")
 _OF_SERVICES: Final = "urn:tizilim:"
 
 
@@ -52,12 +54,19 @@ class Principal:
 PUBLIC: Final = Principal(subject="public", issuer="", roles=frozenset({"public"}))
 
 
-class TokenRefused(Exception):
-    """The token proves nothing; `reason` is for the log, never for the caller."""
+def service_name(service: str) -> str:
+    """The name of a service in tokens: as audience of those meant for it, as issuer of those it signs."""
+    return f"{_OF_SERVICES}{service}"
 
-    def __init__(self, reason: str) -> None:
+
+class TokenRefused(Exception):
+    """The token proves nothing; `reason` is for the log, `code` and `params` are told to the caller."""
+
+    def __init__(self, reason: str, *, code: str = "token_invalid", **params: str) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.code = code
+        self.params = params
 
 
 class _Claims(msgspec.Struct):
@@ -73,6 +82,7 @@ class _Claims(msgspec.Struct):
 class TokenVerifier:
     """Verifies bearer tokens against trusted issuers' keys; verified ones are remembered till they end.
 
+    `audiences` are the names of the service that verifies, of which a token has to hold one.
     `granted` names the roles that an issuer may grant, for those that may not grant every one; a service's
     own key grants `service` alone.
     """
@@ -81,13 +91,13 @@ class TokenVerifier:
         self,
         issuers: Mapping[str, KeySet],
         *,
-        audience: str,
+        audiences: Collection[str],
         granted: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         self._issuers = dict(issuers)
         services = filter(_is_service, issuers)
         self._granted = {**dict.fromkeys(services, frozenset({"service"})), **(granted or {})}
-        self._audience = audience
+        self._audiences = frozenset(audiences)
         self._cache: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
         self._mutex = threading.Lock()
 
@@ -125,14 +135,15 @@ class TokenVerifier:
 
     def _check(self, claims: _Claims, now: float) -> float:
         """Check audience and times; return until when the token holds."""
-        audiences = [claims.aud] if isinstance(claims.aud, str) else claims.aud
-        if self._audience not in audiences:
-            raise TokenRefused("audience")
+        named = [claims.aud] if isinstance(claims.aud, str) else claims.aud
+        if self._audiences.isdisjoint(named):
+            wanted = ", ".join(sorted(self._audiences))
+            raise TokenRefused("audience", code="token_for_another", audience=wanted)
         if claims.iat > now + SKEW_SECONDS:
             raise TokenRefused("issued in the future")
         until = min(claims.exp, claims.iat + MAX_AGE_SECONDS) + SKEW_SECONDS
         if now >= until:
-            raise TokenRefused("expired")
+            raise TokenRefused("expired", code="token_expired")
         return until
 
 
@@ -150,9 +161,12 @@ def _unverified_issuer(token: str) -> str:
 
 
 class TokenIssuer:
-    """Signs access tokens with one Ed25519 key: a service's own, or the local development issuer's."""
+    """Signs access tokens with one Ed25519 key: a service's own, or the local development issuer's.
 
-    def __init__(self, issuer: str, key: OKPKey, *, audience: str = "tizilim") -> None:
+    All of them are meant for `audience`.
+    """
+
+    def __init__(self, issuer: str, key: OKPKey, *, audience: str | list[str]) -> None:
         self.issuer = issuer
         self._key = key
         self._audience = audience
@@ -192,14 +206,19 @@ class TokenIssuer:
         return KeySet([OKPKey.import_key(self._key.as_dict(private=False))])
 
 
-def development_issuer(var: Path) -> TokenIssuer:
-    """The local issuer of a data folder; its key is made, readable by the owner only, on first use."""
-    return TokenIssuer(DEVELOPMENT_ISSUER, _key_in(var / "development-issuer.jwk"))
+def development_issuer(var: Path, services: Iterable[str] = SERVICES) -> TokenIssuer:
+    """The local issuer of a data folder, for all services or those named.
+
+    Its key is made, readable by the owner only, on first use.
+    """
+    audience = [service_name(service) for service in services]
+    return TokenIssuer(DEVELOPMENT_ISSUER, _key_in(var / "development-issuer.jwk"), audience=audience)
 
 
-def service_issuer(service: str, key_file: Path) -> TokenIssuer:
-    """The issuer with which a service signs its own tokens to neighbours."""
-    return TokenIssuer(f"urn:tizilim:{service}", OKPKey.import_key(json.loads(key_file.read_text())))
+def service_issuer(service: str, key_file: Path, neighbour: str) -> TokenIssuer:
+    """The issuer with which a service signs its tokens to one neighbour, good nowhere else."""
+    key = OKPKey.import_key(json.loads(key_file.read_text()))
+    return TokenIssuer(service_name(service), key, audience=service_name(neighbour))
 
 
 def trusted_issuers(file: Path) -> tuple[dict[str, KeySet], dict[str, frozenset[str]]]:

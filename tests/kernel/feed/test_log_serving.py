@@ -41,7 +41,7 @@ class Served:
 
 
 def application(case: SealedJournal, issuer: TokenIssuer) -> FastAPI:
-    verifier = TokenVerifier({issuer.issuer: issuer.public_keys()}, audience="tizilim")
+    verifier = TokenVerifier({issuer.issuer: issuer.public_keys()}, audiences=["urn:tizilim:ledger"])
     return create_application(
         ServiceHttp(
             name="ledger",
@@ -57,7 +57,9 @@ def application(case: SealedJournal, issuer: TokenIssuer) -> FastAPI:
 
 @pytest.fixture
 def served(sqlite_url: str, tmp_path: Path) -> Iterator[Served]:
-    issuer = TokenIssuer("urn:test", OKPKey.generate_key("Ed25519", auto_kid=True))
+    issuer = TokenIssuer(
+        "urn:test", OKPKey.generate_key("Ed25519", auto_kid=True), audience="urn:tizilim:ledger"
+    )
     with sealed_journal(sqlite_url, tmp_path) as case:
         case.fill(300)
         case.seal()
@@ -168,7 +170,9 @@ def test_sizes_that_are_no_pair_are_named(served: Served, query: str, code: str)
 
 
 def test_before_the_first_checkpoint_there_is_nothing(sqlite_url: str, tmp_path: Path) -> None:
-    issuer = TokenIssuer("urn:test", OKPKey.generate_key("Ed25519", auto_kid=True))
+    issuer = TokenIssuer(
+        "urn:test", OKPKey.generate_key("Ed25519", auto_kid=True), audience="urn:tizilim:ledger"
+    )
     with sealed_journal(sqlite_url, tmp_path) as case, TestClient(application(case, issuer)) as client:
         get = partial(client.get)
         assert get(f"{LOG}/checkpoint").json()["code"] == "log_file_unknown"

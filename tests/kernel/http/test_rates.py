@@ -37,7 +37,7 @@ class Door:
         self.clock = Clock()
         self._limit = RateLimit(
             rate,
-            TokenVerifier({issuer.issuer: issuer.public_keys()}, audience="tizilim"),
+            TokenVerifier({issuer.issuer: issuer.public_keys()}, audiences=["urn:tizilim:register"]),
             clock=self.clock,
         )
 

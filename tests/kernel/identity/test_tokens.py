@@ -6,6 +6,7 @@ import json
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from joserfc import jwt
@@ -25,11 +26,11 @@ NOW = 1_790_000_000.0
 
 
 def an_issuer(name: str = "urn:test") -> TokenIssuer:
-    return TokenIssuer(name, OKPKey.generate_key("Ed25519", auto_kid=True))
+    return TokenIssuer(name, OKPKey.generate_key("Ed25519", auto_kid=True), audience="urn:tizilim:ledger")
 
 
-def trusting(issuer: TokenIssuer, audience: str = "tizilim") -> TokenVerifier:
-    return TokenVerifier({issuer.issuer: issuer.public_keys()}, audience=audience)
+def trusting(issuer: TokenIssuer, *audiences: str) -> TokenVerifier:
+    return TokenVerifier({issuer.issuer: issuer.public_keys()}, audiences=audiences or ["urn:tizilim:ledger"])
 
 
 def test_a_fresh_token_proves_subject_roles_and_producer() -> None:
@@ -64,9 +65,37 @@ def test_another_audience_or_issuer_proves_nothing() -> None:
     issuer, stranger = an_issuer(), an_issuer("urn:stranger")
     token = issuer.token(subject="x", roles=["auditor"], now=NOW)
     with pytest.raises(TokenRefused, match="audience"):
-        trusting(issuer, "elsewhere").verify(token, now=NOW)
+        trusting(issuer, "urn:tizilim:elsewhere").verify(token, now=NOW)
     with pytest.raises(TokenRefused, match="not trusted"):
         trusting(stranger).verify(token, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("audience", "accepted"),
+    [
+        ("urn:tizilim:ledger", True),
+        (["urn:tizilim:register", "urn:tizilim:ledger"], True),
+        ("https://ledger.example", True),
+        ("urn:tizilim:register", False),
+        (["urn:tizilim:register", "https://ledger.example/"], False),
+        ("urn:tizilim:ledger2", False),
+        ("URN:tizilim:ledger", False),
+        ([], False),
+        ("", False),
+        (None, False),
+        ({"urn:tizilim:ledger": 1}, False),
+    ],
+)
+def test_a_token_counts_only_at_a_service_that_its_audience_names(audience: Any, accepted: bool) -> None:
+    """RFC 7519 section 4.1.3, RFC 9068 section 4; compared exactly."""
+    issuer = TokenIssuer("urn:test", OKPKey.generate_key("Ed25519", auto_kid=True), audience=audience)
+    verifier = trusting(issuer, "urn:tizilim:ledger", "https://ledger.example")
+    token = issuer.token(subject="x", roles=["auditor"], now=NOW)
+    if accepted:
+        assert verifier.verify(token, now=NOW).subject == "x"
+    else:
+        with pytest.raises(TokenRefused):
+            verifier.verify(token, now=NOW)
 
 
 def test_a_stranger_who_claims_a_trusted_name_is_refused() -> None:
@@ -78,7 +107,7 @@ def test_a_stranger_who_claims_a_trusted_name_is_refused() -> None:
 def claims() -> dict[str, object]:
     return {
         "iss": "urn:test",
-        "aud": "tizilim",
+        "aud": "urn:tizilim:ledger",
         "sub": "x",
         "iat": NOW,
         "exp": NOW + 60,
@@ -99,7 +128,7 @@ def test_an_unsigned_or_symmetrically_signed_token_is_refused() -> None:
 
 def test_another_kind_of_jwt_is_refused() -> None:
     key = OKPKey.generate_key("Ed25519", auto_kid=True)
-    issuer = TokenIssuer("urn:test", key)
+    issuer = TokenIssuer("urn:test", key, audience="urn:tizilim:ledger")
     token = jwt.encode(
         {"alg": "Ed25519", "typ": "JWT", "kid": key.kid}, claims(), key, algorithms=["Ed25519"]
     )
@@ -110,7 +139,7 @@ def test_another_kind_of_jwt_is_refused() -> None:
 def test_the_development_key_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
     first, second = development_issuer(tmp_path), development_issuer(tmp_path)
     token = first.token(subject="x", roles=["auditor"])
-    assert trusting(second).verify(token, now=time.time()).subject == "x"
+    assert trusting(second, "urn:tizilim:register").verify(token, now=time.time()).subject == "x"
     mode = stat.S_IMODE((tmp_path / "development-issuer.jwk").stat().st_mode)
     assert mode == 0o600
 
@@ -130,7 +159,7 @@ def test_an_issuer_grants_only_the_roles_named_beside_its_keys(tmp_path: Path) -
     named = {**issuer.public_keys().as_dict(), "roles": ["producer", "integrator"]}
     file.write_text(json.dumps({issuer.issuer: named}))
     keys, granted = trusted_issuers(file)
-    verifier = TokenVerifier(keys, audience="tizilim", granted=granted)
+    verifier = TokenVerifier(keys, audiences=["urn:tizilim:ledger"], granted=granted)
     assert verifier.verify(issuer.token(subject="a", roles=["integrator"])).roles == {"integrator"}
     with pytest.raises(TokenRefused, match="may not grant"):
         verifier.verify(issuer.token(subject="a", roles=["integrator", "auditor"]))
