@@ -79,7 +79,7 @@ class Background:
     ) -> None:
         clock = SystemClock()
         sender = WebhookSender(
-            resolver=SystemResolver(),
+            resolver=SystemResolver(threads=settings.max_in_flight),
             urls=url_rules(settings),
             addresses=PRODUCTION_ADDRESSES if settings.production else DEVELOPMENT_ADDRESSES,
         )

@@ -22,7 +22,7 @@ from services.kernel.database import Database
 from services.kernel.journal.events import from_microseconds, microseconds
 from services.kernel.runtime import Election
 from services.kernel.telemetry import logger
-from services.notifications.adapters.webhook_http import Attempt, WebhookSender
+from services.notifications.adapters.webhook_http import Attempt, Trouble, WebhookSender
 from services.notifications.domain.consent import request_headers
 from services.notifications.usecases.attempt_rows import Made
 from services.notifications.usecases.deliver import (
@@ -219,9 +219,15 @@ class DeliveryWorker:
         return headers
 
     async def _tried(self, claimed: Claimed, headers: Mapping[str, str]) -> Attempt:
-        if claimed.kind == "handshake":
-            return await self._sender.ask(claimed.url, headers)
-        return await self._sender.post(claimed.url, claimed.body, headers)
+        started = time.monotonic()
+        try:
+            if claimed.kind == "handshake":
+                return await self._sender.ask(claimed.url, headers)
+            return await self._sender.post(claimed.url, claimed.body, headers)
+        except Exception as error:  # noqa: BLE001  # unrecorded it would come again and again, at its lease's end
+            logger.error("webhook not sent", exc_info=error, extra={"delivery": claimed.delivery_id})
+            elapsed = timedelta(seconds=time.monotonic() - started)
+            return Attempt(None, Trouble.ANSWER_BROKEN, elapsed)
 
     async def _record_for_ever(self) -> None:
         """Write outcomes as they come, a batch at a time."""

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from services.kernel.journal.events import microseconds
 from services.notifications import delivering
 from services.notifications.adapters.addresses import DEVELOPMENT_ADDRESSES
-from services.notifications.adapters.webhook_http import DEADLINE, WebhookSender
+from services.notifications.adapters.webhook_http import DEADLINE, Attempt, WebhookSender
 from services.notifications.delivering import DeliveryWorker
 from services.notifications.domain.endpoint import DEVELOPMENT_URLS
 from services.notifications.domain.signing import SymmetricSecret, parse_verification_key, verify
@@ -383,6 +383,24 @@ def test_a_store_that_fails_for_a_moment_does_not_end_the_worker(
         office.subscribe(url=endpoint.url)
         publish(office)
         eventually(lambda: states(office) == ["delivered"])
+
+
+def test_what_nobody_foresaw_of_an_answer_is_a_try_like_any_other(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unrecorded it would be posted again and again, each time its lease ends."""
+
+    async def broken(*_: object) -> Attempt:
+        raise ValueError("a header that no one can read")
+
+    monkeypatch.setattr(WebhookSender, "post", broken)
+    with open_office(sqlite_url) as office:
+        office.subscribe()
+        publish(office)
+        with working(office):
+            eventually(lambda: office.rows(ATTEMPTS))
+        assert office.row(ATTEMPTS)["trouble"] == "answer_broken"
+        assert office.row(DELIVERIES, kind="event")["attempts"] == 1
 
 
 def test_the_lease_outlasts_every_post_and_several_heartbeats() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ DEADLINE: Final = timedelta(seconds=15)
 READ_AT_MOST: Final = 16 * 1024
 NO_ACCOUNT: Final = 404
 _REFUSALS: Final = frozenset({400, 410, 413, 415, 422})
+_NUMBER: Final = re.compile("[0-9]{12}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,8 @@ class PortalChannel:
 
     def send(self, parcel: Parcel) -> Result:
         """See `Channel`."""
+        if _NUMBER.fullmatch(parcel.recipient) is None:  # an individual whose IIN was not told or is erased
+            return Result(Ending.UNADDRESSED, "no_number")
         try:
             status, retry_after = asyncio.run(self._post(parcel))
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:

@@ -80,7 +80,7 @@ class MailChannel:
         mail = EmailMessage(policy=SMTP)
         mail["From"] = sender
         mail["To"] = Address(addr_spec=address)
-        mail["Subject"] = text.subject
+        mail["Subject"] = " ".join(text.subject.split())  # a product's name may have more than one line
         mail["Date"] = parcel.put_at
         mail["Message-ID"] = f"<{parcel.message_id}@{sender.domain}>"
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday notice answers it

@@ -34,7 +34,9 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """A message as a channel sends it. `recipient` is a BIN or IIN; `email` where one is known.
+    """A message as a channel sends it.
+
+    `recipient` is a BIN or IIN, or no number where the IIN is not known here (any more).
 
     `put_at` is when it was put into the account; `due_on` the last day of the term it speaks of (ISO date).
     """

@@ -48,8 +48,8 @@ def edit(connection: sa.Connection, row: sa.RowMapping, asked: NewSubscription, 
     if (asked.url, asked.consent) == (row["url"], row["consent"]):
         _change(connection, row, values)
         return
-    _forget_under_way(connection, row)
     _forget_health(connection, row)
+    _forget_under_way(connection, row)
     values |= {"consented_at": None, "allowed_per_minute": None, "failing_since": None}
     if row["state"] in ("pending", "active"):
         values["state"] = "pending"
@@ -107,7 +107,10 @@ def _change(connection: sa.Connection, row: sa.RowMapping, values: Mapping[str, 
 
 
 def _forget_health(connection: sa.Connection, row: sa.RowMapping) -> None:
-    """The endpoint starts as a new one would: its owner has done something about it."""
+    """The endpoint starts as a new one would: its owner has done something about it.
+
+    Its row is held from here on: a claim under way has ended, and none begins before the change is made.
+    """
     connection.execute(
         sa.update(ENDPOINTS)
         .where(ENDPOINTS.c.subscription_id == row["subscription_id"])
@@ -116,7 +119,10 @@ def _forget_health(connection: sa.Connection, row: sa.RowMapping) -> None:
 
 
 def _forget_under_way(connection: sa.Connection, row: sa.RowMapping) -> None:
-    """Whatever is being posted to the former URL is posted again, and its outcome there is not recorded."""
+    """Whatever is being posted to the former URL is posted again, and its outcome there is not recorded.
+
+    The endpoint's row must be held, or a claim that has read the former URL would keep its lease.
+    """
     columns = DELIVERIES.c
     connection.execute(
         sa.update(DELIVERIES)

@@ -265,15 +265,18 @@ def _served(
 def extend_leases(database: Database, owner: str, delivery_ids: Sequence[str], *, now: int) -> int:
     """Keep what the worker `owner` has under way for another lease; returns how many.
 
-    What was let go meanwhile, or is another's already, is not touched: its outcome cannot be recorded.
+    What was let go meanwhile, or is another's already, is not touched: its outcome cannot be recorded. What
+    somebody is just writing to is passed over, so that none of them waits for the other in a circle.
     """
+    columns = DELIVERIES.c
+    held = (
+        sa.select(columns.delivery_id)
+        .where(columns.delivery_id.in_(delivery_ids), columns.lease_owner == owner)
+        .with_for_update(skip_locked=True)
+    )
     with database.write() as connection:
-        extended = (
-            sa.update(DELIVERIES)
-            .where(DELIVERIES.c.delivery_id.in_(delivery_ids), DELIVERIES.c.lease_owner == owner)
-            .values(leased_until=now + _span(LEASE))
-        )
-        return connection.execute(extended).rowcount
+        extended = sa.update(DELIVERIES).where(columns.delivery_id.in_(held))
+        return connection.execute(extended.values(leased_until=now + _span(LEASE))).rowcount
 
 
 def presence_name(owner: str) -> str:

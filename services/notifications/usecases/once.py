@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from services.kernel.clock import Clock
 from services.kernel.database import Database
-from services.kernel.errors import Invalid, Unavailable
+from services.kernel.errors import DomainError, Invalid, Unavailable
 from services.kernel.journal.events import microseconds
 from services.kernel.journal.units import AnswerKey
 from services.notifications.schema import IDEMPOTENCY_KEYS
@@ -20,7 +20,8 @@ def once(
     """Run `act`, which returns the id of what it made, unless the key is known; returns id and replayed.
 
     Raises `Invalid` (`idempotency_key_reused`) for a known key with another body and `Unavailable` when the
-    store cannot answer. Of two at once the second waits for the first and gets its answer.
+    store cannot answer. Of two at once the second waits for the first and gets its answer, also where what
+    the first did refuses it.
     """
     for _attempt in range(2):
         try:
@@ -42,9 +43,21 @@ def once(
                 return resource, False
         except sa.exc.IntegrityError:
             continue  # the same key was committed meanwhile; read its answer
+        except DomainError:
+            if (first := _known_now(database, answer)) is None:
+                raise
+            return first, True  # it is the first one's own effect that refused the second
         except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
             raise Unavailable("store_unavailable") from error
     raise Unavailable("store_unavailable")
+
+
+def _known_now(database: Database, answer: AnswerKey) -> str | None:
+    try:
+        with database.read() as connection:
+            return _known(connection, answer)
+    except (sa.exc.OperationalError, sa.exc.TimeoutError) as error:
+        raise Unavailable("store_unavailable") from error
 
 
 def _known(connection: sa.Connection, answer: AnswerKey) -> str | None:

@@ -60,15 +60,23 @@ def record_attempts(
     with database.write() as connection:
         endpoints = _held(connection, sorted({one.claimed.subscription_id for one in made}))
         leased = _still_leased(connection, made)
-        ours = [one for one in made if one.claimed.delivery_id in leased]
+        ours = [one for one in made if _lease_of(one.claimed) in leased]
         if not ours:
             return [None] * len(made)
         recorder = _Recorder(connection, endpoints, now, rng, widest, origin)
         states = {
-            one.claimed.delivery_id: recorder.record(one, leased[one.claimed.delivery_id]) for one in ours
+            _lease_of(one.claimed): recorder.record(one, leased[_lease_of(one.claimed)]) for one in ours
         }
         recorder.write(ours)
         return [recorder.told(one.claimed, states) for one in made]
+
+
+_Lease = tuple[str, str]
+"""A delivery under one claim: the same one may be claimed anew while an earlier POST is under way."""
+
+
+def _lease_of(claimed: Claimed) -> _Lease:
+    return claimed.delivery_id, claimed.lease
 
 
 def _held(connection: sa.Connection, names: Sequence[str]) -> dict[str, _Endpoint]:
@@ -103,16 +111,16 @@ def _health(held: Mapping[str, sa.Row[*tuple[Any, ...]]], row: sa.Row[*tuple[Any
     )
 
 
-def _still_leased(connection: sa.Connection, made: Sequence[Made]) -> dict[str, sa.Row[*tuple[Any, ...]]]:
+def _still_leased(connection: sa.Connection, made: Sequence[Made]) -> dict[_Lease, sa.Row[*tuple[Any, ...]]]:
     columns = DELIVERIES.c
-    leases = {one.claimed.delivery_id: one.claimed.lease for one in made}
+    leases = {_lease_of(one.claimed) for one in made}
     rows = connection.execute(
         sa.select(columns.delivery_id, columns.lease, columns.state, columns.subject, columns.job_id)
-        .where(columns.delivery_id.in_(list(leases)))
+        .where(columns.delivery_id.in_({delivery_id for delivery_id, _lease in leases}))
         .order_by(columns.delivery_id)
         .with_for_update()
     )
-    return {row.delivery_id: row for row in rows if row.lease == leases[row.delivery_id]}
+    return {(row.delivery_id, row.lease): row for row in rows if (row.delivery_id, row.lease) in leases}
 
 
 class _Recorder:
@@ -230,9 +238,9 @@ class _Recorder:
     def _tell(self, subscription_id: str, type_name: str, **data: str) -> None:
         tell_owner(self._connection, subscription_id, type_name, data, now=self._now)
 
-    def told(self, claimed: Claimed, states: Mapping[str, str]) -> str | None:
+    def told(self, claimed: Claimed, states: Mapping[_Lease, str]) -> str | None:
         """How a delivery of the batch stands in the end."""
-        state = states.get(claimed.delivery_id)
+        state = states.get(_lease_of(claimed))
         return "cancelled" if state == "pending" and claimed.subscription_id in self._disabled else state
 
     def write(self, made: Sequence[Made]) -> None:

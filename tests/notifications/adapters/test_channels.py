@@ -115,6 +115,18 @@ def test_what_is_no_address_is_sent_nowhere(address: str) -> None:
     assert box.received == []
 
 
+@pytest.mark.parametrize("mark", ["\n", "\r\nBcc: everybody@example.kz\r\n", "\x85", "\u2028", "\x1c", "\t"])
+def test_a_products_name_of_more_than_one_line_is_one_in_the_subject(mark: str) -> None:
+    named = Text(f"«Есеп{mark}жүйесі» енгізілді", f"«Есеп{mark}жүйесі».")
+    with mail_server() as box:
+        result = channel(box.port).send(replace(PARCEL, texts={"kk": named}))
+    assert result.ending is Ending.SENT
+    (mail,) = box.received
+    assert mail["Subject"] == " ".join(named.subject.split())
+    assert mail["Bcc"] is None
+    assert box.envelopes[0].rcpt_tos == [ADDRESS]
+
+
 def test_a_producer_without_an_address_gets_no_mail() -> None:
     assert channel(9).send(replace(PARCEL, email=None)).ending is Ending.UNADDRESSED
 
@@ -168,6 +180,14 @@ def test_the_portal_gets_all_languages_signed_and_told_from_a_repetition(portal:
     assert set(content["texts"]) == {"kk", "ru", "en"}
     assert content["put_at"] == "2026-03-02T07:00:00.000000Z"
     assert ADDRESS not in body.decode()
+
+
+@pytest.mark.parametrize("recipient", ["erased:0191f3c0", "3f" * 32])
+def test_the_portal_is_asked_for_nobody_without_a_number(portal: Endpoint, recipient: str) -> None:
+    """Neither a pseudonym nor an erased account's name goes out."""
+    result = posting(portal.url).send(replace(PARCEL, recipient=recipient))
+    assert (result.ending, result.trouble) == (Ending.UNADDRESSED, "no_number")
+    assert portal.requests == []
 
 
 @pytest.mark.parametrize(

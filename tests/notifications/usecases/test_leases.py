@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -12,7 +13,9 @@ import sqlalchemy as sa
 from services.kernel.database import Database
 from services.kernel.runtime import Election
 from services.notifications.delivery_tables import ENDPOINTS
-from services.notifications.schema import ATTEMPTS, SUBSCRIPTIONS
+from services.notifications.projections.subscriptions import subscription_of
+from services.notifications.schema import ATTEMPTS, DELIVERIES, SUBSCRIPTIONS
+from services.notifications.usecases.change_subscription import as_asked, edit
 from services.notifications.usecases.deliver import (
     LEASE,
     claim,
@@ -22,7 +25,7 @@ from services.notifications.usecases.deliver import (
     presence_name,
 )
 from services.notifications.usecases.subscribe import unsubscribe
-from tests.notifications.office import Office, open_office
+from tests.notifications.office import URL, Office, open_office
 from tests.notifications.usecases.trying import (
     NO_ANSWER,
     answered,
@@ -30,6 +33,7 @@ from tests.notifications.usecases.trying import (
     delivery,
     publish,
     recorded,
+    recorded_all,
 )
 
 SECOND = timedelta(seconds=1)
@@ -117,6 +121,55 @@ def test_a_heartbeat_keeps_what_is_under_way_and_nothing_that_was_taken(office: 
     assert recorded(office, lost, answered(200)) is None
 
 
+def test_an_outcome_of_an_earlier_claim_in_the_same_batch_is_not_recorded(office: Office) -> None:
+    """A new URL lets go of what is under way; both POSTs may come to an end together."""
+    office.subscribe()
+    publish(office)
+    (former,) = claimed(office)
+    with office.database.write() as connection:
+        let_go = {"lease": None, "leased_until": 0, "lease_owner": None}
+        connection.execute(sa.update(DELIVERIES).values(let_go))
+    (present,) = claimed(office)
+    outcomes = [(former, answered(410)), (present, answered(200)), (former, answered(200))]
+    assert recorded_all(office, outcomes) == [None, "delivered", None]
+    assert [row["status"] for row in office.rows(ATTEMPTS)] == [200]
+    assert office.row(SUBSCRIPTIONS)["state"] == "active"
+
+
+def test_a_new_url_lets_go_of_what_is_just_being_claimed_for_the_former_one(fresh_postgres: str) -> None:
+    """Its outcome there must not stand for the endpoint at the new URL."""
+    with open_office(fresh_postgres) as office, ThreadPoolExecutor(1) as thread:
+        subscription = office.subscribe()
+        publish(office)
+
+        def changed() -> None:
+            with office.database.write() as connection:
+                row = subscription_of(connection, "owner", subscription, to_change=True)
+                edit(connection, row, replace(as_asked(row), url=f"{URL}/new"), now=office.now())
+
+        with office.database.write() as connection:  # another worker in the middle of its claim
+            connection.execute(sa.select(ENDPOINTS).with_for_update())
+            leased = {"lease": "l", "leased_until": office.now() + 30_000_000, "lease_owner": "a"}
+            mine = sa.update(DELIVERIES).where(DELIVERIES.c.kind == "event")
+            connection.execute(mine.values(leased))
+            change = thread.submit(changed)
+            await_blocked(office.database)
+        change.result(timeout=30)
+        assert [row["lease"] for row in office.rows(DELIVERIES, kind="event")] == [None]
+
+
+def test_a_heartbeat_waits_for_nobody(fresh_postgres: str) -> None:
+    with open_office(fresh_postgres) as office:
+        office.subscribe()
+        publish(office, 2)
+        first, second = claimed(office, "a")
+        with office.database.write() as connection:  # its outcome is just being recorded
+            mine = sa.select(DELIVERIES).where(DELIVERIES.c.delivery_id == second.delivery_id)
+            connection.execute(mine.with_for_update())
+            ids = [first.delivery_id, second.delivery_id]
+            assert extend_leases(office.database, "a", ids, now=office.now()) == 1
+
+
 def test_deleting_while_an_outcome_is_recorded_is_no_deadlock(fresh_postgres: str) -> None:
     with open_office(fresh_postgres) as office, ThreadPoolExecutor(1) as thread:
         subscription = office.subscribe()
@@ -131,15 +184,15 @@ def test_deleting_while_an_outcome_is_recorded_is_no_deadlock(fresh_postgres: st
         assert outcome.result(timeout=30) == "cancelled"
 
 
-def await_blocked(database: Database) -> None:
-    """Until one session of this database waits for another's lock."""
+def await_blocked(database: Database, *, sessions: int = 1) -> None:
+    """Until so many sessions of this database wait for another's lock."""
     query = sa.text(
         "SELECT count(*) FROM pg_stat_activity "
         "WHERE datname = current_database() AND wait_event_type = 'Lock'"
     )
     deadline = time.monotonic() + 30
     with database.read() as connection:
-        while not connection.scalar(query):
+        while (connection.scalar(query) or 0) < sessions:
             assert time.monotonic() < deadline, "nobody waits"
 
 
