@@ -29,7 +29,7 @@ from services.notifications.dispatching import ChannelWorker
 from services.notifications.domain.channels import ChannelName
 from services.notifications.domain.endpoint import DEVELOPMENT_URLS, PRODUCTION_URLS, UrlRules
 from services.notifications.inbox.handling import Inbox, inboxes
-from services.notifications.inbox.replaying import matches
+from services.notifications.inbox.replaying import matching
 from services.notifications.schema import FOLLOWING, IDEMPOTENCY_KEYS, VAULT
 from services.notifications.settings import NotificationsSettings
 from services.notifications.usecases.prune import Pruning
@@ -104,7 +104,7 @@ class Background:
         ]
         token = tokens_for("register", "notifications", settings)
         self._feed = RegisterFeed(settings.register_url, token)
-        running = Jobs(database, self._feed, matches, clock, self.worker.wake)
+        running = Jobs(database, self._feed, matching, clock, self.worker.wake)
         self._jobs = Recurring("jobs", running.run, Election(database, "jobs"))
         pruning = Pruning(database, clock)
         self._pruning = Recurring("prune-deliveries", pruning.run, Election(database, "prune-deliveries"))
@@ -124,7 +124,7 @@ class Background:
         inbox: Inbox,
     ) -> Follower:
         shelf = Shelf(database, FOLLOWING, clock=clock)
-        sink = _WakingSink(database, FOLLOWING, shelf, inbox.registry, inbox.handlers)
+        sink = _WakingSink(database, FOLLOWING, shelf, inbox.registry, inbox.kinds, inbox.handle)
         sink.worker = self.worker
         address = FeedAddress(name, url, tokens_for(name, "notifications", settings))
         return Follower("notifications", address, sink, elected=self._elections[name].won)

@@ -113,7 +113,7 @@ class Office:
         """The sink of a follower; with another `inbox` than the service's own, a broken one."""
         used = inbox or self.inbox(name)
         shelf = Shelf(self.database, FOLLOWING, clock=self.clock)
-        return TableSink(self.database, FOLLOWING, shelf, used.registry, used.handlers)
+        return TableSink(self.database, FOLLOWING, shelf, used.registry, used.kinds, used.handle)
 
     def follower(self, name: str = "register", sink: TableSink | None = None) -> Follower:
         """A follower of a played journal, turned by hand."""

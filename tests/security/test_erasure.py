@@ -25,8 +25,8 @@ from services.kernel.journal.journal import Journal
 from services.kernel.migrating import metadata_of
 from services.kernel.vault import Vault
 from services.notifications import schema as notifications
-from services.notifications.projections import known
 from services.notifications.projections.contacts import contact_of
+from services.notifications.projections.known import account_holder
 from services.notifications.projections.messages import Search, messages_of
 from services.register import schema as register
 from services.register.contract.events import Excluded
@@ -182,7 +182,7 @@ def test_what_was_erased_stands_nowhere_and_what_was_not_is_found_until_then(
         assert identifiers.producer_of(connection, IIN) == id_
     with world.office.database.read() as connection:
         assert messages_of(connection, IIN, Search(), before=None, limit=10)
-        assert known.producer_of(connection, IIN) == id_
+        assert account_holder(connection, IIN) == id_
         assert contact_of(connection, id_).iin == IIN
     assert [row["holder"] for row in world.desk.rows(TRUSTED_LISTINGS)] != [None]
     backups = backed_up(world, tmp_path)

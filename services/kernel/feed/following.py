@@ -19,6 +19,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 import httpx
+import psycopg
 from eventsourcing import persistence
 from sqlalchemy import exc as sqlalchemy_errors
 
@@ -42,6 +43,8 @@ STORE_TROUBLE: Final = (
     sqlalchemy_errors.TimeoutError,
     persistence.OperationalError,
     persistence.InterfaceError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
 )
 """The store cannot answer now: the event is not at fault and is read again."""
 

@@ -18,7 +18,8 @@ from services.kernel.journal.tables import FollowingTables
 from services.kernel.journal.units import CursorStep, Recorded, Write
 
 WorkHandler = Callable[[Work, Foreign], None]
-TableHandler = Callable[[sa.Connection, Foreign], None]
+TableHandler = Callable[[sa.Connection, Sequence[Foreign]], None]
+"""Writes the effects of events, in their order, each as of the state that those before it left."""
 
 
 class Shelf:
@@ -97,9 +98,9 @@ def _parked(position: int, type_name: str, record: bytes, confidential: bool) ->
     return Upstream(position, header, record, is_whole=type_name != UNREADABLE and not confidential)
 
 
-def _ignored(registry: EventRegistry, handlers: Container[type[Event]]) -> frozenset[str]:
+def _ignored(registry: EventRegistry, kinds: Container[type[Event]]) -> frozenset[str]:
     """The known type names, present and former, without an effect here."""
-    without = [kind for kind in registry.classes().values() if kind not in handlers]
+    without = [kind for kind in registry.classes().values() if kind not in kinds]
     return frozenset(name for kind in without for name in registry.names_of(kind))
 
 
@@ -192,7 +193,7 @@ class JournalSink:
 class TableSink:
     """Effects written straight into a service's tables, for a service without a journal."""
 
-    at_once = 32
+    at_once = 100
 
     def __init__(
         self,
@@ -200,14 +201,16 @@ class TableSink:
         tables: FollowingTables,
         shelf: Shelf,
         registry: EventRegistry,
-        handlers: Mapping[type[Event], TableHandler],
+        kinds: Container[type[Event]],
+        handle: TableHandler,
     ) -> None:
         self._database = database
         self._cursors = tables.cursors
         self._shelf = shelf
         self._registry = registry
-        self._handlers = handlers
-        self._ignored = _ignored(registry, handlers)
+        self._kinds = kinds
+        self._handle = handle
+        self._ignored = _ignored(registry, kinds)
 
     @property
     def source(self) -> str:
@@ -229,8 +232,7 @@ class TableSink:
     def apply_all(self, events: Sequence[Upstream], step: CursorStep) -> None:
         """See `Sink`."""
         with self._moving(step) as connection:
-            for event in events:
-                self._handle(connection, event)
+            self._handle(connection, self._decoded(events))
 
     def skip(self, step: CursorStep) -> None:
         """See `Sink`."""
@@ -248,19 +250,21 @@ class TableSink:
 
     def retry(self, event: Upstream, upstream: str) -> None:
         """See `Sink`."""
+        cursors = self._cursors
         with self._database.write() as connection:
-            self._handle(connection, event)
+            # Whoever follows this upstream meanwhile waits: effects rest on what those before them left.
+            held = sa.select(cursors.c.position).where(cursors.c.upstream == upstream)
+            connection.execute(held.with_for_update())
+            self._handle(connection, self._decoded([event]))
             self._shelf.take(connection, event, upstream)
 
     def retry_failed(self, event: Upstream, upstream: str, reason: str) -> None:
         """See `Sink`."""
         self._shelf.failed_again(event, upstream, reason)
 
-    def _handle(self, connection: sa.Connection, event: Upstream) -> None:
-        foreign = decoded(event, self._registry)
-        handler = self._handlers.get(type(foreign.fact.data))
-        if handler is not None:
-            handler(connection, foreign)
+    def _decoded(self, events: Sequence[Upstream]) -> list[Foreign]:
+        found = [decoded(event, self._registry) for event in events]
+        return [foreign for foreign in found if type(foreign.fact.data) in self._kinds]
 
     @contextmanager
     def _moving(self, step: CursorStep) -> Iterator[sa.Connection]:

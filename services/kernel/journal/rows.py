@@ -7,7 +7,7 @@ the interpreter's lock to the threads that serve requests.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, Final
@@ -90,37 +90,36 @@ def _unnested(columns: Iterable[sa.Column[Any]]) -> str:
 
 
 class BulkInsert:
-    """Insert many rows of one table in one statement; a key that exists is a conflict."""
+    """Insert many rows of one table in one statement; a key that exists is a conflict.
 
-    def __init__(self, table: sa.Table) -> None:
+    Columns that have the `same` value in every row stand in the statement.
+    """
+
+    def __init__(self, table: sa.Table, *, same: Mapping[str, str | int | None] | None = None) -> None:
         self.table = table
-        self._columns = [column.name for column in table.columns]
-        self._sqlite = self._on_sqlite()
+        same = same or {}
+        given = [column for column in table.columns if column.name not in same]
+        self._columns = [column.name for column in given]
+        self._same = [_literal(value) for value in same.values()]
+        self._insert = f"INSERT INTO {table.name} ({', '.join([*self._columns, *same])})"
+        self._sqlite = f"{self._insert} VALUES {self._marks('?')} {self.conflict_clause()}"
         dialect = sqlite.dialect()
-        bound = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in table.columns]
+        bound = [column.type.dialect_impl(dialect).bind_processor(dialect) for column in given]
         self._bound = [(place, bind) for place, bind in enumerate(bound) if bind is not None]
         self._values_of = itemgetter(*self._columns) if len(self._columns) > 1 else _only(self._columns[0])
-        names = ", ".join(self._columns)
-        self._insert = f"INSERT INTO {table.name} ({names})"
-        self._values = f"({', '.join(['%s'] * len(self._columns))})"
-        self._many = self._on_postgresql_in_arrays()
+        selected = f"SELECT {', '.join(['*', *self._same])} FROM {_unnested(given)}"  # noqa: S608  # our names
+        self._many = f"{self._insert} {selected} {self.conflict_clause()}"
         self._few: dict[int, str] = {}
 
     def conflict_clause(self) -> str:
         """What is done about a key that exists, in the words both dialects share."""
         return ""
 
-    def _on_sqlite(self) -> str:
-        marks = ", ".join("?" * len(self._columns))
-        names = ", ".join(self._columns)
-        insert = f"INSERT INTO {self.table.name} ({names})"
-        return f"{insert} VALUES ({marks}) {self.conflict_clause()}"
-
-    def _on_postgresql_in_arrays(self) -> str:
-        return f"{self._insert} SELECT * FROM {_unnested(self.table.columns)} {self.conflict_clause()}"  # noqa: S608
+    def _marks(self, mark: str) -> str:
+        return f"({', '.join([mark] * len(self._columns) + self._same)})"
 
     def __call__(self, connection: sa.Connection, rows: Sequence[Row]) -> None:
-        """Write `rows`, each with a value for every column."""
+        """Write `rows`, each with a value for every column that is not the same in all of them."""
         if not rows:
             return
         if connection.dialect.name != "postgresql":
@@ -140,9 +139,16 @@ class BulkInsert:
             return self._many, [[row[name] for row in rows] for name in self._columns]
         query = self._few.get(count)
         if query is None:
-            values = ", ".join([self._values] * count)
+            values = ", ".join([self._marks("%s")] * count)
             query = self._few[count] = f"{self._insert} VALUES {values} {self.conflict_clause()}"
         return query, [row[name] for row in rows for name in self._columns]
+
+
+def _literal(value: str | int | None) -> str:
+    """A value of ours as SQL writes it."""
+    if value is None:
+        return "NULL"
+    return f"'{value}'" if isinstance(value, str) else str(value)
 
 
 def _only(name: str) -> Callable[[Row], tuple[Any]]:
@@ -196,7 +202,10 @@ class BulkUpdate:
 
 
 class ByKeys:
-    """The rows of a table with one of many values in a column: read or deleted, all in one statement."""
+    """The rows of a table with one of many values in a column: read or deleted, all in one statement.
+
+    What is read `to_hold` stays as it is until the transaction ends (on SQLite everything does).
+    """
 
     def __init__(self, column: sa.Column[Any]) -> None:
         table = column.table
@@ -209,15 +218,19 @@ class ByKeys:
         dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves it unannotated
         found = f"FROM {table.name} WHERE {column.name} = ANY(CAST(%b AS {column.type.compile(dialect)}[]))"
         self._selected = f"SELECT {', '.join(self._names)} {found}"
+        self._held = (
+            f"{self._selected} ORDER BY {column.name} FOR SHARE"  # in one order: nobody waits in a circle
+        )
         self._deleted = f"DELETE {found}"
 
-    def read(self, connection: sa.Connection, keys: Collection[Any]) -> list[Row]:
+    def read(self, connection: sa.Connection, keys: Collection[Any], *, to_hold: bool = False) -> list[Row]:
         """The rows, in no order."""
         if connection.dialect.name != "postgresql":
             return [dict(row) for row in connection.execute(self._select, {"keys": list(keys)}).mappings()]
         if (held := connection.info.get(OUTGOING)) is not None:
             held.send()
-        rows = psycopg_connection(connection).execute(self._selected, [list(keys)], binary=True)
+        query = self._held if to_hold else self._selected
+        rows = psycopg_connection(connection).execute(query, [list(keys)], binary=True)
         return [dict(zip(self._names, row, strict=True)) for row in rows]
 
     def delete(self, connection: sa.Connection, keys: Collection[Any]) -> None:

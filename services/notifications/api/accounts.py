@@ -25,7 +25,7 @@ from services.notifications.api.messages import (
     presented,
     presented_term,
 )
-from services.notifications.projections import known
+from services.notifications.projections.known import account_holder
 from services.notifications.projections.matters import AUTHORITIES, terms_of
 from services.notifications.projections.messages import Search, counts_of, message_of, messages_of
 from services.notifications.usecases.once import once
@@ -50,7 +50,7 @@ def get_account(
     may_read(caller, account)
     with desk.database.read() as connection:
         messages, unread = counts_of(connection, account)
-        holder = account if account in AUTHORITIES else known.producer_of(connection, account)
+        holder = account if account in AUTHORITIES else account_holder(connection, account)
         terms = terms_of(connection, holder, limit=MAX_TERMS) if holder is not None else ()
     shown = [presented_term(term) for term in terms]
     return read(request, AccountShown(account=account, messages=messages, unread=unread, terms=shown))

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 import msgspec
-import sqlalchemy as sa
 
 from services.kernel.contract import ProducerRef
 from services.kernel.feed.following import Foreign
 from services.kernel.journal.events import Event
 from services.notifications.domain.filters import Concerns, Reach, Track
-from services.notifications.projections import known
+from services.notifications.projections.known import Known
 from services.register.contract import appeals, corrections, rulings
 from services.register.contract import events as register
 
@@ -55,14 +54,14 @@ _SAID: Final[dict[type[Event], str]] = {
 }
 
 
-def concerns_of(connection: sa.Connection, foreign: Foreign) -> Concerns:
+def concerns_of(known: Known, foreign: Foreign) -> Concerns:
     """Learn from the event where its entry stands, and tell what it concerns."""
     data = foreign.fact.data
-    _learn_standing(connection, foreign)
-    product_id = _product_id(connection, data)
-    standing = known.standing_of(connection, product_id)
+    _learn_standing(known, foreign)
+    product_id = _product_id(known, data)
+    standing = known.standing_of(product_id)
     return Concerns(
-        bin=_bin(connection, data),
+        bin=_bin(known, data),
         product_id=product_id,
         status=standing.status,
         region=standing.region,
@@ -70,17 +69,17 @@ def concerns_of(connection: sa.Connection, foreign: Foreign) -> Concerns:
     )
 
 
-def concerned_then(connection: sa.Connection, foreign: Foreign) -> Concerns:
+def concerned_then(known: Known, foreign: Foreign) -> Concerns:
     """What an event of the past concerns, without learning from it.
 
     An event that includes or excludes its entry says its status; for any other it is the present one, as
     region and BIN are.
     """
     data = foreign.fact.data
-    product_id = _product_id(connection, data)
-    standing = known.standing_of(connection, product_id)
+    product_id = _product_id(known, data)
+    standing = known.standing_of(product_id)
     return Concerns(
-        bin=_bin(connection, data),
+        bin=_bin(known, data),
         product_id=product_id,
         status=_SAID.get(type(data), standing.status),
         region=standing.region,
@@ -120,43 +119,43 @@ def _reached_tracks(kind: type[Event]) -> frozenset[str]:
     return frozenset() if track is None else frozenset({track})
 
 
-def _learn_standing(connection: sa.Connection, foreign: Foreign) -> None:
+def _learn_standing(known: Known, foreign: Foreign) -> None:
     data = foreign.fact.data
     if isinstance(data, register.ApplicationFiled):
-        known.learn_region(connection, data.product_id, data.activity.kato)
+        known.learn_region(data.product_id, data.activity.kato)
     elif isinstance(data, register.Included):
-        known.learn_region(connection, data.entry_id, data.activity.kato)
-        known.learn_included(connection, data.entry_id)
+        known.learn_region(data.entry_id, data.activity.kato)
+        known.learn_included(data.entry_id)
     elif isinstance(data, register.Excluded):
-        known.learn_excluded(connection, data.entry_id, foreign.fact.id)
+        known.learn_excluded(data.entry_id, foreign.fact.id)
     elif isinstance(data, register.Reinstated):
-        known.learn_undone(connection, data.entry_id, data.exclusion_event_id)
+        known.learn_undone(data.entry_id, data.exclusion_event_id)
     elif isinstance(data, corrections.EntryCorrected):
-        _learn_correction(connection, data)
+        _learn_correction(known, data)
 
 
-def _learn_correction(connection: sa.Connection, data: corrections.EntryCorrected) -> None:
+def _learn_correction(known: Known, data: corrections.EntryCorrected) -> None:
     if data.status is None:  # recorded before corrections told the status after them
-        known.learn_undone(connection, data.entry_id, data.corrected_event_id)
+        known.learn_undone(data.entry_id, data.corrected_event_id)
     else:
-        known.learn_corrected(connection, data.entry_id, is_included=data.status == "included")
+        known.learn_corrected(data.entry_id, is_included=data.status == "included")
     if data.activity is not None:
-        known.learn_region(connection, data.entry_id, data.activity.kato)
+        known.learn_region(data.entry_id, data.activity.kato)
 
 
-def _product_id(connection: sa.Connection, data: Event) -> str | None:
+def _product_id(known: Known, data: Event) -> str | None:
     for name in _PRODUCT_FIELDS:
         found = getattr(data, name, None)
         if isinstance(found, str):
             return found
     if isinstance(data, register.NotificationReturned):
-        return known.product_of_application(connection, data.application_id)
+        return known.product_of_application(data.application_id)
     return None
 
 
-def _bin(connection: sa.Connection, data: Event) -> str | None:
+def _bin(known: Known, data: Event) -> str | None:
     ref = getattr(data, "producer", None)
     if isinstance(ref, ProducerRef):
         return ref.bin
     producer_id = getattr(data, "producer_id", None)
-    return known.bin_of(connection, producer_id) if isinstance(producer_id, str) else None
+    return known.bin_of(producer_id) if isinstance(producer_id, str) else None

@@ -6,10 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-import sqlalchemy as sa
-
 from services.kernel.feed.following import Foreign
 from services.notifications.domain.messages import ParameterValue
+from services.notifications.projections.known import Known
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,5 +22,5 @@ class Draft:
     due_on: str | None = None
 
 
-Drafting: TypeAlias = Callable[[sa.Connection, Foreign], Draft | None]
+Drafting: TypeAlias = Callable[[Known, Foreign], Draft | None]
 """What an event says to whom; None when it concerns no account."""

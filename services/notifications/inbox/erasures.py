@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from services.kernel.feed.following import Foreign
 from services.kernel.journal.events import Event
-from services.notifications.projections import known
 from services.notifications.projections.contacts import forget_contact
+from services.notifications.projections.known import forget_holders, forget_individual
 from services.register.contract import erasures as register
 from services.verification.contract import erasures as verification
 
@@ -19,13 +19,13 @@ def _producer_erased(connection: sa.Connection, foreign: Foreign) -> None:
     data = foreign.fact.data
     assert isinstance(data, register.PersonalDataErased)
     forget_contact(connection, data.producer_id)
-    known.forget_individual(connection, data.producer_id)
+    forget_individual(connection, data.producer_id)
 
 
 def _listings_erased(connection: sa.Connection, foreign: Foreign) -> None:
     data = foreign.fact.data
     assert isinstance(data, verification.PersonalDataErased)
-    known.forget_holders(connection, data.listing_ids)
+    forget_holders(connection, data.listing_ids)
 
 
 FORGETTING: Final[dict[type[Event], Callable[[sa.Connection, Foreign], None]]] = {

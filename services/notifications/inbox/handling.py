@@ -1,9 +1,14 @@
-"""How an upstream event is handled: its message and its deliveries, in the transaction of its position."""
+"""How upstream events are handled: their messages and their deliveries, in the transaction of their position.
+
+Those that wait already are handled together: what they need is read once, what they teach is kept in memory
+and found by those behind them, and everything is written at the end, a statement for each table.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import sqlalchemy as sa
@@ -20,10 +25,10 @@ from services.notifications.inbox.concerns import concerns_of, reach_of
 from services.notifications.inbox.drafts import Draft, Drafting
 from services.notifications.inbox.erasures import FORGETTING
 from services.notifications.inbox.matters import MATTERS_OF
-from services.notifications.projections import known
 from services.notifications.projections.contacts import learn_contact
-from services.notifications.usecases.dispatch import queue_dispatches
-from services.notifications.usecases.put_message import Occasion, put_message
+from services.notifications.projections.known import Known, is_erased
+from services.notifications.projections.matters import Matters
+from services.notifications.usecases.put_message import NewMessage, Occasion, compose, put_messages
 from services.notifications.usecases.queue_deliveries import queue_deliveries
 from services.register.contract.events import REGISTER_EVENTS, ApplicationFiled
 from services.verification.contract.events import VERIFICATION_EVENTS
@@ -33,15 +38,16 @@ EVENT_TYPES: Final[Mapping[str, Reach]] = {
 }
 """What can be subscribed to: the register's events; the other journal is for services."""
 
-ConcernsOf = Callable[[sa.Connection, Foreign], Concerns]
+ConcernsOf = Callable[[Known, Foreign], Concerns]
 
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """One followed service: its registry and what is done with each of its events."""
+    """One followed service: its registry, which of its events have an effect here, and how they have it."""
 
     registry: EventRegistry
-    handlers: Mapping[type[Event], TableHandler]
+    kinds: Collection[type[Event]]
+    handle: TableHandler
 
 
 def inboxes(legal_clock: Clock, clock: Clock, channels: Collection[ChannelName] = ()) -> dict[str, Inbox]:
@@ -50,8 +56,9 @@ def inboxes(legal_clock: Clock, clock: Clock, channels: Collection[ChannelName] 
     Every event of the register goes to subscribers; the informatization authority's journal is for services,
     so of its events only messages are made, and note is taken of the work they begin and end.
     """
-    surroundings = _Surroundings(legal_clock, clock, tuple(channels))
-    every = REGISTER_EVENTS.classes().values()
+    around = _Surroundings(legal_clock, clock, tuple(channels))
+    of_register = _Effects(register.DRAFTS, concerns_of)
+    of_verification = _Effects(verification.DRAFTS, None)
     told = [
         kind
         for kind in VERIFICATION_EVENTS.classes().values()
@@ -59,28 +66,17 @@ def inboxes(legal_clock: Clock, clock: Clock, channels: Collection[ChannelName] 
     ]
     return {
         "register": Inbox(
-            REGISTER_EVENTS,
-            {
-                kind: _handler(surroundings, _Effects(register.DRAFTS.get(kind), kind, concerns_of))
-                for kind in every
-            },
+            REGISTER_EVENTS, REGISTER_EVENTS.classes().values(), partial(_handle, of_register, around)
         ),
-        "verification": Inbox(
-            VERIFICATION_EVENTS,
-            {
-                kind: _handler(surroundings, _Effects(verification.DRAFTS.get(kind), kind, None))
-                for kind in told
-            },
-        ),
+        "verification": Inbox(VERIFICATION_EVENTS, told, partial(_handle, of_verification, around)),
     }
 
 
 @dataclass(frozen=True, slots=True)
 class _Effects:
-    """What an event of a kind brings about: a message perhaps, deliveries if `concerning` is there."""
+    """What a service's events bring about: messages by kind, deliveries if `concerning` is there."""
 
-    drafting: Drafting | None
-    kind: type[Event]
+    drafts: Mapping[type[Event], Drafting]
     concerning: ConcernsOf | None
 
 
@@ -93,42 +89,90 @@ class _Surroundings:
     channels: tuple[ChannelName, ...]
 
 
-def _handler(around: _Surroundings, effects: _Effects) -> TableHandler:
-    bookkeeping = MATTERS_OF.get(effects.kind) or FORGETTING.get(effects.kind)
+def _handle(
+    effects: _Effects, around: _Surroundings, connection: sa.Connection, facts: Sequence[Foreign]
+) -> None:
+    batch = _Batch(effects, around, connection)
+    batch.expect(facts)
+    for foreign in facts:
+        batch.take(foreign)
+    batch.write()
 
-    def handle(connection: sa.Connection, foreign: Foreign) -> None:
-        draft = effects.drafting(connection, foreign) if effects.drafting else None
+
+class _Batch:
+    """What facts come to, until it is written."""
+
+    def __init__(self, effects: _Effects, around: _Surroundings, connection: sa.Connection) -> None:
+        self._effects = effects
+        self._channels = around.channels
+        self._connection = connection
+        self._put_at = around.legal_clock.now()
+        self._now = microseconds(around.clock.now())
+        self._begin()
+
+    def _begin(self) -> None:
+        self._known = Known(self._connection, putting=True)
+        self._matters = Matters(self._connection)
+        self._messages: list[NewMessage] = []
+        self._told: list[tuple[Foreign, Concerns]] = []
+
+    def expect(self, facts: Sequence[Foreign]) -> None:
+        """Read what the facts are known to need."""
+        self._known.expect([foreign.fact.data for foreign in facts])
+        self._matters.expect([foreign.fact.data for foreign in facts])
+
+    def take(self, foreign: Foreign) -> None:
+        """The effects of one fact, as of the state that the facts before it left."""
+        kind = type(foreign.fact.data)
+        if kind in self._effects.drafts:
+            self._draft(foreign, self._effects.drafts[kind])
+        self._learn_contact(foreign)
+        if kind in MATTERS_OF:
+            MATTERS_OF[kind](self._matters, self._known, foreign)
+        if kind in FORGETTING:
+            self.write()  # what was learnt from the facts before is erased with the rest
+            FORGETTING[kind](self._connection, foreign)
+        if self._effects.concerning is not None:
+            self._told.append((foreign, self._effects.concerning(self._known, foreign)))
+
+    def write(self) -> None:
+        """Write what the facts so far came to; those that follow read anew."""
+        put_messages(self._connection, self._messages)
+        self._known.write()
+        self._matters.write()
+        queue_deliveries(self._connection, self._told, now=self._now)
+        self._begin()
+
+    def _draft(self, foreign: Foreign, drafting: Drafting) -> None:
+        draft = drafting(self._known, foreign)
+        if self._known.has_moved:
+            self.write()  # the account goes on with what was put into it before
         if draft is not None:
-            _put(connection, foreign, draft, around)
-        _learn_contact(connection, foreign, around.channels)
-        if bookkeeping is not None:
-            bookkeeping(connection, foreign)
-        if effects.concerning is not None:
-            concerns = effects.concerning(connection, foreign)
-            queue_deliveries(connection, foreign, concerns, now=microseconds(around.clock.now()))
+            self._messages.append(self._message(foreign, draft))
 
-    return handle
+    def _message(self, foreign: Foreign, draft: Draft) -> NewMessage:
+        recipient = draft.authority or self._known.recipient_of(draft.producer_id or "")
+        occasion = Occasion(
+            key=foreign.fact.id,
+            day=legal_date(foreign.fact.effective_at),
+            event_id=foreign.fact.id,
+            event_type=foreign.upstream.header.type,
+            due_on=draft.due_on,
+        )
+        goes_out = draft.authority is None and not is_erased(recipient)
+        return compose(
+            recipient,
+            draft.template_id,
+            draft.params,
+            occasion,
+            put_at=self._put_at,
+            channels=self._channels if goes_out else (),
+        )
 
-
-def _put(connection: sa.Connection, foreign: Foreign, draft: Draft, around: _Surroundings) -> None:
-    recipient = draft.authority or known.recipient_of(connection, draft.producer_id or "")
-    occasion = Occasion(
-        key=foreign.fact.id,
-        day=legal_date(foreign.fact.effective_at),
-        event_id=foreign.fact.id,
-        event_type=foreign.upstream.header.type,
-        due_on=draft.due_on,
-    )
-    put_at = around.legal_clock.now()
-    message = put_message(connection, recipient, draft.template_id, draft.params, occasion, put_at=put_at)
-    if draft.authority is None and not known.is_erased(recipient):
-        queue_dispatches(connection, message, around.channels)
-
-
-def _learn_contact(connection: sa.Connection, foreign: Foreign, channels: Collection[ChannelName]) -> None:
-    """What the channels that are on send to: it stands beside a filing in confidence, and nowhere else."""
-    opened, filing = foreign.upstream.confidential, foreign.fact.data
-    wanted = [field for field, channel in (("email", "email"), ("iin", "portal")) if channel in channels]
-    told = {field: opened[field].value for field in wanted if field in opened}
-    if told and isinstance(filing, ApplicationFiled):
-        learn_contact(connection, filing.producer.producer_id, told)
+    def _learn_contact(self, foreign: Foreign) -> None:
+        """What the channels that are on send to: it stands beside a filing in confidence, nowhere else."""
+        opened, filing, channels = foreign.upstream.confidential, foreign.fact.data, self._channels
+        wanted = [field for field, channel in (("email", "email"), ("iin", "portal")) if channel in channels]
+        told = {field: opened[field].value for field in wanted if field in opened}
+        if told and isinstance(filing, ApplicationFiled):
+            learn_contact(self._connection, filing.producer.producer_id, told)

@@ -5,20 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
-import sqlalchemy as sa
-
 from services.kernel.calendar import legal_date
 from services.kernel.contract import FixedTerm, OfficialText
 from services.kernel.feed.following import Foreign
 from services.kernel.journal.events import Event
-from services.notifications.projections import known
-from services.notifications.projections.matters import (
-    Matter,
-    close_all_of,
-    close_matters,
-    matter_about,
-    open_matter,
-)
+from services.notifications.projections.known import Known, name_of
+from services.notifications.projections.matters import Matter, Matters
 from services.register.contract import appeals, corrections
 from services.register.contract import events as register
 from services.verification.contract import events as verification
@@ -30,11 +22,11 @@ _INFORMATIZATION: Final = "informatization_authority"
 _APPEAL_TERM: Final = frozenset({"appeal_term"})
 _REQUEST: Final = frozenset({"exclusion_request"})
 
-Bookkeeping: TypeAlias = Callable[[sa.Connection, Foreign], None]
+Bookkeeping: TypeAlias = Callable[[Matters, Known, Foreign], None]
 
 
 def _open(
-    connection: sa.Connection,
+    matters: Matters,
     foreign: Foreign,
     kind: str,
     holder: str,
@@ -42,8 +34,7 @@ def _open(
     product: OfficialText,
     term: FixedTerm | None,
 ) -> None:
-    open_matter(
-        connection,
+    matters.open(
         Matter(
             matter_id=foreign.fact.id,
             kind=kind,
@@ -57,128 +48,128 @@ def _open(
     )
 
 
-def _name(connection: sa.Connection, product_id: str) -> OfficialText:
-    return known.name_of(known.product_of(connection, product_id))
+def _name(known: Known, product_id: str) -> OfficialText:
+    return name_of(known.product_of(product_id))
 
 
-def notification_received(connection: sa.Connection, foreign: Foreign) -> None:
+def notification_received(matters: Matters, known: Known, foreign: Foreign) -> None:
     """It waits for the industry authority; a reworked one ends the rework."""
     data = foreign.fact.data
     assert isinstance(data, register.NotificationReceived)
-    close_matters(connection, data.notification_id)
-    product = data.product_name or _name(connection, data.product_id)
+    matters.close(data.notification_id)
+    product = data.product_name or _name(known, data.product_id)
     kind = data.term.name if data.term else "other_notification"
-    _open(connection, foreign, kind, _INDUSTRY, data.notification_id, product, data.term)
+    _open(matters, foreign, kind, _INDUSTRY, data.notification_id, product, data.term)
 
 
-def notification_returned(connection: sa.Connection, foreign: Foreign) -> None:
+def notification_returned(matters: Matters, known: Known, foreign: Foreign) -> None:
     """Rework waits for the informatization authority."""
     data = foreign.fact.data
     assert isinstance(data, register.NotificationReturned)
-    close_matters(connection, data.notification_id)
-    product = _name(connection, known.product_of_application(connection, data.application_id))
-    _open(connection, foreign, "rework", _INFORMATIZATION, data.notification_id, product, data.rework_term)
+    matters.close(data.notification_id)
+    product = _name(known, known.product_of_application(data.application_id))
+    _open(matters, foreign, "rework", _INFORMATIZATION, data.notification_id, product, data.rework_term)
 
 
-def notification_settled(connection: sa.Connection, foreign: Foreign) -> None:
+def notification_settled(matters: Matters, _known: Known, foreign: Foreign) -> None:
     """A notification that came to something waits no more."""
     data = foreign.fact.data
     assert isinstance(data, register.NotificationSettled)
-    close_matters(connection, data.notification_id)
+    matters.close(data.notification_id)
 
 
-def exclusion_requested(connection: sa.Connection, foreign: Foreign) -> None:
+def exclusion_requested(matters: Matters, known: Known, foreign: Foreign) -> None:
     """The producer's request waits for the industry authority."""
     data = foreign.fact.data
     assert isinstance(data, register.ExclusionRequested)
-    product = _name(connection, data.entry_id)
-    _open(connection, foreign, "exclusion_request", _INDUSTRY, data.entry_id, product, data.term)
+    product = _name(known, data.entry_id)
+    _open(matters, foreign, "exclusion_request", _INDUSTRY, data.entry_id, product, data.term)
 
 
-def excluded(connection: sa.Connection, foreign: Foreign) -> None:
+def excluded(matters: Matters, known: Known, foreign: Foreign) -> None:
     """An exclusion answers a request for it, and begins the appeal's term where the law gives an appeal."""
     data = foreign.fact.data
     assert isinstance(data, register.Excluded)
-    close_matters(connection, data.entry_id, _REQUEST)
+    matters.close(data.entry_id, _REQUEST)
     if data.appeal_term is not None:
-        product, holder = _name(connection, data.entry_id), data.producer.producer_id
-        _open(connection, foreign, "appeal_term", holder, data.entry_id, product, data.appeal_term)
+        product, holder = _name(known, data.entry_id), data.producer.producer_id
+        _open(matters, foreign, "appeal_term", holder, data.entry_id, product, data.appeal_term)
 
 
-def appeal_term_over(connection: sa.Connection, foreign: Foreign) -> None:
+def appeal_term_over(matters: Matters, _known: Known, foreign: Foreign) -> None:
     """The appeal was filed, or there is nothing left to appeal."""
     entry_id: str = foreign.fact.data.entry_id  # type: ignore[attr-defined]  # of every class in MATTERS_OF
-    close_matters(connection, entry_id, _APPEAL_TERM)
+    matters.close(entry_id, _APPEAL_TERM)
 
 
-def entry_corrected(connection: sa.Connection, foreign: Foreign) -> None:
+def entry_corrected(matters: Matters, _known: Known, foreign: Foreign) -> None:
     """Of an exclusion left out nothing is to be appealed, of an entry left out nothing to be excluded."""
     data = foreign.fact.data
     assert isinstance(data, corrections.EntryCorrected)
     if data.kind == "annulment" and data.corrected == "exclusion":
-        close_matters(connection, data.entry_id, _APPEAL_TERM)
+        matters.close(data.entry_id, _APPEAL_TERM)
     if data.status == "annulled":
-        close_matters(connection, data.entry_id, _REQUEST)
+        matters.close(data.entry_id, _REQUEST)
 
 
-def producer_ceased(connection: sa.Connection, foreign: Foreign) -> None:
+def producer_ceased(matters: Matters, _known: Known, foreign: Foreign) -> None:
     """A producer that is no more has no terms to keep."""
     data = foreign.fact.data
     assert isinstance(data, register.ProducerLiquidated | register.ProducerReorganised)
-    close_all_of(connection, data.producer.producer_id)
+    matters.close_all_of(data.producer.producer_id)
 
 
-def case_opened(connection: sa.Connection, foreign: Foreign) -> None:
+def case_opened(matters: Matters, _known: Known, foreign: Foreign) -> None:
     """A case waits for the informatization authority."""
     data = foreign.fact.data
     assert isinstance(data, verification.CaseOpened)
-    _open(connection, foreign, data.kind, _INFORMATIZATION, data.case_id, data.product_name, data.term)
+    _open(matters, foreign, data.kind, _INFORMATIZATION, data.case_id, data.product_name, data.term)
 
 
-def case_reopened(connection: sa.Connection, foreign: Foreign) -> None:
+def case_reopened(matters: Matters, known: Known, foreign: Foreign) -> None:
     """A round's case that goes on waits again."""
     data = foreign.fact.data
     assert isinstance(data, verification.CaseReopened)
-    product = _name(connection, data.entry_id)
-    _open(connection, foreign, "monitoring", _INFORMATIZATION, data.case_id, product, data.term)
+    product = _name(known, data.entry_id)
+    _open(matters, foreign, "monitoring", _INFORMATIZATION, data.case_id, product, data.term)
 
 
-def case_ended(connection: sa.Connection, foreign: Foreign) -> None:
+def case_ended(matters: Matters, _known: Known, foreign: Foreign) -> None:
     """A case that was concluded, decided or closed waits for nothing, nor do documents asked for in it."""
     data = foreign.fact.data
     assert isinstance(data, verification.CaseConcluded | verification.CaseClosed | verification.AppealDecided)
-    close_matters(connection, data.case_id)
+    matters.close(data.case_id)
 
 
-def conclusion_proposed(connection: sa.Connection, foreign: Foreign) -> None:
+def conclusion_proposed(matters: Matters, _known: Known, foreign: Foreign) -> None:
     """A proposal waits for a second officer (four eyes)."""
     data = foreign.fact.data
     assert isinstance(data, officers_work.ConclusionProposed)
-    case = matter_about(connection, data.case_id, CASES)
+    case = matters.about(data.case_id, CASES)
     if case is not None:
-        _open(connection, foreign, "approval", _INFORMATIZATION, data.case_id, case.product, None)
+        _open(matters, foreign, "approval", _INFORMATIZATION, data.case_id, case.product, None)
 
 
-def proposal_returned(connection: sa.Connection, foreign: Foreign) -> None:
+def proposal_returned(matters: Matters, _known: Known, foreign: Foreign) -> None:
     """A returned proposal waits for nobody; its case goes on waiting."""
     data = foreign.fact.data
     assert isinstance(data, officers_work.ProposalReturned)
-    close_matters(connection, data.case_id, {"approval"})
+    matters.close(data.case_id, {"approval"})
 
 
-def documents_requested(connection: sa.Connection, foreign: Foreign) -> None:
+def documents_requested(matters: Matters, _known: Known, foreign: Foreign) -> None:
     """The producer has until the term's end to supply them."""
     data = foreign.fact.data
     assert isinstance(data, officers_work.DocumentsRequested)
     holder, product = data.producer_id, data.product_name
-    _open(connection, foreign, "document_request", holder, data.case_id, product, data.term)
+    _open(matters, foreign, "document_request", holder, data.case_id, product, data.term)
 
 
-def documents_supplied(connection: sa.Connection, foreign: Foreign) -> None:
+def documents_supplied(matters: Matters, _known: Known, foreign: Foreign) -> None:
     """The request is answered, and a proposal made before the answer falls away."""
     data = foreign.fact.data
     assert isinstance(data, officers_work.DocumentsSupplied)
-    close_matters(connection, data.case_id, {"document_request", "approval"})
+    matters.close(data.case_id, {"document_request", "approval"})
 
 
 MATTERS_OF: Final[Mapping[type[Event], Bookkeeping]] = {

@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-import sqlalchemy as sa
-
 from services.kernel.feed.following import Foreign
 from services.kernel.journal.events import Event
 from services.notifications.domain.messages import ParameterValue
 from services.notifications.inbox.drafts import Draft, Drafting
-from services.notifications.projections import known
+from services.notifications.projections.known import Known, name_of
 from services.notifications.usecases.put_message import day_of
 from services.register.contract import appeals, corrections, extracts, rulings
 from services.register.contract import events as register
 
 
-def _product(connection: sa.Connection, product_id: str) -> dict[str, ParameterValue]:
-    return {"product": known.name_of(known.product_of(connection, product_id))}
+def _product(known: Known, product_id: str) -> dict[str, ParameterValue]:
+    return {"product": name_of(known.product_of(product_id))}
 
 
-def _entry(connection: sa.Connection, entry_id: str) -> dict[str, ParameterValue]:
-    return {**_product(connection, entry_id), "entry": known.entry_number_of(connection, entry_id)}
+def _entry(known: Known, entry_id: str) -> dict[str, ParameterValue]:
+    return {**_product(known, entry_id), "entry": known.entry_number_of(entry_id)}
 
 
 def _iin(foreign: Foreign) -> str | None:
@@ -29,109 +27,109 @@ def _iin(foreign: Foreign) -> str | None:
     return opened.value if opened else None
 
 
-def application_filed(connection: sa.Connection, foreign: Foreign) -> Draft:
+def application_filed(known: Known, foreign: Foreign) -> Draft:
     """The filing itself; it also tells whose account, which product and which language."""
     data = foreign.fact.data
     assert isinstance(data, register.ApplicationFiled)
-    known.learn_producer(connection, data.producer, _iin(foreign), data.language)
-    known.learn_product(connection, data.product_id, data.producer.producer_id, data.product.name)
-    known.learn_application(connection, data.application_id, data.product_id, data.number)
+    known.learn_producer(data.producer, _iin(foreign), data.language)
+    known.learn_product(data.product_id, data.producer.producer_id, data.product.name)
+    known.learn_application(data.application_id, data.product_id, data.number)
     params: dict[str, ParameterValue] = {"application": data.number, "product": data.product.name}
     if data.follows is None:
         return Draft("application_filed", params, data.producer.producer_id)
-    previous = known.application_number_of(connection, data.follows)
+    previous = known.application_number_of(data.follows)
     return Draft("reapplication_filed", {**params, "previous": previous}, data.producer.producer_id)
 
 
-def application_withdrawn(connection: sa.Connection, foreign: Foreign) -> Draft:
+def application_withdrawn(known: Known, foreign: Foreign) -> Draft:
     """The producer's own withdrawal."""
     data = foreign.fact.data
     assert isinstance(data, register.ApplicationWithdrawn)
-    number = known.application_number_of(connection, data.application_id)
-    params = {**_product(connection, data.product_id), "application": number}
+    number = known.application_number_of(data.application_id)
+    params = {**_product(known, data.product_id), "application": number}
     return Draft("application_withdrawn", params, data.producer_id)
 
 
-def application_closed(connection: sa.Connection, foreign: Foreign) -> Draft:
+def application_closed(known: Known, foreign: Foreign) -> Draft:
     """An application that fell away."""
     data = foreign.fact.data
     assert isinstance(data, register.ApplicationClosed)
-    number = known.application_number_of(connection, data.application_id)
-    params = {**_product(connection, data.product_id), "application": number, "ground": data.ground}
+    number = known.application_number_of(data.application_id)
+    params = {**_product(known, data.product_id), "application": number, "ground": data.ground}
     return Draft("application_closed", params, data.producer_id)
 
 
-def inclusion_refused(connection: sa.Connection, foreign: Foreign) -> Draft:
+def inclusion_refused(known: Known, foreign: Foreign) -> Draft:
     """A refusal with its reasons."""
     data = foreign.fact.data
     assert isinstance(data, register.InclusionRefused)
-    number = known.application_number_of(connection, data.application_id)
-    params = {**_product(connection, data.product_id), "application": number, "reasons": data.reasons}
+    number = known.application_number_of(data.application_id)
+    params = {**_product(known, data.product_id), "application": number, "reasons": data.reasons}
     return Draft("inclusion_refused", params, data.producer.producer_id)
 
 
-def notification_received(connection: sa.Connection, foreign: Foreign) -> Draft | None:
+def notification_received(known: Known, foreign: Foreign) -> Draft | None:
     """The receipt of a notification that sets a term running; monitoring that conforms says so later."""
     data = foreign.fact.data
     assert isinstance(data, register.NotificationReceived)
     producer_id, due_on = data.producer.producer_id, data.term.due_on if data.term else None
     if data.kind == "confirmation" and due_on is not None:
-        params = {**_product(connection, data.product_id), "term_ends": day_of(due_on)}
+        params = {**_product(known, data.product_id), "term_ends": day_of(due_on)}
         return Draft("inclusion_notification_received", params, producer_id, due_on=due_on)
     if data.result == "exclude" and due_on is not None:
-        params = {**_entry(connection, data.product_id), "term_ends": day_of(due_on)}
+        params = {**_entry(known, data.product_id), "term_ends": day_of(due_on)}
         return Draft("exclusion_notification_received", params, producer_id, due_on=due_on)
     if data.kind == "appeal" and data.court_ruling is None:
-        params = {**_entry(connection, data.product_id), "result": data.result}
+        params = {**_entry(known, data.product_id), "result": data.result}
         return Draft("appeal_notification_received", params, producer_id)
     return None
 
 
-def notification_returned(connection: sa.Connection, foreign: Foreign) -> Draft:
+def notification_returned(known: Known, foreign: Foreign) -> Draft:
     """A return for rework, with the remarks and the term."""
     data = foreign.fact.data
     assert isinstance(data, register.NotificationReturned)
-    product_id = known.product_of_application(connection, data.application_id)
+    product_id = known.product_of_application(data.application_id)
     due_on = data.rework_term.due_on
-    params = {**_product(connection, product_id), "remarks": data.remarks, "term_ends": day_of(due_on)}
+    params = {**_product(known, product_id), "remarks": data.remarks, "term_ends": day_of(due_on)}
     return Draft("notification_returned", params, data.producer_id, due_on=due_on)
 
 
-def included(connection: sa.Connection, foreign: Foreign) -> Draft:
+def included(known: Known, foreign: Foreign) -> Draft:
     """An inclusion; it also tells the entry's number."""
     data = foreign.fact.data
     assert isinstance(data, register.Included)
-    known.learn_entry(connection, data.entry_id, data.number)
+    known.learn_entry(data.entry_id, data.number)
     params = {
-        **_product(connection, data.entry_id),
+        **_product(known, data.entry_id),
         "entry": data.number,
         "application": data.application_number,
     }
     return Draft("included", params, data.producer.producer_id)
 
 
-def monitoring_recorded(connection: sa.Connection, foreign: Foreign) -> Draft:
+def monitoring_recorded(known: Known, foreign: Foreign) -> Draft:
     """The entry still conforms."""
     data = foreign.fact.data
     assert isinstance(data, register.MonitoringRecorded)
-    params = _entry(connection, data.entry_id)
+    params = _entry(known, data.entry_id)
     if data.quarter is None:
         return Draft("unscheduled_monitoring_conforms", params, data.producer_id)
     return Draft("monitoring_conforms", {**params, "quarter": data.quarter}, data.producer_id)
 
 
-def exclusion_requested(connection: sa.Connection, foreign: Foreign) -> Draft:
+def exclusion_requested(known: Known, foreign: Foreign) -> Draft:
     """The producer's own request."""
     data = foreign.fact.data
     assert isinstance(data, register.ExclusionRequested)
-    return Draft("exclusion_requested", _entry(connection, data.entry_id), data.producer_id)
+    return Draft("exclusion_requested", _entry(known, data.entry_id), data.producer_id)
 
 
-def excluded(connection: sa.Connection, foreign: Foreign) -> Draft:
+def excluded(known: Known, foreign: Foreign) -> Draft:
     """An exclusion, with its appeal term where the law gives one."""
     data = foreign.fact.data
     assert isinstance(data, register.Excluded)
-    params, producer_id = _entry(connection, data.entry_id), data.producer.producer_id
+    params, producer_id = _entry(known, data.entry_id), data.producer.producer_id
     if data.ground == "software_monitoring" and data.appeal_term is not None:
         due_on = data.appeal_term.due_on
         params |= {"reasons": data.reasons, "term_ends": day_of(due_on)}
@@ -144,32 +142,32 @@ def excluded(connection: sa.Connection, foreign: Foreign) -> Draft:
     return Draft(templates[data.ground], params, producer_id)
 
 
-def appeal_filed(connection: sa.Connection, foreign: Foreign) -> Draft:
+def appeal_filed(known: Known, foreign: Foreign) -> Draft:
     """An appeal, in time or late."""
     data = foreign.fact.data
     assert isinstance(data, register.AppealFiled)
-    params, producer_id = _entry(connection, data.entry_id), data.producer.producer_id
+    params, producer_id = _entry(known, data.entry_id), data.producer.producer_id
     if data.in_time:
         return Draft("appeal_filed", params, producer_id)
     return Draft("appeal_filed_late", {**params, "term_ended": day_of(data.term.due_on)}, producer_id)
 
 
-def appeal_dismissed(connection: sa.Connection, foreign: Foreign) -> Draft:
+def appeal_dismissed(known: Known, foreign: Foreign) -> Draft:
     """A dismissal, on the merits or as late."""
     data = foreign.fact.data
     assert isinstance(data, register.AppealDismissed)
-    params, producer_id = _entry(connection, data.entry_id), data.producer.producer_id
+    params, producer_id = _entry(known, data.entry_id), data.producer.producer_id
     if data.ground == "late":
         ended = {"term_ended": day_of(data.term_ended_on)}
         return Draft("appeal_dismissed_late", {**params, **ended}, producer_id)
     return Draft("appeal_dismissed", {**params, "reasons": data.reasons}, producer_id)
 
 
-def reinstated(connection: sa.Connection, foreign: Foreign) -> Draft:
+def reinstated(known: Known, foreign: Foreign) -> Draft:
     """A reinstatement, from its own day or from the exclusion's start."""
     data = foreign.fact.data
     assert isinstance(data, register.Reinstated)
-    params = {**_entry(connection, data.entry_id), "reasons": data.reasons}
+    params = {**_entry(known, data.entry_id), "reasons": data.reasons}
     if data.court_ruling is not None:
         ruling = data.court_ruling
         params |= {"court": ruling.court, "number": ruling.number, "ruled_on": day_of(ruling.ruled_on)}
@@ -179,56 +177,56 @@ def reinstated(connection: sa.Connection, foreign: Foreign) -> Draft:
     return Draft(template, params, data.producer.producer_id)
 
 
-def court_ruling_recorded(connection: sa.Connection, foreign: Foreign) -> Draft:
+def court_ruling_recorded(known: Known, foreign: Foreign) -> Draft:
     """A court's ruling, whatever it leads to."""
     data = foreign.fact.data
     assert isinstance(data, rulings.CourtRulingRecorded)
     ruling = data.ruling
-    params = {**_entry(connection, data.entry_id), "reasons": data.reasons, "outcome": data.outcome}
+    params = {**_entry(known, data.entry_id), "reasons": data.reasons, "outcome": data.outcome}
     params |= {"court": ruling.court, "number": ruling.number, "ruled_on": day_of(ruling.ruled_on)}
     return Draft("court_ruling_recorded", params, data.producer_id)
 
 
-def entry_corrected(connection: sa.Connection, foreign: Foreign) -> Draft:
+def entry_corrected(known: Known, foreign: Foreign) -> Draft:
     """An exclusion left out from the start, or what else of the entry was wrong and what holds instead."""
     data = foreign.fact.data
     assert isinstance(data, corrections.EntryCorrected)
-    params = {**_entry(connection, data.entry_id), "reasons": data.reasons}
+    params = {**_entry(known, data.entry_id), "reasons": data.reasons}
     if data.product is not None:
-        known.learn_product(connection, data.entry_id, data.producer.producer_id, data.product.name)
+        known.learn_product(data.entry_id, data.producer.producer_id, data.product.name)
     if data.kind == "annulment" and data.corrected == "exclusion":
         return Draft("exclusion_corrected", params, data.producer.producer_id)
     what = data.kind if data.kind == "restatement" else f"{data.corrected}_{data.kind}"
     return Draft("entry_corrected", {**params, "correction": what}, data.producer.producer_id)
 
 
-def appeal_closed(connection: sa.Connection, foreign: Foreign) -> Draft:
+def appeal_closed(known: Known, foreign: Foreign) -> Draft:
     """An appeal that ended with nothing to bring back: upheld after a new inclusion, or undecided."""
     data = foreign.fact.data
     assert isinstance(data, appeals.AppealClosed)
-    params, producer_id = _entry(connection, data.entry_id), data.producer.producer_id
+    params, producer_id = _entry(known, data.entry_id), data.producer.producer_id
     if data.reasons is not None:
         return Draft("appeal_upheld_included_anew", {**params, "reasons": data.reasons}, producer_id)
     return Draft("appeal_closed", {**params, "ground": data.ground}, producer_id)
 
 
-def producer_registered(connection: sa.Connection, foreign: Foreign) -> None:
+def producer_registered(known: Known, foreign: Foreign) -> None:
     """Whose account an opaque id means; nothing to tell yet."""
     data = foreign.fact.data
     assert isinstance(data, register.ProducerRegistered)
-    known.learn_producer(connection, data.producer, _iin(foreign), None)
+    known.learn_producer(data.producer, _iin(foreign), None)
 
 
-def producer_transformed(connection: sa.Connection, foreign: Foreign) -> Draft:
+def producer_transformed(known: Known, foreign: Foreign) -> Draft:
     """A legal entity's new BIN or name; the account goes on under the new BIN."""
     data = foreign.fact.data
     assert isinstance(data, register.ProducerTransformed)
-    known.learn_producer(connection, data.producer, None, None)
+    known.learn_producer(data.producer, None, None)
     params = {"former_bin": data.former_bin, "bin": data.producer.bin or ""}
     return Draft("producer_transformed", params, data.producer.producer_id)
 
 
-def producer_liquidated(_connection: sa.Connection, foreign: Foreign) -> Draft:
+def producer_liquidated(_known: Known, foreign: Foreign) -> Draft:
     """A liquidation; each entry and application it ends has a message of its own."""
     data = foreign.fact.data
     assert isinstance(data, register.ProducerLiquidated)
@@ -239,7 +237,7 @@ def producer_liquidated(_connection: sa.Connection, foreign: Foreign) -> Draft:
     return Draft("producer_liquidated", params, data.producer.producer_id)
 
 
-def producer_reorganised(_connection: sa.Connection, foreign: Foreign) -> Draft:
+def producer_reorganised(_known: Known, foreign: Foreign) -> Draft:
     """A reorganisation other than by transformation."""
     data = foreign.fact.data
     assert isinstance(data, register.ProducerReorganised)
@@ -251,7 +249,7 @@ def producer_reorganised(_connection: sa.Connection, foreign: Foreign) -> Draft:
     return Draft("producer_reorganised", params, data.producer.producer_id)
 
 
-def extract_issued(_connection: sa.Connection, foreign: Foreign) -> Draft:
+def extract_issued(_known: Known, foreign: Foreign) -> Draft:
     """An extract about the producer."""
     data = foreign.fact.data
     assert isinstance(data, extracts.ExtractIssued)
@@ -263,7 +261,7 @@ def extract_issued(_connection: sa.Connection, foreign: Foreign) -> Draft:
     return Draft("extract_issued", params, data.producer.producer_id)
 
 
-def term_missed(_connection: sa.Connection, foreign: Foreign) -> Draft:
+def term_missed(_known: Known, foreign: Foreign) -> Draft:
     """A missed term is told to the authority that missed it."""
     data = foreign.fact.data
     assert isinstance(data, register.TermMissed)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-import sqlalchemy as sa
-
 from services.kernel.contract import OfficialText
 from services.kernel.feed.following import Foreign
 from services.kernel.journal.events import Event
 from services.notifications.domain.messages import ParameterValue
 from services.notifications.inbox.drafts import Draft, Drafting
 from services.notifications.inbox.register import missed_draft
-from services.notifications.projections import known
+from services.notifications.projections.known import Known, name_of
 from services.notifications.usecases.put_message import day_of
 from services.verification.contract import events as verification
 from services.verification.contract import officers_work
 
 
-def case_opened(connection: sa.Connection, foreign: Foreign) -> Draft:
+def case_opened(known: Known, foreign: Foreign) -> Draft:
     """A case on a product."""
     data = foreign.fact.data
     assert isinstance(data, verification.CaseOpened)
@@ -26,7 +24,7 @@ def case_opened(connection: sa.Connection, foreign: Foreign) -> Draft:
     params: dict[str, ParameterValue] = {"product": data.product_name}
     if data.kind == "confirmation":
         return Draft("confirmation_case_opened", params, producer_id)
-    params["entry"] = known.entry_number_of(connection, data.product_id)
+    params["entry"] = known.entry_number_of(data.product_id)
     if data.kind == "appeal":
         return Draft("appeal_case_opened", params, producer_id)
     if data.quarter is None:
@@ -34,20 +32,20 @@ def case_opened(connection: sa.Connection, foreign: Foreign) -> Draft:
     return Draft("monitoring_case_opened", {**params, "quarter": data.quarter}, producer_id)
 
 
-def case_reopened(connection: sa.Connection, foreign: Foreign) -> Draft:
+def case_reopened(known: Known, foreign: Foreign) -> Draft:
     """A round's case that goes on after its exclusion was annulled: monitored as if opened now."""
     data = foreign.fact.data
     assert isinstance(data, verification.CaseReopened)
-    product = known.product_of(connection, data.entry_id)
+    product = known.product_of(data.entry_id)
     params: dict[str, ParameterValue] = {
-        "product": known.name_of(product),
-        "entry": known.entry_number_of(connection, data.entry_id),
+        "product": name_of(product),
+        "entry": known.entry_number_of(data.entry_id),
         "quarter": data.quarter,
     }
-    return Draft("monitoring_case_opened", params, product.producer_id)
+    return Draft("monitoring_case_opened", params, product["producer_id"])
 
 
-def notification_issued(_connection: sa.Connection, foreign: Foreign) -> Draft:
+def notification_issued(_known: Known, foreign: Foreign) -> Draft:
     """The result, told to the industry authority and to the producer."""
     data = foreign.fact.data
     assert isinstance(data, verification.NotificationIssued)
@@ -55,7 +53,7 @@ def notification_issued(_connection: sa.Connection, foreign: Foreign) -> Draft:
     return Draft("notification_issued", params, data.producer.producer_id)
 
 
-def notification_resubmitted(_connection: sa.Connection, foreign: Foreign) -> Draft:
+def notification_resubmitted(_known: Known, foreign: Foreign) -> Draft:
     """The reworked notification, with the answer to the remarks."""
     data = foreign.fact.data
     assert isinstance(data, verification.NotificationResubmitted)
@@ -63,32 +61,32 @@ def notification_resubmitted(_connection: sa.Connection, foreign: Foreign) -> Dr
     return Draft("notification_resubmitted", params, data.producer.producer_id)
 
 
-def software_listed(connection: sa.Connection, foreign: Foreign) -> Draft | None:
+def software_listed(known: Known, foreign: Foreign) -> Draft | None:
     """A listing; told where the holder has an account here."""
     data = foreign.fact.data
     assert isinstance(data, verification.TrustedSoftwareListed)
     holder = data.holder_bin or _holder_iin(foreign)
-    known.learn_listing(connection, data.listing_id, holder, data.product_name)
-    producer_id = known.producer_of(connection, holder)
+    known.learn_listing(data.listing_id, holder, data.product_name)
+    producer_id = known.producer_of(holder)
     if producer_id is None:
         return None
     params: dict[str, ParameterValue] = {"product": data.product_name, "reference": data.reference}
     return Draft("trusted_software_listed", params, producer_id)
 
 
-def software_delisted(connection: sa.Connection, foreign: Foreign) -> Draft | None:
+def software_delisted(known: Known, foreign: Foreign) -> Draft | None:
     """A delisting; told where the holder has an account here."""
     data = foreign.fact.data
     assert isinstance(data, verification.TrustedSoftwareDelisted)
-    holder, name = known.listing_of(connection, data.listing_id)
-    producer_id = known.producer_of(connection, holder)
+    holder, name = known.listing_of(data.listing_id)
+    producer_id = known.producer_of(holder)
     if producer_id is None:
         return None
     params: dict[str, OfficialText | str] = {"product": name, "ground": data.ground}
     return Draft("trusted_software_delisted", params, producer_id)
 
 
-def documents_requested(_connection: sa.Connection, foreign: Foreign) -> Draft:
+def documents_requested(_known: Known, foreign: Foreign) -> Draft:
     """What the producer is asked for, and until when."""
     data = foreign.fact.data
     assert isinstance(data, officers_work.DocumentsRequested)
@@ -98,7 +96,7 @@ def documents_requested(_connection: sa.Connection, foreign: Foreign) -> Draft:
     return Draft("documents_requested", params, data.producer_id, due_on=due_on)
 
 
-def documents_supplied(_connection: sa.Connection, foreign: Foreign) -> Draft:
+def documents_supplied(_known: Known, foreign: Foreign) -> Draft:
     """The producer's own answer, in time or late."""
     data = foreign.fact.data
     assert isinstance(data, officers_work.DocumentsSupplied)
@@ -108,22 +106,22 @@ def documents_supplied(_connection: sa.Connection, foreign: Foreign) -> Draft:
     )
 
 
-def signal_received(connection: sa.Connection, foreign: Foreign) -> Draft:
+def signal_received(known: Known, foreign: Foreign) -> Draft:
     """What called for monitoring between quarters."""
     data = foreign.fact.data
     assert isinstance(data, verification.MonitoringSignalReceived)
-    product = known.product_of(connection, data.entry_id)
+    product = known.product_of(data.entry_id)
     params: dict[str, ParameterValue] = {
-        "product": known.name_of(product),
-        "entry": known.entry_number_of(connection, data.entry_id),
+        "product": name_of(product),
+        "entry": known.entry_number_of(data.entry_id),
         "signal": data.kind,
         "day": day_of(data.day),
         "reasons": data.reasons,
     }
-    return Draft("monitoring_signal_received", params, product.producer_id)
+    return Draft("monitoring_signal_received", params, product["producer_id"])
 
 
-def term_missed(_connection: sa.Connection, foreign: Foreign) -> Draft:
+def term_missed(_known: Known, foreign: Foreign) -> Draft:
     """A missed term is told to the authority that missed it, or to the producer."""
     data = foreign.fact.data
     assert isinstance(data, verification.TermMissed)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 import sqlalchemy as sa
 
 from services.kernel.contract import OfficialText
+from services.kernel.journal.events import Event
+from services.kernel.journal.rows import BulkInsert, ByKeys, Row
 from services.notifications.schema import METADATA
 
 Authority = Literal["industry_authority", "informatization_authority"]
@@ -35,6 +37,10 @@ MATTERS: Final = sa.Table(
 the producer (by its opaque id) whose act it waits for; `subject` the case, notification or entry by which it
 ends. Days are legal days (ISO dates, Asia/Almaty). `reminded` is the smallest number of days before the end
 that was reminded of so far."""
+_SUBJECTS: Final = ("case_id", "notification_id", "entry_id")
+_OF_SUBJECTS: Final = ByKeys(MATTERS.c.subject)
+_BY_ID: Final = ByKeys(MATTERS.c.matter_id)
+_INSERT: Final = BulkInsert(MATTERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,30 +67,64 @@ class Waiting:
     next_due: str | None
 
 
-def open_matter(connection: sa.Connection, matter: Matter) -> None:
-    """Note that something waits."""
-    columns = ("matter_id", "kind", "holder", "subject", "event_type", "opened_on", "due_on")
-    row: dict[str, object] = {name: getattr(matter, name) for name in columns}
-    connection.execute(sa.insert(MATTERS).values(**row, product=msgspec.json.encode(matter.product)))
+class Matters:
+    """What waits, as a batch of facts leaves it: read once, kept in memory, written together."""
 
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+        self._open: dict[str, list[Row]] = {}
+        self._opened: dict[str, Row] = {}
+        self._ended: set[str] = set()
 
-def close_matters(connection: sa.Connection, subject: str, kinds: Collection[str] = ()) -> None:
-    """What waited for the subject's sake waits no more; of some `kinds` only, when they are given."""
-    ended = sa.delete(MATTERS).where(MATTERS.c.subject == subject)
-    connection.execute(ended.where(MATTERS.c.kind.in_(kinds)) if kinds else ended)
+    def expect(self, facts: Iterable[Event]) -> None:
+        """Read what waits for the sake of what facts name, in one statement."""
+        self._read({getattr(data, name, None) for data in facts for name in _SUBJECTS} - {None})
 
+    def _read(self, subjects: set[Any]) -> None:
+        wanted = sorted(subjects - self._open.keys())
+        if not wanted:
+            return
+        self._open.update({subject: [] for subject in wanted})
+        for row in _OF_SUBJECTS.read(self._connection, wanted):
+            self._open[row["subject"]].append(row)
 
-def close_all_of(connection: sa.Connection, producer_id: str) -> None:
-    """Nothing waits for a producer that ceased."""
-    connection.execute(sa.delete(MATTERS).where(MATTERS.c.holder == producer_id))
+    def open(self, matter: Matter) -> None:
+        """Note that something waits."""
+        columns = ("matter_id", "kind", "holder", "subject", "event_type", "opened_on", "due_on")
+        row: Row = {name: getattr(matter, name) for name in columns}
+        row |= {"product": msgspec.json.encode(matter.product), "reminded": None}
+        self._of(matter.subject).append(row)
+        self._opened[matter.matter_id] = row
 
+    def close(self, subject: str, kinds: Collection[str] = ()) -> None:
+        """What waited for the subject's sake waits no more; of some `kinds` only, when they are given."""
+        waiting = self._of(subject)
+        for row in [one for one in waiting if not kinds or one["kind"] in kinds]:
+            waiting.remove(row)
+            if self._opened.pop(row["matter_id"], None) is None:
+                self._ended.add(row["matter_id"])
 
-def matter_about(connection: sa.Connection, subject: str, kinds: Collection[str]) -> Matter | None:
-    """What waits for a subject's sake, of one of `kinds`."""
-    row = connection.execute(
-        sa.select(MATTERS).where(MATTERS.c.subject == subject, MATTERS.c.kind.in_(kinds)).limit(1)
-    ).one_or_none()
-    return None if row is None else _matter(row)
+    def close_all_of(self, producer_id: str) -> None:
+        """Nothing waits for a producer that ceased."""
+        self.write()
+        self._open.clear()
+        self._connection.execute(sa.delete(MATTERS).where(MATTERS.c.holder == producer_id))
+
+    def about(self, subject: str, kinds: Collection[str]) -> Matter | None:
+        """What waits for a subject's sake, of one of `kinds`."""
+        return next((_matter(row) for row in self._of(subject) if row["kind"] in kinds), None)
+
+    def write(self) -> None:
+        """Write what began and what ended, a statement for each."""
+        if self._ended:
+            _BY_ID.delete(self._connection, sorted(self._ended))
+        _INSERT(self._connection, list(self._opened.values()))
+        self._ended.clear()
+        self._opened.clear()
+
+    def _of(self, subject: str) -> list[Row]:
+        self._read({subject})
+        return self._open[subject]
 
 
 def terms_of(connection: sa.Connection, holder: str, *, limit: int) -> Sequence[Matter]:
@@ -95,7 +135,7 @@ def terms_of(connection: sa.Connection, holder: str, *, limit: int) -> Sequence[
         .order_by(MATTERS.c.due_on, MATTERS.c.matter_id)
         .limit(limit)
     )
-    return [_matter(row) for row in connection.execute(query)]
+    return [_matter(row) for row in connection.execute(query).mappings()]
 
 
 def waiting_for(connection: sa.Connection, holder: str, today: date, *, ending_within: int) -> Waiting:
@@ -133,7 +173,7 @@ def to_remind(
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return [_matter(row) for row in connection.execute(query)]
+    return [_matter(row) for row in connection.execute(query).mappings()]
 
 
 def note_reminded(connection: sa.Connection, matter_ids: Collection[str], days: int) -> None:
@@ -142,14 +182,14 @@ def note_reminded(connection: sa.Connection, matter_ids: Collection[str], days: 
     connection.execute(reminded.values(reminded=days))
 
 
-def _matter(row: sa.Row[tuple[object, ...]]) -> Matter:
+def _matter(row: sa.RowMapping | Row) -> Matter:
     return Matter(
-        matter_id=row.matter_id,
-        kind=row.kind,
-        holder=row.holder,
-        subject=row.subject,
-        product=msgspec.json.decode(bytes(row.product), type=OfficialText),
-        event_type=row.event_type,
-        opened_on=row.opened_on,
-        due_on=row.due_on,
+        matter_id=row["matter_id"],
+        kind=row["kind"],
+        holder=row["holder"],
+        subject=row["subject"],
+        product=msgspec.json.decode(bytes(row["product"]), type=OfficialText),
+        event_type=row["event_type"],
+        opened_on=row["opened_on"],
+        due_on=row["due_on"],
     )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
+from services.kernel.journal.rows import BulkUpsert
 from services.notifications.domain.templates import Edition
 from services.notifications.schema import METADATA
 
@@ -19,13 +19,13 @@ USED_WORDINGS: Final = sa.Table(
     sa.Column("digest", sa.Text, nullable=False),
 )
 """`wording` is a template's id, or `vocabulary/` and a name; `digest` that of its first use."""
+_KEEP: Final = BulkUpsert(USED_WORDINGS, replace=False)
 
 
-def keep_used(connection: sa.Connection, editions: Iterable[Edition]) -> None:
-    """Keep what a message was written with, each wording once."""
-    rows = [{"wording": one.id, "version": one.version, "digest": one.digest} for one in editions]
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    connection.execute(insert(USED_WORDINGS).values(rows).on_conflict_do_nothing())
+def keep_used(connection: sa.Connection, editions: Collection[Edition]) -> None:
+    """Keep what messages were written with, each wording once."""
+    used = sorted(editions, key=lambda one: (one.id, one.version))  # in one order: nobody waits in a circle
+    _KEEP(connection, [{"wording": one.id, "version": one.version, "digest": one.digest} for one in used])
 
 
 def used_editions(connection: sa.Connection) -> list[Edition]:

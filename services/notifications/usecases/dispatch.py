@@ -7,7 +7,7 @@ a result is written only under the lease it was claimed with.
 from __future__ import annotations
 
 import random
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -39,8 +39,8 @@ class Claimed:
     number: int
 
 
-def queue_dispatches(connection: sa.Connection, message_id: str, channels: Collection[ChannelName]) -> None:
-    """Let a message go out over channels, in the transaction that puts it into the account."""
+def queue_dispatches(connection: sa.Connection, wanted: Sequence[tuple[str, ChannelName]]) -> None:
+    """Let messages (by id) go out over channels, in the transaction that puts them into the account."""
     rows = [
         {
             "message_id": message_id,
@@ -50,7 +50,7 @@ def queue_dispatches(connection: sa.Connection, message_id: str, channels: Colle
             "next_at": 0,
             "leased_until": 0,
         }
-        for channel in channels
+        for message_id, channel in wanted
     ]
     if rows:
         connection.execute(sa.insert(DISPATCHES), rows)

@@ -16,7 +16,7 @@ from services.kernel.errors import Conflict, NotFound
 from services.kernel.journal.events import new_event_id
 from services.notifications.delivery_tables import JOBS
 from services.notifications.schema import DELIVERIES
-from services.notifications.usecases.queue_deliveries import delivery_row, hold_line, next_in_line
+from services.notifications.usecases.queue_deliveries import delivery_row, hold_lines, next_in_line
 
 HOUR: Final = timedelta(hours=1)
 MOST_PER_HOUR: Final = 600
@@ -82,7 +82,7 @@ def cancel_job(connection: sa.Connection, subscription_id: str, job_id: str, *, 
         sa.update(JOBS).where(JOBS.c.job_id == job_id).values(state="cancelled", ended_at=now, trouble=None)
     )
     columns = DELIVERIES.c
-    hold_line(connection, subscription_id)
+    hold_lines(connection, [subscription_id])
     cancelled = connection.execute(
         sa.update(DELIVERIES)
         .where(columns.job_id == job_id, columns.job_id != "", columns.state.in_(("pending", "waiting")))

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from services.notifications.domain.filters import Reach, names
 from services.notifications.schema import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.usecases.own_events import own_event
-from services.notifications.usecases.queue_deliveries import delivery_row, keep_event
+from services.notifications.usecases.queue_deliveries import delivery_row, event_row, keep_events
 
 ENDPOINT_DISABLED: Final = "kz.notifications.endpoint.disabled.v1"
 ENDPOINT_FAILING: Final = "kz.notifications.endpoint.failing.v1"
@@ -39,7 +39,7 @@ def tell_owner(
     if not wanted:
         return 0
     event_id, body = own_event(type_name, subscription_id, {"subscription_id": subscription_id, **data}, now)
-    keep_event(connection, event_id, type_name, body)
+    keep_events(connection, [event_row(event_id, type_name, body)])
     rows = [delivery_row(other, event_id, "operational", now) for other in wanted]
     connection.execute(sa.insert(DELIVERIES), rows)
     return len(wanted)

@@ -1,18 +1,25 @@
-"""Put a message into an account."""
+"""Put messages into accounts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 
 import msgspec
 import sqlalchemy as sa
 
 from services.kernel.journal.events import microseconds, new_event_id
+from services.kernel.journal.rows import BulkInsert, Row
+from services.notifications.domain.channels import ChannelName
 from services.notifications.domain.messages import ParameterValue, RenderedMessage, render, searchable
+from services.notifications.domain.templates import Edition
 from services.notifications.projections.used_wordings import keep_used
 from services.notifications.schema import MESSAGES
+from services.notifications.usecases.dispatch import queue_dispatches
+
+_INSERT: Final = BulkInsert(MESSAGES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,39 +37,57 @@ class Occasion:
     due_on: str | None = None
 
 
-def put_message(
-    connection: sa.Connection,
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message as it will stand in the account, the wordings it is made of, and its other channels."""
+
+    row: Row
+    editions: tuple[Edition, ...]
+    channels: tuple[ChannelName, ...]
+
+
+def compose(
     recipient: str,
     template_id: str,
     params: Mapping[str, ParameterValue],
     occasion: Occasion,
     *,
     put_at: datetime,
-) -> str:
-    """Write a message in the caller's transaction; returns its id.
+    channels: Collection[ChannelName] = (),
+) -> NewMessage:
+    """Write the texts of a message in all languages.
 
-    The texts are kept as rendered, so that what was served can be shown years later, with the wordings they
-    were made of. Raises `IntegrityError` for an occasion the account has a message of.
+    They are kept as rendered, so that what was served can be shown years later, with the wordings they were
+    made of.
     """
     message = render(template_id, {"on": occasion.day, **params})
-    keep_used(connection, message.editions)
-    message_id = new_event_id()
-    connection.execute(
-        sa.insert(MESSAGES).values(
-            message_id=message_id,
-            recipient=recipient,
-            occasion=occasion.key,
-            event_id=occasion.event_id,
-            event_type=occasion.event_type,
-            template_id=message.template_id,
-            template_version=message.version,
-            texts=_kept(message),
-            searched=searchable(message),
-            due_on=occasion.due_on,
-            put_at=microseconds(put_at),
-        )
+    row: Row = {
+        "message_id": new_event_id(),
+        "recipient": recipient,
+        "occasion": occasion.key,
+        "event_id": occasion.event_id,
+        "event_type": occasion.event_type,
+        "template_id": message.template_id,
+        "template_version": message.version,
+        "texts": _kept(message),
+        "searched": searchable(message),
+        "due_on": occasion.due_on,
+        "put_at": microseconds(put_at),
+    }
+    return NewMessage(row, message.editions, tuple(channels))
+
+
+def put_messages(connection: sa.Connection, messages: Sequence[NewMessage]) -> None:
+    """Put messages into their accounts and on their channels, in the caller's transaction.
+
+    The database refuses one for an occasion its account has a message of.
+    """
+    keep_used(connection, {edition for message in messages for edition in message.editions})
+    _INSERT(connection, [message.row for message in messages])
+    queue_dispatches(
+        connection,
+        [(message.row["message_id"], channel) for message in messages for channel in message.channels],
     )
-    return message_id
 
 
 def _kept(message: RenderedMessage) -> bytes:

@@ -1,15 +1,15 @@
-"""Queue one delivery of an event for each subscription that asked for it."""
+"""Queue one delivery of each event for each subscription that asked for it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from services.kernel.feed.following import Foreign
 from services.kernel.journal.events import new_event_id
+from services.kernel.journal.rows import BulkInsert, BulkUpsert, Row
 from services.notifications.delivery_tables import ENDPOINTS
 from services.notifications.domain.filters import Concerns, Filter
 from services.notifications.schema import DELIVERIES, EVENTS, SUBSCRIPTIONS
@@ -17,39 +17,6 @@ from services.notifications.schema import DELIVERIES, EVENTS, SUBSCRIPTIONS
 OWN, NEW, AGAIN = 0, 1, 2
 """Priorities: what asks for consent, and tests; first tries of events; what is made again."""
 OWN_KINDS: Final = frozenset({"challenge", "handshake", "test"})
-_MANY: Final = sa.text(
-    "INSERT INTO deliveries (delivery_id, subscription_id, event_id, kind, state, attempts, next_at, "
-    "leased_until, priority, job_id) SELECT one.id, one.endpoint, :event_id, 'event', 'pending', 0, :now, 0, "
-    ":priority, '' FROM unnest(CAST(:ids AS text[]), CAST(:endpoints AS text[])) AS one(id, endpoint)"
-)
-
-
-def queue_deliveries(connection: sa.Connection, foreign: Foreign, concerns: Concerns, *, now: int) -> int:
-    """Write the deliveries of an event with its recorded bytes; returns how many.
-
-    A subscription still waiting for its consent, and a paused one, collect deliveries, which leave once it is
-    active.
-    """
-    columns = SUBSCRIPTIONS.c
-    collecting = sa.select(columns.subscription_id, columns.ordering, *FILTER_COLUMNS).where(
-        columns.state.in_(("pending", "active", "paused"))
-    )
-    wanted = [
-        row
-        for row in connection.execute(collecting)
-        if filter_of(row).asks_for(foreign.upstream.header.type, concerns)
-    ]
-    if not wanted:
-        return 0
-    event_id, header = foreign.fact.id, foreign.upstream.header
-    keep_event(connection, event_id, header.type, foreign.upstream.record, position=foreign.upstream.position)
-    _queue(connection, [row.subscription_id for row in wanted if row.ordering != "fifo"], event_id, now)
-    for row in wanted:
-        if row.ordering == "fifo":
-            line_up(connection, delivery_row(row.subscription_id, event_id, "event", now), header.subject)
-    return len(wanted)
-
-
 FILTER_COLUMNS: Final = (
     SUBSCRIPTIONS.c.event_types,
     SUBSCRIPTIONS.c.bin,
@@ -58,6 +25,65 @@ FILTER_COLUMNS: Final = (
     SUBSCRIPTIONS.c.region,
     SUBSCRIPTIONS.c.track,
 )
+_COLLECTING: Final = ("pending", "active", "paused")
+_MOST_AT_ONCE: Final = 20_000
+_FIRST_TRY: Final[Row] = {
+    "kind": "event",
+    "attempts": 0,
+    "lease": None,
+    "leased_until": 0,
+    "lease_owner": None,
+    "priority": NEW,
+    "job_id": "",
+}
+_QUEUE: Final = BulkInsert(DELIVERIES, same=_FIRST_TRY)
+_KEEP: Final = BulkUpsert(EVENTS, replace=False)
+
+
+def queue_deliveries(
+    connection: sa.Connection, told: Sequence[tuple[Foreign, Concerns]], *, now: int
+) -> None:
+    """Write the deliveries of events, and of those that anyone asked for the recorded bytes.
+
+    A subscription still waiting for its consent, and a paused one, collect deliveries, which leave once it is
+    active.
+    """
+    asking = _asking(connection) if told else {}
+    kept: list[Row] = []
+    rows: list[Row] = []
+    for foreign, concerns in told:
+        header = foreign.upstream.header
+        wanted = [
+            one for asked, those in asking.items() if asked.asks_for(header.type, concerns) for one in those
+        ]
+        if wanted:
+            kept.append(event_row(header.id, header.type, foreign.upstream.record, foreign.upstream.position))
+            rows += [
+                _first_try(name, header.id, header.subject if in_order else None, now)
+                for name, in_order in wanted
+            ]
+        if len(rows) > _MOST_AT_ONCE:
+            _write(connection, kept, rows)
+            kept, rows = [], []
+    _write(connection, kept, rows)
+
+
+def _asking(connection: sa.Connection) -> dict[Filter, list[tuple[str, bool]]]:
+    """The subscriptions that collect, and whether in order, by what they ask for.
+
+    No owner changes or ends one until the transaction ends: what is queued for it is there to be cancelled.
+    """
+    columns = SUBSCRIPTIONS.c
+    found: dict[Filter, list[tuple[str, bool]]] = {}
+    collecting = (
+        sa.select(columns.subscription_id, columns.ordering, *FILTER_COLUMNS)
+        .where(columns.state.in_(_COLLECTING))
+        .order_by(columns.subscription_id)
+        .with_for_update(read=True, key_share=True)
+    )
+    for row in connection.execute(collecting):
+        found.setdefault(filter_of(row), []).append((row.subscription_id, row.ordering == "fifo"))
+    return found
 
 
 def filter_of(row: sa.Row[*tuple[Any, ...]]) -> Filter:
@@ -66,45 +92,55 @@ def filter_of(row: sa.Row[*tuple[Any, ...]]) -> Filter:
     return Filter(types, row.bin, row.product_id, row.status, row.region, row.track)
 
 
-def _queue(connection: sa.Connection, endpoints: Sequence[str], event_id: str, now: int) -> None:
-    """One statement for however many endpoints."""
-    if not endpoints:
-        return
-    if connection.dialect.name != "postgresql":
-        rows = [delivery_row(endpoint, event_id, "event", now) for endpoint in endpoints]
-        connection.execute(sa.insert(DELIVERIES), rows)
-        return
-    ids = [new_event_id() for _ in endpoints]
-    values = {"ids": ids, "endpoints": list(endpoints), "event_id": event_id, "now": now, "priority": NEW}
-    connection.execute(_MANY, values)
+def _first_try(subscription_id: str, event_id: str, subject: str | None, now: int) -> Row:
+    """What differs between the first tries of events."""
+    return {
+        "delivery_id": new_event_id(),
+        "subscription_id": subscription_id,
+        "event_id": event_id,
+        "state": "pending",
+        "next_at": now,
+        "subject": subject,
+    }
 
 
-def line_up(connection: sa.Connection, row: dict[str, object], subject: str) -> None:
-    """Write a delivery behind those of its subject that are not over yet (ordering `fifo`).
+def _write(connection: sa.Connection, kept: Sequence[Row], rows: Sequence[Row]) -> None:
+    keep_events(connection, kept)
+    line_up(connection, rows)
+    _QUEUE(connection, rows)
 
-    The endpoint's row is held until the transaction ends, so that the one before it is not over meanwhile.
+
+def line_up(connection: sa.Connection, rows: Iterable[Row]) -> None:
+    """Let new deliveries with a `subject` wait behind those of it that are not over yet (ordering `fifo`).
+
+    Their lines are held, so that the ones before are not over meanwhile.
     """
-    columns, endpoint = DELIVERIES.c, str(row["subscription_id"])
-    hold_line(connection, endpoint)
-    before = (
-        sa.select(columns.delivery_id)
+    lined = [row for row in rows if row["subject"] is not None]
+    if not lined:
+        return
+    columns = DELIVERIES.c
+    endpoints, subjects = {row["subscription_id"] for row in lined}, {row["subject"] for row in lined}
+    hold_lines(connection, endpoints)
+    not_over = (
+        sa.select(columns.subscription_id, columns.subject)
+        .where(columns.subscription_id.in_(endpoints), columns.subject.in_(subjects))
         .where(
-            columns.subscription_id == endpoint,
-            columns.subject == subject,
-            columns.subject.is_not(None),
-            columns.state.in_(("pending", "waiting")),
-        )
-        .limit(1)
+            columns.subject.is_not(None), sa.text("state IN ('pending', 'waiting')")
+        )  # as the index says it
+        .distinct()
     )
-    behind = connection.execute(before).first() is not None
-    lined = {**row, "subject": subject, "state": "waiting" if behind else "pending"}
-    connection.execute(sa.insert(DELIVERIES).values(lined))
+    lines = {(row.subscription_id, row.subject) for row in connection.execute(not_over)}
+    for row in lined:
+        line = (row["subscription_id"], row["subject"])
+        if line in lines:
+            row["state"] = "waiting"
+        lines.add(line)
 
 
-def hold_line(connection: sa.Connection, endpoint: str) -> None:
-    """Nobody lines up or goes on in an endpoint's lines until the transaction ends."""
-    row = sa.select(ENDPOINTS.c.subscription_id).where(ENDPOINTS.c.subscription_id == endpoint)
-    connection.execute(row.with_for_update())
+def hold_lines(connection: sa.Connection, endpoints: Collection[str]) -> None:
+    """Nobody lines up or goes on in these endpoints' lines until the transaction ends."""
+    rows = sa.select(ENDPOINTS.c.subscription_id).where(ENDPOINTS.c.subscription_id.in_(endpoints))
+    connection.execute(rows.order_by(ENDPOINTS.c.subscription_id).with_for_update())
 
 
 def next_in_line(connection: sa.Connection, endpoint: str, subject: str, now: int) -> None:
@@ -129,31 +165,25 @@ def next_in_line(connection: sa.Connection, endpoint: str, subject: str, now: in
     )
 
 
-def keep_event(
-    connection: sa.Connection, event_id: str, type_name: str, body: bytes, *, position: int | None = None
-) -> None:
+def event_row(event_id: str, type_name: str, body: bytes, position: int | None = None) -> Row:
+    """What is posted, as it is kept; `position` where it stands in a journal."""
+    return {"event_id": event_id, "type": type_name, "position": position, "body": body}
+
+
+def keep_events(connection: sa.Connection, rows: Sequence[Row]) -> None:
     """Keep what is posted, once."""
-    insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    row = {"event_id": event_id, "type": type_name, "position": position, "body": body}
-    connection.execute(insert(EVENTS).values(row).on_conflict_do_nothing())
+    _KEEP(connection, rows)
 
 
 def delivery_row(
-    subscription_id: str, event_id: str, kind: str, now: int, *, job_id: str = ""
-) -> dict[str, object]:
+    subscription_id: str, event_id: str, kind: str, now: int, *, job_id: str = "", subject: str | None = None
+) -> Row:
     """A delivery due at once; what a job makes comes after new events."""
     priority = OWN if kind in OWN_KINDS else NEW
     return {
-        "delivery_id": new_event_id(),
-        "subscription_id": subscription_id,
-        "event_id": event_id,
+        **_FIRST_TRY,
+        **_first_try(subscription_id, event_id, subject, now),
         "kind": kind,
-        "state": "pending",
-        "attempts": 0,
-        "next_at": now,
-        "lease": None,
-        "leased_until": 0,
-        "lease_owner": None,
         "priority": AGAIN if job_id else priority,
         "job_id": job_id,
     }

@@ -86,7 +86,7 @@ def _held(connection: sa.Connection, names: Sequence[str]) -> dict[str, _Endpoin
         sa.select(subscription.subscription_id, subscription.state, subscription.failing_since)
         .where(subscription.subscription_id.in_(names))
         .order_by(subscription.subscription_id)
-        .with_for_update()
+        .with_for_update(key_share=True)  # an owner's command waits, whoever queues deliveries does not
     ).all()
     health = connection.execute(
         sa.select(ENDPOINTS)

@@ -6,18 +6,15 @@ from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import Final
 
-import sqlalchemy as sa
-
 from services.kernel.calendar import legal_date
 from services.kernel.database import Database
 from services.kernel.errors import NotFound
 from services.kernel.telemetry import logger
 from services.notifications.domain.channels import ChannelName
 from services.notifications.domain.messages import ParameterValue
-from services.notifications.projections import known
-from services.notifications.projections.matters import Matter, note_reminded, to_remind
-from services.notifications.usecases.dispatch import queue_dispatches
-from services.notifications.usecases.put_message import Occasion, put_message
+from services.notifications.projections.known import Known, is_erased
+from services.notifications.projections.matters import AUTHORITIES, Matter, note_reminded, to_remind
+from services.notifications.usecases.put_message import NewMessage, Occasion, compose, put_messages
 
 BATCH: Final = 200
 _PRODUCERS_KINDS: Final = {"appeal_term": "appeal", "document_request": "document_request"}
@@ -56,7 +53,12 @@ def remind(
         while True:
             with database.write() as connection:
                 due = to_remind(connection, legal_date(now), before, authorities=authorities, limit=BATCH)
-                put += sum(_remind(connection, one, before, now, channels) for one in due)
+                known = Known(connection, putting=True)
+                known.expect_producers(one.holder for one in due if not _of_authority(one))
+                reminders = [_reminder(known, one, before, now, channels) for one in due]
+                messages = [one for one in reminders if one is not None]
+                put_messages(connection, messages)
+                put += len(messages)
                 if due:
                     note_reminded(connection, [one.matter_id for one in due], before)
             if len(due) < BATCH:
@@ -64,19 +66,19 @@ def remind(
     return put
 
 
-def _remind(
-    connection: sa.Connection, matter: Matter, before: int, now: datetime, channels: Collection[ChannelName]
-) -> bool:
+def _reminder(
+    known: Known, matter: Matter, before: int, now: datetime, channels: Collection[ChannelName]
+) -> NewMessage | None:
     today, ends = legal_date(now), date.fromisoformat(matter.due_on or "")
     if date.fromisoformat(matter.opened_on) >= ends - timedelta(days=before):
-        return False
-    of_authority = matter.holder.endswith("_authority")
+        return None
     params: dict[str, ParameterValue] = {
         "product": matter.product,
         "term_ends": ends,
         "left": (ends - today).days,
     }
-    if of_authority:
+    over: tuple[ChannelName, ...] = ()
+    if _of_authority(matter):
         recipient, template = matter.holder, "authority_term_ends"
         known_kind = matter.kind if matter.kind in _AUTHORITIES_KINDS else "other_notification"
         params |= {"what": known_kind, "subject": matter.subject}
@@ -84,10 +86,11 @@ def _remind(
         template = "term_ends_soon"
         params["what"] = _PRODUCERS_KINDS[matter.kind]
         try:
-            recipient = known.recipient_of(connection, matter.holder)
+            recipient = known.recipient_of(matter.holder)
         except NotFound:
             logger.info("nobody to remind", extra={"matter": matter.matter_id})
-            return False
+            return None
+        over = () if is_erased(recipient) else tuple(channels)
     occasion = Occasion(
         key=f"{matter.matter_id}:before-{before}",
         day=today,
@@ -95,7 +98,8 @@ def _remind(
         event_type=matter.event_type,
         due_on=matter.due_on,
     )
-    message = put_message(connection, recipient, template, params, occasion, put_at=now)
-    if not of_authority and not known.is_erased(recipient):
-        queue_dispatches(connection, message, channels)
-    return True
+    return compose(recipient, template, params, occasion, put_at=now, channels=over)
+
+
+def _of_authority(matter: Matter) -> bool:
+    return matter.holder in AUTHORITIES

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Protocol
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
@@ -17,6 +18,7 @@ from services.kernel.clock import Clock
 from services.kernel.database import Database
 from services.kernel.feed.following import Upstream
 from services.kernel.journal.events import instant_text, microseconds
+from services.kernel.journal.rows import Row
 from services.kernel.telemetry import logger
 from services.notifications.adapters.register_feed import FeedUnread
 from services.notifications.delivery_tables import JOBS
@@ -26,8 +28,9 @@ from services.notifications.usecases.jobs import Asked, asked_of
 from services.notifications.usecases.queue_deliveries import (
     FILTER_COLUMNS,
     delivery_row,
+    event_row,
     filter_of,
-    keep_event,
+    keep_events,
     line_up,
 )
 
@@ -44,19 +47,19 @@ class Feed(Protocol):
         """At most `limit` events after a position, and the journal's head. Raises `FeedUnread`."""
 
 
-Matches = Callable[[sa.Connection, Upstream, Filter], bool]
-"""Whether an event of the journal meets a filter."""
+Matching = Callable[[sa.Connection, Sequence[Upstream], Filter], list[Upstream]]
+"""Which events of the journal meet a filter."""
 
 
 class Jobs:
     """The background task of the elected process."""
 
     def __init__(
-        self, database: Database, feed: Feed, matches: Matches, clock: Clock, wake: Callable[[], None]
+        self, database: Database, feed: Feed, matching: Matching, clock: Clock, wake: Callable[[], None]
     ) -> None:
         self._database = database
         self._feed = feed
-        self._matches = matches
+        self._matching = matching
         self._clock = clock
         self._wake = wake
 
@@ -76,7 +79,7 @@ class Jobs:
             return self._recover(job) if job["kind"] == "recover" else self._replay(job)
         except FeedUnread as error:
             trouble = str(error)
-        except sa.exc.SQLAlchemyError:
+        except (sa.exc.SQLAlchemyError, psycopg.Error):
             raise
         except Exception as error:  # noqa: BLE001  # an event nobody can read stops this job, no other owner's
             logger.error("job failed", exc_info=error, extra={"job": job["job_id"]})
@@ -123,18 +126,20 @@ class Jobs:
             subscription = connection.execute(
                 _SUBSCRIPTION.where(
                     SUBSCRIPTIONS.c.subscription_id == job["subscription_id"]
-                ).with_for_update()
+                ).with_for_update(key_share=True)
             ).one()
             wanted = filter_of(subscription) if asked.filter is None else _filter(asked.filter)
-            chosen = [one for one in events if self._matches(connection, one, wanted)]
-            for event in chosen:
-                kept = event.header.id, event.header.type, event.record
-                keep_event(connection, *kept, position=event.position)
+            chosen = self._matching(connection, events, wanted)
+            kept = [event_row(one.header.id, one.header.type, one.record, one.position) for one in chosen]
+            keep_events(connection, kept)
             position = events[-1].position
-            rows = [self._row(job, event.header.id) for event in chosen]
-            subjects = [event.header.subject for event in chosen] if subscription.ordering == "fifo" else []
+            in_order = subscription.ordering == "fifo"
+            rows = [
+                self._row(job, event.header.id, event.header.subject if in_order else None)
+                for event in chosen
+            ]
             change: dict[str, object] = {"reached": str(position)}
-            return self._move(connection, job, change, rows, over=position >= until, subjects=subjects)
+            return self._move(connection, job, change, rows, over=position >= until)
 
     def _settle(self, job: sa.RowMapping, asked: Asked) -> bool:
         """Fix, before the first page, where the replay begins and ends."""
@@ -161,19 +166,18 @@ class Jobs:
 
     # --- what both do --------------------------------------------------------------------------------
 
-    def _row(self, job: sa.RowMapping, event_id: str) -> dict[str, object]:
-        now = microseconds(self._clock.now())
-        return delivery_row(job["subscription_id"], event_id, "event", now, job_id=job["job_id"])
+    def _row(self, job: sa.RowMapping, event_id: str, subject: str | None = None) -> Row:
+        now, name = microseconds(self._clock.now()), job["subscription_id"]
+        return delivery_row(name, event_id, "event", now, job_id=job["job_id"], subject=subject)
 
     def _move(
         self,
         connection: sa.Connection,
         job: sa.RowMapping,
         change: dict[str, object],
-        rows: Sequence[dict[str, object]] = (),
+        rows: Sequence[Row] = (),
         *,
         over: bool = False,
-        subjects: Sequence[str] = (),
     ) -> bool:
         """Write a page if the job still stands where it was read; False when it was cancelled or moved."""
         ended = {"state": "done", "ended_at": microseconds(self._clock.now())} if over else {}
@@ -188,10 +192,8 @@ class Jobs:
         )
         if moved.rowcount != 1:
             return False
-        if subjects:
-            for row, subject in zip(rows, subjects, strict=True):
-                line_up(connection, row, subject)
-        elif rows:
+        line_up(connection, rows)
+        if rows:
             insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
             connection.execute(insert(DELIVERIES).on_conflict_do_nothing(), list(rows))
         return "trouble" not in change

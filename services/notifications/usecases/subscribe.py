@@ -18,7 +18,7 @@ from services.notifications.domain.filters import Filter, Reach, checked
 from services.notifications.domain.secrets import Secrets, secret_given
 from services.notifications.schema import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.usecases.own_events import CHALLENGE, HANDSHAKE, TEST, own_event
-from services.notifications.usecases.queue_deliveries import delivery_row, keep_event
+from services.notifications.usecases.queue_deliveries import delivery_row, event_row, keep_events
 
 _KINDS: Final = {CHALLENGE: "challenge", HANDSHAKE: "handshake", TEST: "test"}
 
@@ -134,7 +134,7 @@ def _queue(
     connection: sa.Connection, subscription_id: str, type_name: str, data: dict[str, str], now: int
 ) -> str:
     event_id, body = own_event(type_name, subscription_id, data, now)
-    keep_event(connection, event_id, type_name, body)
+    keep_events(connection, [event_row(event_id, type_name, body)])
     row = delivery_row(subscription_id, event_id, _KINDS[type_name], now)
     connection.execute(sa.insert(DELIVERIES).values(row))
     return str(row["delivery_id"])

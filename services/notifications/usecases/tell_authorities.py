@@ -12,7 +12,7 @@ from services.kernel.database import Database
 from services.notifications.domain.messages import ParameterValue
 from services.notifications.projections.matters import AUTHORITIES, Authority, waiting_for
 from services.notifications.projections.messages import holds
-from services.notifications.usecases.put_message import Occasion, put_message
+from services.notifications.usecases.put_message import Occasion, compose, put_messages
 
 Service = Literal["register", "verification", "notifications"]
 
@@ -75,5 +75,5 @@ def _put_once(
 ) -> bool:
     if holds(connection, authority, occasion.key):
         return False
-    put_message(connection, authority, template, params, occasion, put_at=now)
+    put_messages(connection, [compose(authority, template, params, occasion, put_at=now)])
     return True

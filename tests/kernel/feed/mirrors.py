@@ -99,10 +99,8 @@ def mirror_of(url: str, kind: Kind) -> Iterator[Mirror]:
                 FOLLOWING,
                 shelf,
                 EVENTS,
-                {
-                    Opened: _insert,
-                    LineWritten: lambda connection, foreign: _count(mirror, connection, foreign),
-                },
+                {Opened, LineWritten},
+                lambda connection, facts: _mirrored(mirror, connection, facts),
             )
         yield mirror
 
@@ -121,6 +119,14 @@ def _write(mirror: Mirror, work: Work, foreign: Foreign) -> None:
     ledger = work.load(Ledger, foreign.upstream.stream_id)
     ledger.write(act(), text)
     work.save(ledger)
+
+
+def _mirrored(mirror: Mirror, connection: sa.Connection, facts: Sequence[Foreign]) -> None:
+    for foreign in facts:
+        if isinstance(foreign.fact.data, Opened):
+            _insert(connection, foreign)
+        else:
+            _count(mirror, connection, foreign)
 
 
 def _insert(connection: sa.Connection, foreign: Foreign) -> None:

@@ -193,7 +193,7 @@ def test_a_receipt_proves_when_it_was_put_and_first_opened(api: Api) -> None:
     assert "opened_at" not in before
     assert before["channels"] == []
     with api.office.database.write() as connection:
-        queue_dispatches(connection, message, ["email"])
+        queue_dispatches(connection, [(message, "email")])
     opened = api.post(receipt(BIN, message), role="producer").json()["opened_at"]
     after = api.get(receipt(BIN, message), role="auditor").json()
     assert after["opened_at"] == opened

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from uuid import UUID
 
 import msgspec
@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from services.kernel.errors import Unavailable
 from services.kernel.feed.following import Foreign
-from services.kernel.feed.sinks import TableHandler
 from services.kernel.journal.events import Event, new_stream_id
 from services.kernel.journal.units import CursorStep
 from services.notifications.inbox.handling import Inbox
@@ -23,15 +22,14 @@ from tests.notifications.office import Office
 
 
 def broken(inbox: Inbox, kind: type[Event]) -> Inbox:
-    """The inbox with one handler that fails after it has had its effect."""
-    handle = inbox.handlers[kind]
+    """The inbox with one kind of event that fails after it has had its effect."""
 
-    def failing(connection: sa.Connection, foreign: Foreign) -> None:
-        handle(connection, foreign)
-        raise RuntimeError("the process dies here")
+    def failing(connection: sa.Connection, facts: Sequence[Foreign]) -> None:
+        inbox.handle(connection, facts)
+        if any(type(foreign.fact.data) is kind for foreign in facts):
+            raise RuntimeError("the process dies here")
 
-    handlers: Mapping[type[Event], TableHandler] = {**inbox.handlers, kind: failing}
-    return Inbox(inbox.registry, handlers)
+    return Inbox(inbox.registry, inbox.kinds, failing)
 
 
 def effects(office: Office) -> tuple[int, int, int, int]:

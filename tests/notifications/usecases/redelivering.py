@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from services.kernel.feed.following import Upstream
 from services.notifications.adapters.register_feed import FeedUnread
 from services.notifications.domain.retry import TRIES
-from services.notifications.inbox.replaying import matches
+from services.notifications.inbox.replaying import matching
 from services.notifications.projections.subscriptions import subscription_of
 from services.notifications.schema import DELIVERIES
 from services.notifications.usecases import jobs
@@ -56,7 +56,7 @@ def resent(office: Office, subscription: str, delivery_id: str) -> str:
 
 
 def worker(office: Office, journal: Journal | None = None) -> Jobs:
-    return Jobs(office.database, journal or Journal(office), matches, office.clock, lambda: None)
+    return Jobs(office.database, journal or Journal(office), matching, office.clock, lambda: None)
 
 
 def run(office: Office) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from services.kernel.errors import NotFound
 from services.kernel.feed.following import Upstream
 from services.notifications.delivery_tables import JOBS
 from services.notifications.domain.filters import Filter
-from services.notifications.inbox.replaying import matches
+from services.notifications.inbox.replaying import matching
 from services.notifications.schema import DELIVERIES
 from services.notifications.usecases import jobs, run_jobs
 from services.notifications.usecases.run_jobs import Jobs
@@ -82,10 +83,10 @@ def test_an_event_that_nobody_can_read_stops_one_job_only(office: Office) -> Non
     broken, whole = office.subscribe(), office.subscribe(bin=BIN)
     first, second = replayed(office, broken), replayed(office, whole)
 
-    def judged(connection: sa.Connection, event: Upstream, wanted: Filter) -> bool:
+    def judged(connection: sa.Connection, events: Sequence[Upstream], wanted: Filter) -> list[Upstream]:
         if wanted.bin is None:
             raise NotFound("application_not_known_yet", id="a")
-        return matches(connection, event, wanted)
+        return matching(connection, events, wanted)
 
     running = Jobs(office.database, Journal(office), judged, office.clock, lambda: None)
     while running.run() == 0.0:
