@@ -6,7 +6,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 
 /// <summary>
-/// Verifies webhooks of the register (.NET 6 or later): v1 with a whsec_ secret. The class library has no Ed25519;
+/// Verifies webhooks of the register (.NET 6 or later, Mono 6): v1 with a whsec_ secret. The class library has no Ed25519;
 /// for v1a hand the same signed bytes to a library that has, such as NSec or Bouncy Castle.
 /// </summary>
 public static class WebhookVerifier
@@ -19,8 +19,8 @@ public static class WebhookVerifier
     /// <param name="now">Unix seconds.</param>
     public static bool Verify(string key, IReadOnlyDictionary<string, string> headers, byte[] body, long now)
     {
-        string id = headers.GetValueOrDefault("webhook-id", "");
-        string timestamp = headers.GetValueOrDefault("webhook-timestamp", "");
+        string id = Header(headers, "webhook-id");
+        string timestamp = Header(headers, "webhook-timestamp");
         if (id.Length == 0 || !Regex.IsMatch(timestamp, @"\A[0-9]{1,11}\z"))
         {
             return false;
@@ -33,7 +33,7 @@ public static class WebhookVerifier
         byte[] signed = new byte[head.Length + body.Length];
         head.CopyTo(signed, 0);
         body.CopyTo(signed, head.Length);
-        foreach (string element in headers.GetValueOrDefault("webhook-signature", "").Split(' '))
+        foreach (string element in Header(headers, "webhook-signature").Split(' '))
         {
             if (element.StartsWith("v1,", StringComparison.Ordinal) && Matches(key, element.Substring(3), signed))
             {
@@ -58,7 +58,14 @@ public static class WebhookVerifier
         {
             return false;
         }
-        using var mac = new HMACSHA256(Convert.FromBase64String(key.Substring("whsec_".Length)));
-        return CryptographicOperations.FixedTimeEquals(signature, mac.ComputeHash(signed));
+        using (var mac = new HMACSHA256(Convert.FromBase64String(key.Substring("whsec_".Length))))
+        {
+            return CryptographicOperations.FixedTimeEquals(signature, mac.ComputeHash(signed));
+        }
+    }
+
+    private static string Header(IReadOnlyDictionary<string, string> headers, string name)
+    {
+        return headers.TryGetValue(name, out var value) ? value : "";
     }
 }

@@ -8,7 +8,7 @@ public static class Judge
 {
     public static void Main()
     {
-        for (string? line = Console.ReadLine(); line != null; line = Console.ReadLine())
+        for (var line = Console.ReadLine(); line != null; line = Console.ReadLine())
         {
             string[] fields = line.Split('\t');
             var headers = new Dictionary<string, string>
