@@ -19,16 +19,23 @@ DISPATCHES: Final = sa.Table(
     sa.Column("next_at", BigInt, nullable=False),
     sa.Column("lease", sa.Text, nullable=True),
     sa.Column("leased_until", BigInt, nullable=False),
+    sa.Column("lease_owner", sa.Text, nullable=True),
     sa.Column("ended_at", BigInt, nullable=True),
     sa.Column("trouble", sa.Text, nullable=True),
 )
 """One message for one channel. `state`: `pending`, then `sent`, `refused` (for good), `unaddressed` (there is
 nowhere to send it) or `exhausted` (every try failed). `lease` is of one claim and decides who may record its
-outcome; instants are microseconds since 1970 (UTC)."""
+outcome, `lease_owner` is the worker's; instants are microseconds since 1970 (UTC)."""
 DUE: Final = sa.Index(
     "dispatches_due",
     DISPATCHES.c.channel,
     DISPATCHES.c.next_at,
     postgresql_where=DISPATCHES.c.state == "pending",
     sqlite_where=DISPATCHES.c.state == "pending",
+)
+LEASED: Final = sa.Index(
+    "dispatches_leased",
+    DISPATCHES.c.lease_owner,
+    postgresql_where=DISPATCHES.c.lease_owner.is_not(None),
+    sqlite_where=DISPATCHES.c.lease_owner.is_not(None),
 )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from typing import Final
+from uuid import uuid4
 
 import sqlalchemy as sa
 
@@ -12,9 +14,10 @@ from services.kernel.clock import Clock
 from services.kernel.database import Database
 from services.kernel.http.health import Notice
 from services.kernel.journal.events import microseconds
+from services.kernel.runtime import Election
 from services.kernel.telemetry import logger
 from services.notifications.domain.channels import Channel, ChannelName, Ending, Parcel, Result
-from services.notifications.usecases.dispatch import claim, record_result
+from services.notifications.usecases.dispatch import claim, free_dispatches, presence_name, record_result
 
 POLL_SECONDS: Final = 1.0
 MAX_PAUSE_SECONDS: Final = 60.0
@@ -25,14 +28,18 @@ TROUBLE_AFTER: Final = 3
 class ChannelWorker:
     """Claims what is due on a channel and sends it until stopped; several processes share by leases.
 
-    While a channel fails it is tried ever more rarely, so that an outage does not use up every message's
-    tries.
+    While it lives it holds the election of its own name; what one that does not hold its own any more was
+    sending is sent again by another at once. While a channel fails it is tried ever more rarely, so that an
+    outage does not use up every message's tries.
     """
 
     def __init__(self, database: Database, channel: Channel, clock: Clock) -> None:
         self._database = database
         self._channel = channel
         self._clock = clock
+        self._owner = uuid4().hex
+        self._presence = Election(database, presence_name(self._owner))
+        self._present_until = 0.0
         self._random = random.SystemRandom()
         self._failures = 0
         self._stopping = threading.Event()
@@ -52,6 +59,8 @@ class ChannelWorker:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(timeout=STOP_SECONDS)
+        else:
+            self._presence.resign()
 
     def trouble(self) -> str | None:
         """A readiness check: a dead worker is one, a channel that fails is told."""
@@ -62,7 +71,8 @@ class ChannelWorker:
 
     def turn(self) -> bool:
         """Send one message that is due; False when none is."""
-        claimed = claim(self._database, self._channel.name, now=microseconds(self._clock.now()))
+        now = microseconds(self._clock.now())
+        claimed = claim(self._database, self._channel.name, owner=self._owner, now=now)
         if claimed is None:
             return False
         result = self._sent(claimed.parcel)
@@ -88,10 +98,28 @@ class ChannelWorker:
             logger.error("channel failed", exc_info=error, extra={"channel": self.name})
             return Result(Ending.FAILED, type(error).__name__)
 
+    def is_present(self) -> bool:
+        """Show that this worker lives and, as often, look for those that do not any more."""
+        if time.monotonic() < self._present_until:
+            return True
+        if not self._presence.won():
+            return False
+        freed = free_dispatches(self._database, self.name, self._owner)
+        if freed:
+            logger.info("dispatches of a worker that is gone were freed", extra={"dispatches": freed})
+        self._present_until = time.monotonic() + POLL_SECONDS
+        return True
+
     def _run(self) -> None:
+        try:
+            self._send_until_stopped()
+        finally:
+            self._presence.resign()
+
+    def _send_until_stopped(self) -> None:
         while not self._stopping.is_set():
             try:
-                pause = 0.0 if self.turn() else POLL_SECONDS
+                pause = 0.0 if self.is_present() and self.turn() else POLL_SECONDS
             except sa.exc.SQLAlchemyError as error:  # the lease ends by itself and the message is sent again
                 logger.warning("dispatches not claimed", extra={"error": type(error).__name__})
                 pause = POLL_SECONDS

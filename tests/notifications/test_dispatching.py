@@ -6,11 +6,13 @@ import random
 import threading
 from datetime import timedelta
 from typing import Any, Final
+from uuid import uuid4
 
 import pytest
 from pydantic import ValidationError
 
 from services.kernel.journal.events import microseconds
+from services.kernel.runtime import Election
 from services.notifications.channel_tables import DISPATCHES
 from services.notifications.dispatching import ChannelWorker
 from services.notifications.domain.channels import ChannelName, Ending, Parcel, Result
@@ -18,7 +20,7 @@ from services.notifications.domain.retry import TRIES
 from services.notifications.projections.contacts import forget_contact
 from services.notifications.schema import MESSAGES, VAULT
 from services.notifications.settings import NotificationsSettings
-from services.notifications.usecases.dispatch import LEASE, claim, record_result
+from services.notifications.usecases.dispatch import LEASE, claim, presence_name, record_result
 from services.notifications.usecases.remind import remind
 from services.register.contract.erasures import PersonalDataErased
 from tests.notifications.given import IIN, filed, producer
@@ -63,7 +65,7 @@ def states(office: Office) -> dict[tuple[str, str], str]:
 
 
 def settled(office: Office, channel: ChannelName, result: Result) -> str | None:
-    claimed = claim(office.database, channel, now=office.now())
+    claimed = claim(office.database, channel, owner="a", now=office.now())
     assert claimed is not None
     return record_result(office.database, claimed, result, now=office.now(), rng=RNG)
 
@@ -137,7 +139,7 @@ def test_a_reminder_of_an_erased_producer_goes_out_over_no_channel(office: Offic
     at = noon("2026-03-10")
     assert remind(office.database, (7,), authorities=False, now=at, channels=office.channels) == 1
     assert office.rows(DISPATCHES) == before
-    assert claim(office.database, "portal", now=office.now()) is None
+    assert claim(office.database, "portal", owner="a", now=office.now()) is None
 
 
 def test_one_failing_channel_stops_neither_the_other_nor_the_account(office: Office) -> None:
@@ -164,17 +166,48 @@ def test_one_failing_channel_stops_neither_the_other_nor_the_account(office: Off
 
 def test_what_a_dead_worker_was_sending_is_sent_by_another_when_its_lease_ends(office: Office) -> None:
     told(office)
-    lost = claim(office.database, "email", now=office.now())
+    lost = claim(office.database, "email", owner="a", now=office.now())
     assert lost is not None
-    assert claim(office.database, "email", now=office.now()) is None, "nobody else has it meanwhile"
-    assert claim(office.database, "portal", now=office.now()) is not None, "the other channel goes on"
+    assert claim(office.database, "email", owner="a", now=office.now()) is None, (
+        "nobody else has it meanwhile"
+    )
+    assert claim(office.database, "portal", owner="a", now=office.now()) is not None, (
+        "the other channel goes on"
+    )
     office.clock.advance(LEASE)
-    taken = claim(office.database, "email", now=office.now())
+    taken = claim(office.database, "email", owner="a", now=office.now())
     assert taken is not None
     assert taken.parcel == lost.parcel, "under the same id"
     late = record_result(office.database, lost, Result(Ending.SENT), now=office.now(), rng=RNG)
     assert late is None, "whose lease is gone records nothing"
     assert record_result(office.database, taken, Result(Ending.SENT), now=office.now(), rng=RNG) == "sent"
+
+
+def test_what_a_killed_worker_was_sending_is_sent_by_another_at_once(office: Office) -> None:
+    told(office)
+    gone, living = uuid4().hex, uuid4().hex
+    elections = {one: Election(office.database, presence_name(one)) for one in (gone, living)}
+    assert all(election.won() for election in elections.values())
+    lost = claim(office.database, "email", owner=gone, now=office.now())
+    held = claim(office.database, "portal", owner=living, now=office.now())
+    assert lost is not None
+    assert held is not None
+    mail = Recording("email")
+    early, worker = (ChannelWorker(office.database, mail, office.clock) for _ in range(2))
+    if office.database.is_postgresql:  # on SQLite one process serves, and whoever else claimed was killed
+        assert early.is_present()
+        assert not early.turn()
+        elections[gone].resign()
+    assert worker.is_present()
+    assert worker.turn()
+    assert mail.sent == [lost.parcel]
+    late = record_result(office.database, lost, SENT, now=office.now(), rng=RNG)
+    assert late is None, "whose lease was freed records nothing"
+    assert record_result(office.database, held, SENT, now=office.now(), rng=RNG) == "sent"
+    for presence in (early, worker):
+        presence.stop()
+    for election in elections.values():
+        election.resign()
 
 
 def test_two_workers_share_without_sending_twice(office: Office) -> None:
@@ -202,7 +235,7 @@ def test_every_try_is_used_up_before_it_ends(office: Office) -> None:
         expected = "pending" if number < TRIES else "exhausted"
         assert settled(office, "portal", Result(Ending.FAILED, "portal_answered_503")) == expected
         office.clock.advance(timedelta(hours=48))
-    assert claim(office.database, "portal", now=office.now()) is None
+    assert claim(office.database, "portal", owner="a", now=office.now()) is None
     assert office.row(DISPATCHES, channel="portal")["attempts"] == TRIES
 
 

@@ -18,16 +18,15 @@ from uuid import uuid4
 import sqlalchemy as sa
 
 from services.kernel.database import Database
-from services.kernel.runtime import nobody_holds
 from services.notifications.delivery_tables import ENDPOINTS
 from services.notifications.domain.pacing import BACKLOG_AFTER, MINUTE, allowance, may_leave_at, shared
 from services.notifications.schema import DELIVERIES, EVENTS, SUBSCRIPTIONS
 from services.notifications.usecases.due import PENDING, candidates, earliest, first_due
+from services.notifications.usecases.free_leases import free_leases_of_the_gone
 
 ASKING: Final = frozenset({"challenge", "handshake"})
 """The kinds of delivery that ask an endpoint for its consent."""
 LEASE: Final = timedelta(seconds=30)
-_UNLEASED: Final[dict[str, object]] = {"lease": None, "leased_until": 0, "lease_owner": None}
 ENDPOINTS_AT_ONCE: Final = 64
 
 
@@ -285,26 +284,8 @@ def presence_name(owner: str) -> str:
 
 
 def free_leases(database: Database, owner: str) -> int:
-    """Let go of the leases of workers that are gone, for the living worker `owner`; returns how many.
-
-    Owners are read first and looked for afterwards: a worker shows its presence before its first claim, so
-    one that begins meanwhile is not taken for gone.
-    """
-    columns = DELIVERIES.c
-    others = sa.select(columns.lease_owner).where(columns.lease_owner != owner).distinct()
-    with database.read() as connection:
-        seen = list(connection.execute(others).scalars())
-    if not seen:
-        return 0
-    with database.write() as connection:
-        gone = [other for other in seen if nobody_holds(connection, database, presence_name(other))]
-        held = (
-            sa.select(columns.delivery_id)
-            .where(columns.lease_owner.in_(gone))
-            .with_for_update(skip_locked=True)
-        )
-        freed = sa.update(DELIVERIES).where(columns.delivery_id.in_(held)).values(_UNLEASED)
-        return connection.execute(freed).rowcount
+    """Let go of the leases of workers that are gone, for the living worker `owner`; returns how many."""
+    return free_leases_of_the_gone(database, DELIVERIES, presence_name, owner)
 
 
 def next_due(database: Database) -> int | None:

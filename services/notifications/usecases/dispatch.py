@@ -1,7 +1,7 @@
 """Dispatches as durable, leased rows: claim one that is due on a channel, then record what came of the try.
 
-The rules are those of webhooks (`deliver`): a lease ends by itself, so a worker that dies loses nothing, and
-a result is written only under the lease it was claimed with.
+The rules are those of webhooks (`deliver`): a lease ends by itself, and at once where its worker is seen to
+be gone, so a worker that dies loses nothing; a result is written only under the lease it was claimed with.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from services.notifications.domain.messages import Text
 from services.notifications.domain.retry import Exhausted, Outcome, Verdict, next_attempt
 from services.notifications.projections.contacts import Contact, contact_of
 from services.notifications.schema import MESSAGES, PRODUCERS
+from services.notifications.usecases.free_leases import UNLEASED, free_leases_of_the_gone
 
 LEASE: Final = timedelta(seconds=120)
 """Longer than any channel's deadline."""
@@ -56,8 +57,11 @@ def queue_dispatches(connection: sa.Connection, wanted: Sequence[tuple[str, Chan
         connection.execute(sa.insert(DISPATCHES), rows)
 
 
-def claim(database: Database, channel: ChannelName, *, now: int) -> Claimed | None:
-    """Lease the dispatch of a channel that has been due for longest. `now` in microseconds."""
+def claim(database: Database, channel: ChannelName, *, owner: str, now: int) -> Claimed | None:
+    """Lease the dispatch of a channel that has been due for longest for the worker `owner`.
+
+    `now` in microseconds.
+    """
     columns, lease = DISPATCHES.c, uuid4().hex
     due = (
         sa.select(columns.message_id)
@@ -75,7 +79,8 @@ def claim(database: Database, channel: ChannelName, *, now: int) -> Claimed | No
         message_id = connection.scalar(due)
         if message_id is None:
             return None
-        connection.execute(_row(message_id, channel).values(lease=lease, leased_until=now + _span(LEASE)))
+        leased = {"lease": lease, "leased_until": now + _span(LEASE), "lease_owner": owner}
+        connection.execute(_row(message_id, channel).values(leased))
         row = connection.execute(_PARCEL, {"message_id": message_id, "channel": channel}).one()
         contact = contact_of(connection, row.producer_id)
     return Claimed(_parcel(row, contact), channel, lease, row.attempts + 1)
@@ -120,8 +125,7 @@ def record_result(
     changes: dict[str, object] = {
         "attempts": claimed.number,
         "trouble": result.trouble,
-        "lease": None,
-        "leased_until": 0,
+        **UNLEASED,
     }
     if result.ending is not Ending.FAILED:
         changes |= {"state": result.ending.value, "ended_at": now}
@@ -136,6 +140,17 @@ def record_result(
     with database.write() as connection:
         state: str | None = connection.scalar(recorded.values(changes).returning(DISPATCHES.c.state))
     return state
+
+
+def presence_name(owner: str) -> str:
+    """The election that a channel's worker wins, alone, for as long as it lives."""
+    return f"dispatch-{owner}"
+
+
+def free_dispatches(database: Database, channel: ChannelName, owner: str) -> int:
+    """Let go of what workers that are gone were sending, for the living worker `owner`; returns how many."""
+    of_channel = DISPATCHES.c.channel == channel
+    return free_leases_of_the_gone(database, DISPATCHES, presence_name, owner, of_channel)
 
 
 def _row(message_id: str, channel: str) -> sa.Update:
