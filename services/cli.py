@@ -10,8 +10,9 @@ from pathlib import Path
 
 from sqlalchemy.exc import DatabaseError
 
-from services.commands.registry import JOURNALS, SERVICES, Installation
+from services.commands.registry import JOURNALS, SERVICES, Installation, log_key
 from services.kernel.clock import ClockUnreadable
+from services.proof.notes import VerifierKey
 
 Command = Callable[[argparse.Namespace, Installation], int]
 
@@ -58,7 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     _export_parsers(commands)
     _log_parsers(commands)
     keys = commands.add_parser("keys", help="keys of what the services keep of persons")
-    keys.add_argument("action", choices=["rewrap"], help="wrap all under the file's first wrapping key")
+    keys.add_argument(
+        "action",
+        choices=["rewrap", "repeat-erasures"],
+        help="wrap all under the file's first wrapping key; erase again after a restore by other means",
+    )
     keys.add_argument("services", nargs="*", metavar="SERVICE")
     keys.set_defaults(command=_keys)
     simulate = commands.add_parser("simulate", help="try a draft rule set on the decided cases of a period")
@@ -121,20 +126,30 @@ def _export_parsers(commands: argparse._SubParsersAction[argparse.ArgumentParser
     export = commands.add_parser("export", help="write a whole journal to one plain file")
     export.add_argument("service", choices=JOURNALS)
     export.add_argument("file", type=Path, help="a new file, compressed if it ends in .gz; - for stdout")
+    _key_argument(export)
     export.add_argument("--checkpoint", type=Path, metavar="FILE", help="another than the log's newest")
     export.set_defaults(command=_export)
     backing = commands.add_parser("backup", help="copy a running service's database into a new folder")
     backing.add_argument("service", choices=SERVICES)
     backing.add_argument("folder", type=Path)
+    _key_argument(backing)
     backing.set_defaults(command=_backup)
     restoring = commands.add_parser("restore", help="bring a backup back into an empty database")
     restoring.add_argument("folder", type=Path)
     restoring.add_argument("--new-log", action="store_true", help="also if more was signed than it holds")
+    restoring.add_argument("--keys-lost", action="store_true", help="also if keys of its values are lost")
+    _key_argument(restoring)
     restoring.set_defaults(command=_restore)
     importing = commands.add_parser("import", help="fill an empty database from an exported journal")
     importing.add_argument("service", choices=JOURNALS)
     importing.add_argument("file", type=Path)
+    _key_argument(importing)
     importing.set_defaults(command=_import)
+
+
+def _key_argument(parser: argparse.ArgumentParser) -> None:
+    told = "the log's verifier key, or a file with it; default: the one published in its folder here"
+    parser.add_argument("--key", help=told)
 
 
 def _up(_parsed: argparse.Namespace, installation: Installation) -> int:
@@ -212,13 +227,18 @@ def _replay(parsed: argparse.Namespace, installation: Installation) -> int:
 
 
 def _keys(parsed: argparse.Namespace, installation: Installation) -> int:
-    from services.commands.keys import rewrap
+    from services.commands.keys import repeat_erasures, rewrap
     from services.kernel.personal_keys import KeysUnusable
 
     if unknown := set(parsed.services) - set(SERVICES):
         raise ValueError(f"unknown service {', '.join(sorted(unknown))}")
+    services = parsed.services or list(SERVICES)
+    if parsed.action == "repeat-erasures":
+        for service, gone in repeat_erasures(installation, services):
+            _tell_gone(service, len(gone.erased), gone.lost)
+        return 0
     try:
-        for service, count in rewrap(installation, parsed.services or list(SERVICES)):
+        for service, count in rewrap(installation, services):
             print(f"{service}: {count} keys wrapped anew")
     except KeysUnusable as reason:
         print(f"tizilim: {reason}", file=sys.stderr)
@@ -229,16 +249,20 @@ def _keys(parsed: argparse.Namespace, installation: Installation) -> int:
 def _export(parsed: argparse.Namespace, installation: Installation) -> int:
     from services.commands.export import export_journal
 
-    end = export_journal(installation, parsed.service, parsed.file, parsed.checkpoint)
+    key = log_key(installation, parsed.service, parsed.key)
+    end = export_journal(installation, parsed.service, parsed.file, parsed.checkpoint, key)
     print(f"{parsed.service}: {end.position} records exported, root hash {end.root}", file=sys.stderr)
+    _tell_unless_verified(parsed.service, key)
     return 0
 
 
 def _backup(parsed: argparse.Namespace, installation: Installation) -> int:
     from services.commands.backup import backup
 
-    made = backup(installation, parsed.service, parsed.folder)
+    key = log_key(installation, parsed.service, parsed.key)
+    made = backup(installation, parsed.service, parsed.folder, key)
     print(f"{made.service}: {made.head} records copied to {parsed.folder}, root hash {made.root}")
+    _tell_unless_verified(parsed.service, key)
     return 0
 
 
@@ -247,22 +271,48 @@ def _restore(parsed: argparse.Namespace, installation: Installation) -> int:
     from services.commands.restore import restore
 
     try:
-        made = restore(installation, parsed.folder, new_log=parsed.new_log)
+        done = restore(
+            installation,
+            parsed.folder,
+            new_log=parsed.new_log,
+            keys_lost=parsed.keys_lost,
+            key=parsed.key,
+        )
     except BehindTheLog as behind:
         raise ValueError(
             f"{behind}. Restore a newer backup; if there is none, restore with --new-log and then begin the "
             "log anew (tizilim begin-log)"
         ) from behind
+    made = done.manifest
     print(f"{made.service}: restored to position {made.head}, root hash {made.root}")
+    _tell_gone(made.service, done.erased, done.lost)
+    _tell_unless_verified(made.service, done.key)
     return 0
 
 
 def _import(parsed: argparse.Namespace, installation: Installation) -> int:
     from services.commands.importing import import_journal
 
-    done = import_journal(installation, parsed.service, parsed.file)
+    key = log_key(installation, parsed.service, parsed.key)
+    done = import_journal(installation, parsed.service, parsed.file, key)
     print(f"{parsed.service}: {done.records} records imported, root hash {done.root}")
+    _tell_unless_verified(parsed.service, key)
     return 0
+
+
+def _tell_gone(service: str, erased: int, lost: int) -> None:
+    """What a database holds that nobody can read any more."""
+    if erased and service == "register":
+        print(f"{service}: the values of {erased} producers that were erased before are erased again")
+    elif erased:
+        print(f"{service}: it holds erased values of {erased}; they go as it follows the register")
+    if lost:
+        print(f"{service}: what stands under {lost} keys can never be read: the keys are lost")
+
+
+def _tell_unless_verified(service: str, key: VerifierKey | None) -> None:
+    if key is None and service in JOURNALS:
+        print("no signature was verified: no key of the log is known here (--key)", file=sys.stderr)
 
 
 def _proof(parsed: argparse.Namespace, _installation: Installation) -> int:

@@ -24,22 +24,27 @@ from services.commands.copies import (
 )
 from services.commands.registry import Installation, database_of, log_of
 from services.kernel.database import Database
+from services.kernel.journal.sealing.files import settle
 from services.kernel.migrating import is_current
 from services.proof.checkpoints import Checkpoint
 from services.proof.logs import CHECKPOINT_PATH
+from services.proof.notes import VerifierKey
 
 SQLITE_FILE: Final = "database.sqlite"
 POSTGRESQL_FILE: Final = "database.pgdump"
 
 
-def backup(installation: Installation, service: str, folder: Path) -> Manifest:
+def backup(
+    installation: Installation, service: str, folder: Path, key: VerifierKey | None = None
+) -> Manifest:
     """Copy a service's database into a new folder, with a manifest.
 
     Readers and writers go on. Raises `CopyRefused` when the journal is not what its log signed, when the
-    database is not migrated, and `FileExistsError` and `ProgramFailed`.
+    log's `key` did not sign its checkpoint, when the database is not migrated; `FileExistsError` and
+    `ProgramFailed`.
     """
     note = log_of(installation, service).read(CHECKPOINT_PATH)  # first: the copy then has all that it signs
-    signed = distinct([("the log's checkpoint", note)])
+    signed = distinct([("the log's checkpoint", note)], key)
     database = database_of(service, installation.var)
     try:
         if not is_current(service, database):
@@ -58,7 +63,9 @@ def backup(installation: Installation, service: str, folder: Path) -> Manifest:
             file=file.name,
             sha256=digest_of(file),
         )
+        settle(file)
         manifest.write(folder)
+        settle(folder.parent)
         return manifest
     finally:
         database.close()

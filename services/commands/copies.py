@@ -12,10 +12,12 @@ import msgspec
 import sqlalchemy as sa
 
 from services.kernel.database import Database
+from services.kernel.journal.sealing.files import write_durably
+from services.kernel.journal.sealing.opening import checkpoint_in
 from services.kernel.migrating import metadata_of
 from services.proof.checkpoints import Checkpoint
-from services.proof.notes import Note
-from services.proof.refusals import Malformed
+from services.proof.notes import VerifierKey
+from services.proof.refusals import Malformed, Refused
 from services.proof.tree import GrowingRoot, leaf_hash
 
 FORMAT: Final = 1
@@ -53,7 +55,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     def write(self, folder: Path) -> None:
         """Write it into a backup's folder."""
-        (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
+        write_durably(folder / MANIFEST, msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
 
     @classmethod
     def of(cls, folder: Path) -> Manifest:
@@ -133,15 +135,22 @@ def schema_of(database: Database) -> str | None:
     return found or database.schema
 
 
-def distinct(notes: Iterable[tuple[str, bytes | str | None]]) -> dict[str, Checkpoint]:
-    """What notes sign, by where they are from; None is no note. Raises `CopyRefused` for one that is none."""
+def distinct(
+    notes: Iterable[tuple[str, bytes | str | None]], key: VerifierKey | None
+) -> dict[str, Checkpoint]:
+    """What notes sign, by where they are from; None is no note.
+
+    Raises `CopyRefused` for one that is none, and for one that the log's `key`, where known, did not sign.
+    """
     found: dict[str, Checkpoint] = {}
     for whose, note in notes:
         if note is None:
             continue
         try:
             raw = note if isinstance(note, bytes) else note.encode()
-            found[whose] = Checkpoint.parse(Note.parse(raw).text)
+            found[whose] = checkpoint_in(raw, key)
         except Malformed as refused:
             raise CopyRefused(f"{whose} is none: {refused}") from None
+        except Refused as refused:
+            raise CopyRefused(f"{whose} is refused: {refused}") from None
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,20 +13,26 @@ from typing import BinaryIO, Final
 from services.commands.registry import Installation, database_of, journal_of, log_of
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.plain_file import FORMAT, ExportEnd, ExportHeader, write_export
+from services.kernel.journal.sealing.files import settle
 from services.proof.logs import CHECKPOINT_PATH
+from services.proof.notes import VerifierKey
 
 PAGE: Final = 1_000
 STDOUT: Final = Path("-")
 
 
 def export_journal(
-    installation: Installation, service: str, to: Path, checkpoint: Path | None = None
+    installation: Installation,
+    service: str,
+    to: Path,
+    checkpoint: Path | None = None,
+    key: VerifierKey | None = None,
 ) -> ExportEnd:
     """Write the journal up to its head to a new file, compressed where the name ends in `.gz`, or to stdout.
 
     The service may run meanwhile: what it records later is not in the file. The file gets its name when it is
     whole. With it goes a signed checkpoint: the log's newest, or the one in a file. Raises `ExportDamaged`
-    when the journal is not what it signs, and `FileExistsError`.
+    when the journal is not what it signs or the log's `key` did not sign it, and `FileExistsError`.
     """
     log = log_of(installation, service)
     raw = log.read(CHECKPOINT_PATH) if checkpoint is None else checkpoint.read_bytes()
@@ -38,7 +45,7 @@ def export_journal(
             format=FORMAT, service=service, source=journal.registry.source, records=head, checkpoint=note
         )
         with _written(to) as file:
-            return write_export(file, header, _records(journal, head))
+            return write_export(file, header, _records(journal, head), key)
     finally:
         database.close()
 
@@ -60,11 +67,13 @@ def _written(to: Path) -> Iterator[BinaryIO]:
         return
     if to.exists():
         raise FileExistsError(f"{to} exists already")
-    unfinished = to.with_name(f"{to.name}.unfinished")
+    unfinished = to.with_name(f"{to.name}.{os.getpid()}.unfinished")
     try:
         with _opened(unfinished, packed=to.suffix == ".gz") as file:
             yield file
-        unfinished.rename(to)
+        settle(unfinished)
+        os.link(unfinished, to)  # which replaces nothing that came meanwhile
+        settle(to.parent)
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -17,30 +17,34 @@ from services.kernel.journal.filling import Filling
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.plain_file import ExportReader
 from services.kernel.migrating import metadata_of, upgrade
+from services.proof.notes import VerifierKey
 
 _GZIP: Final = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """How many records came in, and the root hash of the tree they make (RFC 6962, base64)."""
+    """How many records came in, the root hash over them (RFC 6962, base64), and the note that signs it."""
 
     records: int
     root: str
+    checkpoint: str | None
 
 
-def import_journal(installation: Installation, service: str, file: Path) -> Imported:
+def import_journal(
+    installation: Installation, service: str, file: Path, key: VerifierKey | None = None
+) -> Imported:
     """Import an export of `service` into its database, which is migrated and must hold nothing.
 
     The records are byte for byte those of the file; read models and sequences of numbers follow from them.
     Personal values are in no export, so they are as if erased. One transaction: when it raises, nothing was
-    imported. Raises `ExportDamaged`, `RecordMisplaced`, and `ValueError` for the export of another service or
-    a database that holds something.
+    imported. With the log's `key` the file's checkpoint must be signed by that. Raises `ExportDamaged`,
+    `RecordMisplaced`, and `ValueError` for the export of another service or a database that holds something.
     """
     database = database_of(service, installation.var)
     try:
         with _opened(file) as opened:
-            reader = ExportReader(opened)
+            reader = ExportReader(opened, key)
             if reader.header.service != service:
                 raise ValueError(f"{file} is an export of {reader.header.service}, not of {service}")
             upgrade(service, database)
@@ -56,7 +60,7 @@ def _imported(journal: Journal, database: Database, reader: ExportReader, servic
         _refuse_unless_empty(connection, service)
         filling.take(connection, reader.records())
         filling.finish(connection)
-    return Imported(reader.header.records, reader.root)
+    return Imported(reader.header.records, reader.root, reader.header.checkpoint)
 
 
 def _refuse_unless_empty(connection: sa.Connection, service: str) -> None:

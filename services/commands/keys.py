@@ -1,11 +1,13 @@
-"""`tizilim keys rewrap`: wrap the keys of personal values under the present wrapping key."""
+"""`tizilim keys`: wrap the keys of personal values anew, or erase again what a restored database holds."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
-from services.commands.registry import Installation, settings_of
+from services.commands.registry import Installation, database_of, settings_of
+from services.commands.restored_values import Gone, erase_again, gone_from, store_of_keys
 from services.kernel.runtime import personal_keys
 
 
@@ -23,3 +25,18 @@ def rewrap(installation: Installation, services: Sequence[str]) -> Iterator[tupl
             yield service, keys.rewrap()
         finally:
             keys.close()
+
+
+def repeat_erasures(installation: Installation, services: Sequence[str]) -> Iterator[tuple[str, Gone]]:
+    """Erase again what was erased before, after a restore by other means than `tizilim restore`.
+
+    Tells of each service of whom its database still holds values that were erased.
+    """
+    for service in services:
+        with (
+            closing(database_of(service, installation.var)) as database,
+            store_of_keys(installation, service) as store,
+        ):
+            gone = gone_from(service, database, store)
+            erase_again(installation, service, database, gone)
+            yield service, gone

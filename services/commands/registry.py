@@ -17,6 +17,9 @@ from services.kernel.journal.journal import Journal
 from services.kernel.journal.sealing.published import PublishedLog
 from services.kernel.journal.sealing.signer_state import SignerState
 from services.kernel.settings import ServiceSettings
+from services.proof.command import key_in
+from services.proof.notes import VerifierKey
+from services.proof.refusals import KeyMalformed
 
 SERVICES: Final = tokens.SERVICES
 JOURNALS: Final = ("register", "verification")
@@ -102,6 +105,18 @@ def log_of(installation: Installation, service: str) -> PublishedLog:
     var = Path(os.environ.get(f"{prefix}VAR") or installation.var)
     folder = os.environ.get(f"{prefix}LOG_FOLDER")
     return PublishedLog(Path(folder) if folder else var / "transparency" / service)
+
+
+def log_key(installation: Installation, service: str, given: str | None) -> VerifierKey | None:
+    """The key that a log's checkpoints are held against; None where none is known.
+
+    It is the one given, as text or in a file, else the one published in the log's folder. Raises `ValueError`
+    and `OSError`.
+    """
+    try:
+        return log_of(installation, service).key() if given is None else key_in(given)
+    except KeyMalformed as refused:
+        raise ValueError(f"the log's key cannot be read: {refused}") from None
 
 
 def signer_of(installation: Installation, service: str) -> SignerState:

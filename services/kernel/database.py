@@ -31,6 +31,14 @@ BigInt: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 """64-bit integers everywhere; SQLite needs the name INTEGER for an explicit rowid."""
 
 
+UNFINISHED: Final = sa.Table("restore_unfinished", sa.MetaData(), sa.Column("since", sa.Text, nullable=False))
+"""Stands beside the tables of a copy until that was found to be whole, and what it says to be true."""
+
+
+class RestoreUnfinished(RuntimeError):
+    """The database holds a copy that was not looked at yet; nobody may serve it."""
+
+
 class Database:
     """Connections to the one database (or PostgreSQL schema) that a service owns.
 
@@ -135,8 +143,14 @@ class Database:
         with self._writing.begin() as connection:
             yield connection
 
-    def open_keys(self) -> None:
-        """Make the store of personal keys on the first start. Raises `KeysUnusable`."""
+    def open(self) -> None:
+        """Before serving: make the store of personal keys on the first start.
+
+        Raises `KeysUnusable`, and `RestoreUnfinished` where a restore into this database was cut short.
+        """
+        with self.read() as connection:
+            if sa.inspect(connection).has_table(UNFINISHED.name):
+                raise RestoreUnfinished("a restore into this database was cut short: run it again")
         if self.personal is not None:
             self.personal.prepare()
 

@@ -47,6 +47,15 @@ KEYS: Final = sa.Table(
 """Keys by their random id; `wrapped_by` names the wrapping key, `wrapped` is AES-256-GCM under it."""
 
 
+DESTROYED: Final = sa.Table(
+    "destroyed_keys",
+    KEYS.metadata,
+    sa.Column("key_id", sa.Text, primary_key=True),
+)
+"""The ids of keys that were destroyed, so that a restored backup which still names one is told from one whose
+keys were lost. An id is random and says nothing."""
+
+
 class KeysUnusable(RuntimeError):
     """The keys of personal values cannot be read with the wrapping keys given; the text says which."""
 
@@ -115,7 +124,8 @@ class PersonalKeys:
             if self._store.is_postgresql:
                 lock = "SELECT pg_advisory_xact_lock(hashtextextended('tizilim.personal_keys', 0))"
                 connection.exec_driver_sql(lock)
-            connection.execute(sa.schema.CreateTable(KEYS, if_not_exists=True))
+            for table in (KEYS, DESTROYED):
+                connection.execute(sa.schema.CreateTable(table, if_not_exists=True))
         self._lookup_secret()
 
     def fresh(self) -> PersonalKey:
@@ -138,14 +148,15 @@ class PersonalKeys:
         return found
 
     def destroy(self, key_ids: Collection[str]) -> None:
-        """Destroy keys for good; those destroyed before are passed over."""
-        wanted = [key_id for key_id in key_ids if key_id != _LOOKUP]
+        """Destroy keys for good and remember that they were; those destroyed before are passed over."""
+        wanted = sorted({*key_ids} - {_LOOKUP})
         if not wanted:
             return
+        insert = postgresql.insert if self._store.is_postgresql else sqlite.insert
         with self._store.write() as connection:
-            for start in range(0, len(wanted), _MANY):
-                some = KEYS.c.key_id.in_(wanted[start : start + _MANY])
-                connection.execute(sa.delete(KEYS).where(some))
+            _delete(connection, wanted)
+            rows = [{"key_id": key_id} for key_id in wanted]
+            connection.execute(insert(DESTROYED).on_conflict_do_nothing(), rows)
         self._store.forget_deleted()
 
     def rewrap(self) -> int:
@@ -174,7 +185,10 @@ class PersonalKeys:
         """Give up the keys that nothing was encrypted with, and close the store."""
         with self._mutex:
             unused, self._pool = self._pool, []
-        self.destroy([key.key_id for key in unused])
+        if unused:
+            with self._store.write() as connection:
+                _delete(connection, [key.key_id for key in unused])
+            self._store.forget_deleted()
         self._store.close()
 
     def _made(self) -> list[PersonalKey]:
@@ -196,6 +210,25 @@ class PersonalKeys:
                     row = connection.execute(query).one()
             self._secret = self._wrapping.unwrap(row.key_id, row.wrapped_by, bytes(row.wrapped))
         return self._secret
+
+
+def _delete(connection: sa.Connection, key_ids: Sequence[str]) -> None:
+    for start in range(0, len(key_ids), _MANY):
+        some = KEYS.c.key_id.in_(key_ids[start : start + _MANY])
+        connection.execute(sa.delete(KEYS).where(some))
+
+
+def destroyed_and_lost(store: Database, key_ids: Collection[str]) -> tuple[set[str], set[str]]:
+    """Of some keys those that were destroyed, and those that a store neither holds nor destroyed."""
+    wanted, found = sorted(set(key_ids)), (set[str](), set[str]())
+    with store.read() as connection:
+        there = set(sa.inspect(connection).get_table_names())
+        for table, ids in zip((DESTROYED, KEYS), found, strict=True):
+            for start in range(0, len(wanted) if table.name in there else 0, _MANY):
+                query = sa.select(table.c.key_id).where(table.c.key_id.in_(wanted[start : start + _MANY]))
+                ids.update(connection.execute(query).scalars())
+    destroyed, kept = found
+    return destroyed, set(wanted) - destroyed - kept
 
 
 def keys_of(connection: sa.Connection) -> PersonalKeys:

@@ -24,6 +24,7 @@ from services.kernel.journal.units import Recorded
 from services.kernel.personal_keys import keys_of
 
 SALT_BYTES: Final = 32
+ROWS_AT_ONCE: Final = 500
 LOOKED_UP: Final = frozenset({"iin", "holder_iin"})
 """Fields whose value is a number by which its row can be found: `lookup` holds its pseudonym."""
 
@@ -150,6 +151,15 @@ class Vault:
             sa.delete(self.table).where(columns.subject_id == subject_id).returning(columns.key_id)
         )
         self._doom(connection, [{"key_id": key_id} for key_id in set(gone.scalars())])
+
+    def keys_by_subject(self, connection: sa.Connection) -> Iterator[list[tuple[str, str]]]:
+        """Every subject with the id of a key that opens something of it, page by page."""
+        columns = self.table.c
+        query = sa.select(columns.subject_id, columns.key_id).distinct().order_by(columns.subject_id)
+        streaming = connection.execution_options(stream_results=True, yield_per=ROWS_AT_ONCE)
+        with streaming.execute(query) as rows:
+            for page in rows.partitions():
+                yield [(row.subject_id, row.key_id) for row in page]
 
     def destroy_doomed(self, database: Database) -> int:
         """Destroy the keys of what was erased; returns how many. Goes on where a crash left off."""

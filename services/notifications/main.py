@@ -49,7 +49,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
     }
     start: list[Callable[[], None]] = [
         lock.acquire,
-        database.open_keys,
+        database.open,
         partial(check_templates, database, catalogue()),
     ]
     stop: list[Callable[[], None]] = [database.close, lock.release]

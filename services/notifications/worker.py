@@ -21,7 +21,7 @@ def main() -> None:
     check_templates(database, catalogue())
     box = secret_box(settings.secrets_key_file, settings.var)
     background = Background(database, legal_clock(settings), box, settings)
-    run_until_stopped([database.open_keys, background.start], [background.stop, database.close])
+    run_until_stopped([database.open, background.start], [background.stop, database.close])
 
 
 if __name__ == "__main__":

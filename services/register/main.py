@@ -43,7 +43,7 @@ def create_app(settings: RegisterSettings) -> FastAPI:
         "migrations": TablesCurrent("register", database),
         "clock": ClockReads(clock),
     }
-    start: list[Callable[[], None]] = [lock.acquire, database.open_keys, journal.start]
+    start: list[Callable[[], None]] = [lock.acquire, database.open, journal.start]
     stop: list[Callable[[], None]] = [journal.close, lock.release]
     if settings.workers == "inside":
         background = Background(journal, clock, settings)

@@ -19,7 +19,7 @@ def main() -> None:
     clock = legal_clock(settings)
     journal = open_journal(database, clock)
     background = Background(journal, clock, settings)
-    run_until_stopped([database.open_keys, journal.start, background.start], [background.stop, journal.close])
+    run_until_stopped([database.open, journal.start, background.start], [background.stop, journal.close])
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def create_app(settings: VerificationSettings) -> FastAPI:
     rules_unchanged = partial(check_rule_sets, database, practice.rule_book)
     start: list[Callable[[], None]] = [
         lock.acquire,
-        database.open_keys,
+        database.open,
         rules_unchanged,
         documents.prepare,
         journal.start,

@@ -26,7 +26,7 @@ def main() -> None:
     background = Background(journal, practice, settings)
     rules_unchanged = partial(check_rule_sets, database, practice.rule_book)
     run_until_stopped(
-        [database.open_keys, rules_unchanged, documents.prepare, journal.start, background.start],
+        [database.open, rules_unchanged, documents.prepare, journal.start, background.start],
         [background.stop, journal.close],
     )
 

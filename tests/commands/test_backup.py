@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -17,15 +18,26 @@ from services.commands import restore as restoring
 from services.commands.copies import Contents
 from services.commands.registry import Installation, database_of, journal_of, log_of, signer_of
 from services.kernel.clock import SystemClock
-from services.kernel.database import Database
+from services.kernel.database import Database, RestoreUnfinished
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.rows import BulkInsert
 from services.kernel.journal.sealing.sealer import Sealer
 from services.kernel.migrating import upgrade
-from services.proof.notes import Signer
+from services.kernel.runtime import personal_keys
+from services.kernel.settings import ServiceSettings
+from services.proof.checkpoints import Checkpoint
+from services.proof.notes import Note, Signer
+from services.register.contract.erasures import PersonalDataErased
+from services.register.journal import open_journal
+from services.register.schema import INDIVIDUALS, VAULT
+from services.register.usecases.withdraw_application import WithdrawApplication, withdraw_application
+from tests.commands.halfway import killed_half_way
 from tests.postgres import PostgresServer
-from tests.register.desk import open_desk
+from tests.register.desk import Desk, open_desk
+from tests.register.given import PROCEDURE, THIRD_BIN
 from tests.register.projections.test_rebuilding import lived
+
+OTHER_IIN = "971130300020"
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +184,12 @@ def test_a_restore_that_is_interrupted_leaves_nothing_unchecked(
     assert main(["restore", str(tmp_path / "copy")]) == 0
 
 
+def signed(seed: bytes, origin: str = "r.kz") -> str:
+    """A checkpoint over twenty other records than those recorded."""
+    head = Checkpoint(origin, 20, b"\x00" * 32)
+    return str(Note(head.text, (Signer(origin, seed).sign(head.text),)))
+
+
 def test_an_altered_backup_is_refused(
     site: Site, tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,10 +200,10 @@ def test_an_altered_backup_is_refused(
     whole = file.read_bytes()
     lose(database_url)
 
-    def refused(told: str, **changed: object) -> None:
+    def refused(told: str, key: str | None = None, **changed: object) -> None:
         (copy / "manifest.json").write_text(json.dumps({**manifest, **changed}))
         capsys.readouterr()
-        assert main(["restore", str(copy)]) == 2
+        assert main(["restore", str(copy), *(["--key", key] if key else [])]) == 2
         assert told in capsys.readouterr().err
         assert is_empty(database_url)
 
@@ -198,9 +216,15 @@ def test_an_altered_backup_is_refused(
     file.write_bytes(whole)
     refused("its manifest says 19", head=19)
     refused("its manifest says 20 and 00", root="00")
-    signed = manifest["checkpoint"].split("\n")
-    forged = "\n".join([*signed[:2], "A" * 43 + "=", *signed[3:]])
-    refused("up to position 20 are not those signed (the backup's checkpoint)", checkpoint=forged)
+    lines = manifest["checkpoint"].split("\n")
+    forged = "\n".join([*lines[:2], "A" * 43 + "=", *lines[3:]])
+    refused("the backup's checkpoint is refused: signature_wrong", checkpoint=forged)
+    refused("the backup's checkpoint is refused: not_signed", checkpoint=signed(b"o" * 32))
+    refused("the backup's checkpoint is refused: other_log", checkpoint=signed(b"k" * 32, "other.kz"))
+    told = "up to position 20 are not those signed (the backup's checkpoint)"
+    refused(told, checkpoint=signed(b"k" * 32))
+    refused("the backup's checkpoint is refused: not_signed", key=str(Signer("r.kz", b"o" * 32).key))
+    refused("the log's key cannot be read: key_malformed", key="r.kz+00000000+AAAA")
     refused("there is no service registry", service="registry")
     refused("format is 9", format=9)
     other = {"sqlite": "postgresql", "postgresql": "sqlite"}[manifest["kind"]]
@@ -208,7 +232,8 @@ def test_an_altered_backup_is_refused(
     (copy / "manifest.json").write_text(json.dumps(manifest))
     assert main(["restore", str(copy)]) == 0
     assert main(["restore", str(copy)]) == 2
-    assert "exists" in (told := capsys.readouterr().err) or "not empty" in told
+    told = capsys.readouterr().err
+    assert "exists" in told or "not empty" in told
 
 
 def test_a_journal_that_was_rewritten_is_not_backed_up(
@@ -264,3 +289,127 @@ def test_what_is_no_backup_is_refused_and_nothing_is_overwritten(
     assert main(["backup", "notifications", str(tmp_path / "copy")]) == 2
     assert main(["restore", str(tmp_path / "copy")]) == 2
     assert "move it away first" in capsys.readouterr().err
+
+
+def test_a_backup_of_the_log_before_this_one_is_believed_under_the_same_key(
+    site: Site, tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A log that began after a restore bears another name, and the same key signs it."""
+    assert main(["backup", "register", str(tmp_path / "copy")]) == 0
+    log = log_of(site.installation, "register")
+    log.publish("key", str(Signer("r.kz/after/20-ab", b"k" * 32).key).encode())
+    assert main(["backup", "register", str(tmp_path / "second")]) == 0
+    lose(database_url)
+    assert main(["restore", str(tmp_path / "copy")]) == 0
+    (log.folder / "key").unlink()
+    lose(database_url)
+    assert "no signature was verified" not in capsys.readouterr().err
+    assert main(["restore", str(tmp_path / "copy")]) == 0
+    assert "no signature was verified: no key of the log is known here" in capsys.readouterr().err
+
+
+@pytest.fixture
+def person(site: Site, database_url: str) -> Iterator[Desk]:
+    """A register in which an individual filed and withdrew, with its keys where the commands find them."""
+    keys = personal_keys("register", ServiceSettings(var=site.installation.var, _env_file=None))
+    keys.prepare()
+    journal = open_journal(Database(database_url, personal=keys), SystemClock())
+    try:
+        yield Desk(journal, PROCEDURE)
+    finally:
+        journal.database.close()
+
+
+def test_what_was_erased_since_a_backup_is_erased_again_with_its_restore(
+    person: Desk, site: Site, tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Law 418-V art. 36: the keys are gone; tables and journal say so too, and followers are told."""
+    application = person.file(OTHER_IIN, "Жоба")
+    producer_id = application.filed.producer.producer_id
+    withdraw_application(
+        person.journal,
+        WithdrawApplication(application_id=application.id, by=OTHER_IIN),
+        person.act("producer"),
+    )
+    kept = person.file(THIRD_BIN, "Басқа")
+    assert main(["backup", "register", str(tmp_path / "copy")]) == 0
+    person.erase(UUID(producer_id))
+    person.journal.database.engine.dispose()
+    site.seal()
+    lose(database_url)
+    assert main(["restore", str(tmp_path / "copy")]) == 2
+    assert "records were signed" in capsys.readouterr().err
+    assert main(["restore", str(tmp_path / "copy"), "--new-log"]) == 0
+    assert "the values of 1 producers that were erased before are erased again" in capsys.readouterr().out
+    (last,) = person.events(after=person.journal.head() - 1)
+    assert isinstance(last, PersonalDataErased)
+    assert (last.producer_id, last.reason) == (producer_id, "erased_before")
+    assert {"iin", "name_kk", "email"} <= set(last.fields)
+    assert {row["subject_id"] for row in person.rows(VAULT.table)} == {kept.filed.producer.producer_id}
+    assert str(producer_id) not in {str(row["producer_id"]) for row in person.rows(INDIVIDUALS)}
+    assert person.file(OTHER_IIN, "Жоба").filed.producer.producer_id != producer_id
+    assert main(["keys", "repeat-erasures", "register"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_keys_that_are_neither_there_nor_destroyed_are_lost_and_no_erasure(
+    person: Desk, site: Site, tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    person.file(OTHER_IIN, "Жоба")
+    assert main(["backup", "register", str(tmp_path / "copy")]) == 0
+    head = person.journal.head()
+    person.journal.database.engine.dispose()
+    lose(database_url)
+    store = site.installation.var / "keys" / "register.db"
+    store.rename(store.with_suffix(".away"))
+    assert main(["restore", str(tmp_path / "copy")]) == 2
+    assert (
+        "keys of its personal values are neither in the store of keys nor destroyed"
+        in capsys.readouterr().err
+    )
+    assert is_empty(database_url)
+    assert main(["restore", str(tmp_path / "copy"), "--keys-lost"]) == 0
+    assert "can never be read: the keys are lost" in capsys.readouterr().out
+    assert person.journal.head() == head
+    store.with_suffix(".away").rename(store)
+
+
+def test_a_restore_killed_half_way_is_served_by_nobody_and_done_again(
+    site: Site, tmp_path: Path, database_url: str
+) -> None:
+    assert main(["backup", "register", str(tmp_path / "copy")]) == 0
+    lose(database_url)
+    killed_half_way("services.commands.restore._erased_again", "restore", str(tmp_path / "copy"))
+    with closing(Database(database_url)) as database, database.read() as connection:
+        tables = sa.inspect(connection).get_table_names()
+    if database.is_postgresql:
+        with closing(Database(database_url)) as database, pytest.raises(RestoreUnfinished):
+            database.open()
+    else:
+        assert not tables
+        lose(database_url)
+    assert main(["restore", str(tmp_path / "copy")]) == 0
+    with closing(Database(database_url)) as database:
+        database.open()
+    assert site.head() == 20
+
+
+def test_two_restores_and_a_restore_under_a_service_exclude_one_another(
+    site: Site, tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["backup", "register", str(tmp_path / "copy")]) == 0
+    lose(database_url)
+    with closing(Database(database_url)) as database, restoring._alone(database):
+        assert main(["restore", str(tmp_path / "copy")]) == 2
+    assert "already" in capsys.readouterr().err
+    if database_url.startswith("sqlite"):
+        lose(database_url)
+    assert main(["restore", str(tmp_path / "copy")]) == 0
+
+
+def test_a_backup_killed_half_way_is_none(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    killed_half_way("services.commands.backup.settle", "backup", "register", str(tmp_path / "copy"))
+    assert main(["restore", str(tmp_path / "copy")]) == 2
+    assert "is no backup: it has no manifest.json" in capsys.readouterr().err

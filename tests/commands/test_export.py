@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 from collections.abc import Iterator
@@ -13,10 +14,13 @@ import pytest
 import sqlalchemy as sa
 
 from services.cli import main
-from services.commands.registry import database_of, journal_of
+from services.commands.registry import Installation, database_of, journal_of, log_of
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.plain_file import ExportHeader, ExportReader, write_export
 from services.kernel.migrating import upgrade
+from services.proof.checkpoints import Checkpoint
+from services.proof.notes import Note, Signer
+from tests.commands.halfway import killed_half_way
 from tests.register.desk import open_desk
 from tests.register.projections.test_rebuilding import lived
 
@@ -172,3 +176,52 @@ def test_an_empty_journal_is_exported_and_imported(tmp_path: Path, monkeypatch: 
     assert main(["export", "register", str(tmp_path / "empty.ndjson")]) == 0
     monkeypatch.setenv("VAR", str(tmp_path / "target"))
     assert main(["import", "register", str(tmp_path / "empty.ndjson")]) == 0
+
+
+def test_an_import_killed_half_way_imported_nothing_and_is_done_again(
+    source: Path, tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIZILIM_REGISTER_DATABASE_URL", database_url)
+    killed_half_way("services.kernel.journal.filling.Filling.finish", "import", "register", str(source))
+    with opened(tmp_path / "target") as target:
+        assert target.head() == 0
+        assert not any(rows_of(target).values())
+    assert main(["import", "register", str(source)]) == 0
+
+
+def test_an_export_killed_half_way_is_no_file_and_is_done_again(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VAR", str(tmp_path / "source"))
+    file = tmp_path / "second.ndjson"
+    killed_half_way("services.commands.export.settle", "export", "register", str(file))
+    assert not file.exists()
+    assert main(["export", "register", str(file)]) == 0
+    assert file.read_bytes() == source.read_bytes()
+
+
+def test_an_export_is_held_against_the_key_that_is_given_or_known(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with source.open("rb") as whole:
+        reader = ExportReader(whole)
+        records = [record for _, record in reader.records()]
+    right, wrong = Signer("r.kz", b"k" * 32), Signer("r.kz", b"o" * 32)
+    head = Checkpoint("r.kz", len(records), base64.b64decode(reader.root))
+    note = tmp_path / "note"
+    note.write_text(str(Note(head.text, (right.sign(head.text),))))
+    monkeypatch.setenv("VAR", str(tmp_path / "source"))
+    given = ["--checkpoint", str(note), "--key"]
+    file = str(tmp_path / "signed.ndjson")
+    assert main(["export", "register", file, *given, str(wrong.key)]) == 2
+    assert "the checkpoint is refused: not_signed" in capsys.readouterr().err
+    assert not Path(file).exists()
+    assert main(["export", "register", file, *given, str(right.key)]) == 0
+    monkeypatch.setenv("VAR", str(tmp_path / "target"))
+    log_of(Installation(tmp_path / "target", 8000), "register").publish("key", str(wrong.key).encode())
+    assert main(["import", "register", file]) == 2
+    assert "the checkpoint is refused: not_signed" in capsys.readouterr().err
+    assert main(["import", "register", str(source), "--key", str(right.key)]) == 2
+    assert "nothing signs it" in capsys.readouterr().err
+    assert main(["import", "register", file, "--key", str(right.key)]) == 0
+    assert "no signature was verified" not in capsys.readouterr().err

@@ -340,3 +340,26 @@ def test_an_erasure_and_a_proposal_at_the_same_moment_never_pass_each_other_by(
     with pytest.raises(Conflict, match="erasure_while_pending"):
         desk.approve_erasure(erasure)
     assert desk.kinds()[-1] == "CorrectionProposed"
+
+
+def test_a_neighbour_restored_from_before_an_erasure_follows_it_again(tmp_path: Path) -> None:
+    """Its values open to nobody meanwhile; its tables are right once it has followed."""
+    with opened(lambda service: f"sqlite:///{tmp_path / service}.db", tmp_path) as world:
+        producer_id, entry = lived(world)
+        leave(world, entry)
+        database = world.authority.database
+        file = Path(str(database.url.database))
+        database.forget_deleted()
+        shutil.copyfile(file, tmp_path / "before")
+        erase(world, producer_id)
+        world.follow()
+        database.engine.dispose()
+        shutil.copyfile(tmp_path / "before", file)
+        with database.read() as connection:
+            subjects = [str(producer_id)]
+            assert verification.VAULT.fields_of(connection, str(producer_id))
+            assert verification.VAULT.of_subjects(connection, subjects) == {}
+        world.follow()
+        with database.read() as connection:
+            assert verification.VAULT.fields_of(connection, str(producer_id)) == ()
+            assert identifiers.producer_of(connection, IIN) is None

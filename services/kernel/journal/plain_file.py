@@ -15,9 +15,10 @@ from typing import BinaryIO, Final, TypeVar
 
 import msgspec
 
+from services.kernel.journal.sealing.opening import checkpoint_in
 from services.proof.checkpoints import Checkpoint
-from services.proof.notes import Note
-from services.proof.refusals import Malformed
+from services.proof.notes import VerifierKey
+from services.proof.refusals import Malformed, Refused
 from services.proof.tree import GrowingRoot, leaf_hash
 
 FORMAT: Final = 1
@@ -68,12 +69,14 @@ class _End(msgspec.Struct, frozen=True):
 LineT = TypeVar("LineT", _Header, _End)
 
 
-def signed_by(note: str) -> Checkpoint:
-    """What a checkpoint's note signs. Signatures are `tizilim verify`'s to check. Raises `ExportDamaged`."""
+def signed_by(note: str, key: VerifierKey | None) -> Checkpoint:
+    """What a checkpoint's note signs, with the log's key only if that signed it. Raises `ExportDamaged`."""
     try:
-        return Checkpoint.parse(Note.parse(note.encode()).text)
+        return checkpoint_in(note.encode(), key)
     except Malformed as refused:
         raise ExportDamaged(f"the checkpoint is not one: {refused}") from None
+    except Refused as refused:
+        raise ExportDamaged(f"the checkpoint is refused: {refused}") from None
 
 
 def _check_signed(signed: Checkpoint | None, tree: GrowingRoot) -> None:
@@ -82,13 +85,19 @@ def _check_signed(signed: Checkpoint | None, tree: GrowingRoot) -> None:
         raise ExportDamaged(f"the records up to position {signed.size} are not those its checkpoint signs")
 
 
-def write_export(file: BinaryIO, header: ExportHeader, records: Iterable[tuple[int, bytes]]) -> ExportEnd:
+def write_export(
+    file: BinaryIO,
+    header: ExportHeader,
+    records: Iterable[tuple[int, bytes]],
+    key: VerifierKey | None = None,
+) -> ExportEnd:
     """Write a journal; `records` come as position and canonical bytes, `header.records` of them.
 
-    Raises `ExportDamaged` when the journal itself has a gap or is not what its checkpoint signs.
+    Raises `ExportDamaged` when the journal itself has a gap or is not what its checkpoint signs, and with the
+    log's `key` when that did not sign it.
     """
     digest, tree = hashlib.sha256(), GrowingRoot()
-    signed = None if header.checkpoint is None else signed_by(header.checkpoint)
+    signed = None if header.checkpoint is None else signed_by(header.checkpoint, key)
 
     def put(line: bytes) -> None:
         digest.update(line)
@@ -125,9 +134,12 @@ def _check_size(header: ExportHeader, signed: Checkpoint | None, size: int) -> N
 
 
 class ExportReader:
-    """Reads an export from its beginning to its end, checking each line before it is handed on."""
+    """Reads an export from its beginning to its end, checking each line before it is handed on.
 
-    def __init__(self, file: BinaryIO) -> None:
+    With the log's `key` its checkpoint must be signed by that.
+    """
+
+    def __init__(self, file: BinaryIO, key: VerifierKey | None = None) -> None:
         self._file = file
         self._digest = hashlib.sha256()
         self._tree = GrowingRoot()
@@ -135,8 +147,10 @@ class ExportReader:
         self.header = _decoded(first, _Header, "it is not an export: the first line is no header").export
         if self.header.format != FORMAT:
             raise ExportDamaged(f"its format is {self.header.format}; this program reads {FORMAT}")
+        if key is not None and self.header.checkpoint is None:
+            raise ExportDamaged("nothing signs it: it has no checkpoint")
         self._digest.update(first)
-        self._signed = None if self.header.checkpoint is None else signed_by(self.header.checkpoint)
+        self._signed = None if self.header.checkpoint is None else signed_by(self.header.checkpoint, key)
 
     def records(self) -> Iterator[tuple[int, bytes]]:
         """Every record with its position. Raises `ExportDamaged` at the first line that is not right.

@@ -18,16 +18,17 @@ class PersonalDataErased(Event, frozen=True, kw_only=True):
     """What was kept of a producer was erased: `fields` names it, the values are gone.
 
     Commitments to them stay in earlier facts and open to nobody. `reason`: the purpose is reached, consent
-    was withdrawn, they were processed unlawfully, or a court or authority ordered it. Followers erase their
-    copies. `erasure_id` names the proposal on which it rests, `proposed_by` the officer who made it; who
-    approved it is the event's actor.
+    was withdrawn, they were processed unlawfully, or a court or authority ordered it; `erased_before`: they
+    were erased already when a backup from before that was restored. `erasure_id` names the proposal on which
+    it rests, `proposed_by` the officer who made it; who approved it is the event's actor. Followers erase
+    their copies.
     """
 
     legal_basis: ClassVar[str] = "law-418-V art. 36"
 
     producer_id: str
     fields: tuple[str, ...]
-    reason: ErasureReason
+    reason: ErasureReason | Literal["erased_before"]
     erasure_id: str | None = None
     proposed_by: str | None = None
 

@@ -109,6 +109,14 @@ class Producer(Aggregate):
         )
         return self.record(act, event, basis=proposed.legal_basis)
 
+    def repeat_erasure(self, act: Act, *, fields: tuple[str, ...]) -> Fact:
+        """A restored backup holds `fields` that were erased after it was made: they are erased once more.
+
+        It says what is, so nothing stands in its way: the keys that opened the values are gone.
+        """
+        erased = PersonalDataErased(producer_id=str(self.id), fields=fields, reason="erased_before")
+        return self.record(act, erased)
+
     def named(self, ref: ProducerRef, *, since: str) -> ProducerRef:
         """How to name the producer that event `since` named as `ref`: anew when it was transformed later.
 

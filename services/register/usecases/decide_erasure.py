@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
-
-import sqlalchemy as sa
 
 from services.kernel.contract import OfficialText
 from services.kernel.errors import Conflict
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.journal import Journal, Outcome, Work
-from services.kernel.journal.units import AnswerKey, Recorded
+from services.kernel.journal.units import AnswerKey
 from services.kernel.vault import seal
 from services.register.domain.erasure import Erasure, ProposedErasure
 from services.register.domain.producer import Producer
 from services.register.projections.erasures import proposed_erasures
 from services.register.projections.proposals import encoded_reasons
-from services.register.projections.trusted_listings import forget_holder
-from services.register.schema import INDIVIDUALS, VAULT
+from services.register.schema import VAULT
+from services.register.usecases.forgetting import forgetting
 from services.register.usecases.precondition import held_of, require_version
 
 
@@ -80,23 +77,9 @@ def _approve(work: Work, erasure: Erasure, act: Act) -> None:
     held.must_be_erasable()
     producer.erase(act, proposed, authors, fields=held.fields)
     work.save(erasure, producer)
-    work.write(_Forget(producer.id))
+    work.write(forgetting(producer.id))
 
 
 def _found(work: Work, erasure: Erasure) -> ProposedErasure | None:
     with work.database.read() as connection:
         return proposed_erasures(connection, [erasure.proposal.id]).get(erasure.proposal.id)
-
-
-@dataclass(frozen=True, slots=True)
-class _Forget:
-    """A unit's write that deletes every row about a producer that is no fold of the journal."""
-
-    producer_id: UUID
-
-    def __call__(self, connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
-        own = INDIVIDUALS.c.producer_id == self.producer_id
-        numbers = list(connection.execute(sa.select(INDIVIDUALS.c.number).where(own)).scalars())
-        forget_holder(connection, numbers)
-        connection.execute(sa.delete(INDIVIDUALS).where(own))
-        VAULT.erase(connection, str(self.producer_id))

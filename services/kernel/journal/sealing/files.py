@@ -10,7 +10,7 @@ from pathlib import Path
 def write_durably(path: Path, raw: bytes) -> None:
     """Replace a file so that after a crash it holds either the old bytes or the new ones, never a part."""
     _place(path, raw)
-    _settle(path.parent)
+    settle(path.parent)
 
 
 def write_all_durably(folder: Path, files: Mapping[str, bytes]) -> None:
@@ -24,7 +24,7 @@ def write_all_durably(folder: Path, files: Mapping[str, bytes]) -> None:
         touched.add(path.parent)
         _place(path, raw)
     for each in touched:
-        _settle(each)
+        settle(each)
 
 
 def read_if_there(path: Path) -> bytes | None:
@@ -44,8 +44,9 @@ def _place(path: Path, raw: bytes) -> None:
     draft.replace(path)
 
 
-def _settle(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def settle(path: Path) -> None:
+    """Have what was written to a file, or the names in a folder, on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

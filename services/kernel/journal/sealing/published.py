@@ -10,7 +10,7 @@ from services.kernel.journal.sealing.files import read_if_there, write_all_durab
 from services.proof.checkpoints import Checkpoint
 from services.proof.inclusion import LogProof
 from services.proof.logs import CHECKPOINT_PATH
-from services.proof.notes import Note
+from services.proof.notes import Note, VerifierKey
 from services.proof.tiles import Tiles
 from services.proof.tree import consistency_proof, inclusion_proof
 
@@ -37,6 +37,11 @@ class PublishedLog:
         """The newest checkpoint; None before the first."""
         raw = self.read(CHECKPOINT_PATH)
         return None if raw is None else Checkpoint.parse(Note.parse(raw).text)
+
+    def key(self) -> VerifierKey | None:
+        """The published verifier key; None before the first checkpoint. Raises `KeyMalformed`."""
+        raw = self.read(KEY_PATH)
+        return None if raw is None else VerifierKey.parse(raw.decode("utf-8", "replace"))
 
     def proved(self) -> int:
         """How many records have a proof: those under the checkpoint that proofs rest on."""
