@@ -148,11 +148,11 @@ def queries(journal: Journal, cursors: Cursors) -> APIRouter:
         filters = {"bin": bin}
         query = sa.select(LEDGERS).order_by(LEDGERS.c.owner).limit(limit + 1)
         if cursor is not None:
-            query = query.where(LEDGERS.c.owner > cursors.read(cursor, filters)[0])
+            query = query.where(LEDGERS.c.owner > cursors.read(request, cursor, filters)[0])
         with journal.database.read() as connection:
             rows = connection.execute(query).all()
         items = [LedgerView(id=row.id, owner=row.owner, lines=row.lines) for row in rows[:limit]]
-        following = cursors.write([items[-1].owner], filters) if len(rows) > limit else None
+        following = cursors.write(request, [items[-1].owner], filters) if len(rows) > limit else None
         return page(request, items, Page[LedgerView], next_cursor=following)
 
     @router.get(

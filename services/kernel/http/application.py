@@ -51,6 +51,7 @@ def create_application(service: ServiceHttp) -> FastAPI:
         version=API_VERSION,
         lifespan=_lifespan(service),
         redoc_url=None,
+        redirect_slashes=False,  # it would lead to whatever host the request named
         swagger_ui_parameters={"persistAuthorization": True},
     )
     app.state.edge = service.edge

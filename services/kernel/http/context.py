@@ -23,6 +23,17 @@ MAX_BODY_BYTES: Final = 64 * 1024
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _TRACEPARENT: Final = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_SINGLE: Final = (
+    b"authorization",
+    b"content-type",
+    b"host",
+    b"idempotency-key",
+    b"if-match",
+    b"request-id",
+    b"traceparent",
+)
+"""Header fields that one reader would take from the first line and another from the last."""
 
 
 class RequestContext:
@@ -55,6 +66,9 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         headers = _headers(scope)
+        method = scope["method"]
+        if method == "HEAD":
+            scope = {**scope, "method": "GET"}  # the server leaves the content out (RFC 9110 section 9.3.2)
         request_id = _accepted(_REQUEST_ID, headers.get(b"request-id")) or uuid4().hex
         scope["request_id"] = request_id
         scope["traceparent"] = _accepted(_TRACEPARENT, headers.get(b"traceparent"))
@@ -73,7 +87,11 @@ class RequestContext:
             await send(message)
 
         try:
-            refusal = self._rates.refusal(scope, headers) or self._refusal(scope, headers)
+            refusal = (
+                self._rates.refusal(scope, headers)
+                or _ill_formed(scope, headers)
+                or self._refusal(scope, headers)
+            )
             if refusal is not None:
                 answer = self._catalogue.response(Request(scope), refusal)
                 await answer(scope, receive, sending)
@@ -81,13 +99,9 @@ class RequestContext:
                 limit = self._larger_bodies.get(scope["path"], MAX_BODY_BYTES)
                 await self._app(scope, _limited(receive, limit, json=_is_json(headers)), sending)
         finally:
-            self._account(scope, status, self._clock() - started)
+            self._account(scope, method, status, self._clock() - started)
 
     def _refusal(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Occurrence | None:
-        if len(scope.get("raw_path") or b"") + len(scope["query_string"]) + 1 > MAX_URL_CHARACTERS:
-            return Occurrence("url_too_long", {"limit": str(MAX_URL_CHARACTERS)})
-        if b"\x00" in scope["path"].encode(errors="replace") or b"%00" in scope["query_string"]:
-            return Occurrence("url_invalid")
         if scope["method"] not in _WITH_BODY:
             return None
         limit = self._larger_bodies.get(scope["path"], MAX_BODY_BYTES)
@@ -100,15 +114,16 @@ class RequestContext:
             return Occurrence("media_type_unsupported")
         return None
 
-    def _account(self, scope: Scope, status: int, seconds: float) -> None:
+    def _account(self, scope: Scope, method: str, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
-        answered, duration = _meters(self._service, scope["method"], route, status)
+        counted = method if method in _METHODS else "other"
+        answered, duration = _meters(self._service, counted, route, status)
         answered.inc()
         duration.observe(seconds)
         level = 40 if status >= 500 else 20
         if logger.isEnabledFor(level):
             told = {
-                "method": scope["method"],
+                "method": method,
                 "route": route,
                 "status": status,
                 "milliseconds": round(seconds * 1000, 2),
@@ -128,6 +143,22 @@ def _meters(service: str, method: str, route: str, status: int) -> tuple[Counter
 
 def _headers(scope: Scope) -> dict[bytes, bytes]:
     return {name.lower(): value for name, value in scope["headers"]}
+
+
+def _ill_formed(scope: Scope, headers: Mapping[bytes, bytes]) -> Occurrence | None:
+    if len(scope.get("raw_path") or b"") + len(scope["query_string"]) + 1 > MAX_URL_CHARACTERS:
+        return Occurrence("url_too_long", {"limit": str(MAX_URL_CHARACTERS)})
+    if b"\x00" in scope["path"].encode(errors="replace") or b"%00" in scope["query_string"]:
+        return Occurrence("url_invalid")
+    if len(headers) != len(scope["headers"]) and (repeated := _repeated(scope)):
+        return Occurrence("header_repeated", {"header": repeated})
+    return None
+
+
+def _repeated(scope: Scope) -> str | None:
+    """The name of a header field given twice that may be given once."""
+    names = [name.lower() for name, _value in scope["headers"]]
+    return next((name.decode() for name in _SINGLE if names.count(name) > 1), None)
 
 
 def _accepted(pattern: re.Pattern[str], value: bytes | None) -> str | None:

@@ -113,6 +113,8 @@ def _network_of(address: str) -> str:
         found = ipaddress.ip_address(address)
     except ValueError:
         return address
+    if isinstance(found, ipaddress.IPv6Address):
+        found = found.ipv4_mapped or found
     if found.version == 4:
-        return address
+        return str(found)
     return str(ipaddress.ip_network((found, _IPV6_CLIENT_BITS), strict=False))

@@ -36,7 +36,7 @@ ROLES: Final = (
 )
 _ENTITY_TAGS: Final = r'^(\*|(W/)?"[\x21\x23-\x7e]*"([ \t]*,[ \t]*(W/)?"[\x21\x23-\x7e]*")*)$'
 """What `If-Match` may hold (RFC 9110 section 13.1.1)."""
-_VERSION: Final = re.compile(r'"[0-9]{1,9}"')
+_VERSION: Final = re.compile(r'"(0|[1-9][0-9]{0,8})"')
 _INVALID_TOKEN: Final = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 _OFFICERS: Final = frozenset({"informatization_officer", "industry_officer"})
 
@@ -268,7 +268,8 @@ async def _command(
 ) -> CommandRequest:
     caller = authorised(request, roles)
     edge: Edge = request.app.state.edge
-    asked = f"{request.method} {request.scope['path']}\x00".encode() + request.scope["query_string"] + b"\x00"
+    asked = f"{request.method} {request.scope['path']}\x00{caller.principal.producer or ''}\x00".encode()
+    asked += request.scope["query_string"] + b"\x00"
     digest = hmac.digest(edge.body_key, asked + await request.body(), "sha256").hex()
     operation = f"{request.method} {request.scope['route'].path}"
     act = Act(edge.legal_clock.now(), provenance_of(request, caller))

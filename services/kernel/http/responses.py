@@ -125,16 +125,16 @@ def linked(request: Request, answer: Response, next_cursor: str | None) -> Respo
 
 @dataclass(frozen=True, slots=True)
 class Cursors:
-    """Cursors of one service: where the next page starts, signed, and only good for the same filters."""
+    """Cursors of one service: where the next page starts, signed, only good for the same list and filters."""
 
     key: bytes
 
-    def write(self, after: Sequence[str | int], filters: Mapping[str, object]) -> str:
-        """The cursor that continues behind the item whose sort key is `after`."""
-        content = msgspec.json.encode([list(after), self._hash(filters)])
+    def write(self, request: Request, after: Sequence[str | int], filters: Mapping[str, object]) -> str:
+        """The cursor that continues this list behind the item whose sort key is `after`."""
+        content = msgspec.json.encode([list(after), self._hash(request, filters)])
         return base64.urlsafe_b64encode(self._sign(content) + content).decode().rstrip("=")
 
-    def read(self, cursor: str, filters: Mapping[str, object]) -> list[str | int]:
+    def read(self, request: Request, cursor: str, filters: Mapping[str, object]) -> list[str | int]:
         """The sort key a cursor continues behind. Raises 400 (`cursor_invalid`) for any other text."""
         try:
             raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
@@ -142,7 +142,7 @@ class Cursors:
             after, digest = msgspec.json.decode(content, type=tuple[list[str | int], str])
         except (ValueError, msgspec.MsgspecError):
             raise Problem("cursor_invalid") from None
-        if not hmac.compare_digest(signature, self._sign(content)) or digest != self._hash(filters):
+        if not hmac.compare_digest(signature, self._sign(content)) or digest != self._hash(request, filters):
             raise Problem("cursor_invalid")
         return after
 
@@ -150,6 +150,7 @@ class Cursors:
         return hmac.new(self.key, b"cursor\x00" + content, hashlib.sha256).digest()[:16]
 
     @staticmethod
-    def _hash(filters: Mapping[str, object]) -> str:
+    def _hash(request: Request, filters: Mapping[str, object]) -> str:
         named = {name: str(value) for name, value in filters.items() if value is not None}
-        return hashlib.sha256(msgspec.json.encode(named, order="sorted")).hexdigest()[:16]
+        asked = [request.scope["path"], named]
+        return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()[:16]

@@ -76,6 +76,7 @@ class _Claims(msgspec.Struct):
     iat: int
     exp: int
     roles: list[str]
+    nbf: int | None = None
     producer: str | None = None
 
 
@@ -139,8 +140,8 @@ class TokenVerifier:
         if self._audiences.isdisjoint(named):
             wanted = ", ".join(sorted(self._audiences))
             raise TokenRefused("audience", code="token_for_another", audience=wanted)
-        if claims.iat > now + SKEW_SECONDS:
-            raise TokenRefused("issued in the future")
+        if max(claims.iat, claims.nbf or 0) > now + SKEW_SECONDS:
+            raise TokenRefused("issued or valid in the future")
         until = min(claims.exp, claims.iat + MAX_AGE_SECONDS) + SKEW_SECONDS
         if now >= until:
             raise TokenRefused("expired", code="token_expired")

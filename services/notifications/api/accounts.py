@@ -74,10 +74,12 @@ def list_messages(
     """Messages of a BIN or IIN, or of an authority, newest first."""
     may_read(caller, account)
     filters = {"account": account, "search": search}
-    before = str(desk.cursors.read(cursor, filters)[0]) if cursor else None
+    before = str(desk.cursors.read(request, cursor, filters)[0]) if cursor else None
     with desk.database.read() as connection:
         rows = messages_of(connection, account, search, before=before, limit=limit + 1)
-    following = desk.cursors.write([rows[limit - 1]["message_id"]], filters) if len(rows) > limit else None
+    following = (
+        desk.cursors.write(request, [rows[limit - 1]["message_id"]], filters) if len(rows) > limit else None
+    )
     items = [presented(row, caller.language) for row in rows[:limit]]
     return page(request, items, Messages, next_cursor=following)
 

@@ -106,12 +106,14 @@ def list_deliveries(
 ) -> Response:
     """Newest first, each with its attempts."""
     filters = {"subscription": subscription_id}
-    before = str(desk.cursors.read(cursor, filters)[0]) if cursor else None
+    before = str(desk.cursors.read(request, cursor, filters)[0]) if cursor else None
     with desk.database.read() as connection:
         subscription_of(connection, caller.principal.key, subscription_id)
         rows = deliveries_of(connection, subscription_id, before=before, limit=limit + 1)
         attempts = attempts_of(connection, [row["delivery_id"] for row in rows])
-    following = desk.cursors.write([rows[limit - 1]["delivery_id"]], filters) if len(rows) > limit else None
+    following = (
+        desk.cursors.write(request, [rows[limit - 1]["delivery_id"]], filters) if len(rows) > limit else None
+    )
     items = [_delivery(row, attempts.get(row["delivery_id"], [])) for row in rows[:limit]]
     return page(request, items, Deliveries, next_cursor=following)
 

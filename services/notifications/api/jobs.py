@@ -158,12 +158,14 @@ def list_jobs(
 ) -> Response:
     """Newest first; those that ended are kept for ninety days."""
     filters = {"jobs": subscription_id}
-    before = str(desk.cursors.read(cursor, filters)[0]) if cursor else None
+    before = str(desk.cursors.read(request, cursor, filters)[0]) if cursor else None
     with desk.database.read() as connection:
         subscription_of(connection, caller.principal.key, subscription_id)
         rows = jobs_of(connection, subscription_id, before=before, limit=limit + 1)
         progress = progress_of(connection, [row["job_id"] for row in rows])
-    following = desk.cursors.write([rows[limit - 1]["job_id"]], filters) if len(rows) > limit else None
+    following = (
+        desk.cursors.write(request, [rows[limit - 1]["job_id"]], filters) if len(rows) > limit else None
+    )
     items = [_shown(row, progress.get(row["job_id"], {})) for row in rows[:limit]]
     return page(request, items, JobPage, next_cursor=following)
 

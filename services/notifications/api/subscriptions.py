@@ -85,12 +85,14 @@ def list_own(
 ) -> Response:
     """The caller's own, oldest first, each with warnings about a filter that seems to match nothing."""
     filters = {"owner": caller.principal.key}
-    after = str(desk.cursors.read(cursor, filters)[0]) if cursor else None
+    after = str(desk.cursors.read(request, cursor, filters)[0]) if cursor else None
     with desk.database.read() as connection:
         rows = subscriptions_of(connection, caller.principal.key, after=after, limit=limit + 1)
         warnings = warnings_of(connection, rows[:limit], now=microseconds(desk.clock.now()))
     following = (
-        desk.cursors.write([rows[limit - 1]["subscription_id"]], filters) if len(rows) > limit else None
+        desk.cursors.write(request, [rows[limit - 1]["subscription_id"]], filters)
+        if len(rows) > limit
+        else None
     )
     shown = [subscription_shown(row, warnings=warnings[row["subscription_id"]]) for row in rows[:limit]]
     return page(request, shown, Subscriptions, next_cursor=following)

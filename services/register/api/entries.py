@@ -60,7 +60,7 @@ def list_entries(
     filters = filters_of(request)
     after = None
     if cursor is not None:
-        last, *kept = desk.cursors.read(cursor, filters)
+        last, *kept = desk.cursors.read(request, cursor, filters)
         after, moment = UUID(str(last)), unpinned(kept, moment)
     with desk.journal.database.snapshot() as connection:
         producer_id = producer_of(connection, bin) if bin is not None else None
@@ -71,7 +71,7 @@ def list_entries(
         items = shown(desk, connection, found[:limit])
     following = None
     if len(found) > limit:
-        following = desk.cursors.write([items[-1].entry_id, *pinned(moment)], filters)
+        following = desk.cursors.write(request, [items[-1].entry_id, *pinned(moment)], filters)
     return page_at(request, items, Page[EntryShown], moment, next_cursor=following, public=True)
 
 

@@ -110,13 +110,13 @@ def list_all(
     """`status=proposed` is what waits for a second officer."""
     desk = desk_of(request)
     filters = filters_of(request)
-    after = 0 if cursor is None else int(desk.cursors.read(cursor, filters)[0])
+    after = 0 if cursor is None else int(desk.cursors.read(request, cursor, filters)[0])
     with desk.journal.database.read() as connection:
         found = list_proposals(connection, ERASURES, status=status, after=after, limit=limit + 1)
     loaded = [desk.journal.load(Erasure, one.id) for one in found[:limit]]
     following = None
     if len(found) > limit:
-        following = desk.cursors.write([found[limit - 1].first_position], filters)
+        following = desk.cursors.write(request, [found[limit - 1].first_position], filters)
     return page(request, _shown(desk, loaded), Page[ErasureShown], next_cursor=following)
 
 

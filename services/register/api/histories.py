@@ -64,7 +64,7 @@ def read_history(
     filters = {**filters_of(request), "entry": entry_id}
     after = 0
     if cursor is not None:
-        last, *kept = desk.cursors.read(cursor, filters)
+        last, *kept = desk.cursors.read(request, cursor, filters)
         after, moment = int(last), unpinned(kept, moment)
     facts = desk.journal.facts_of(entry_id)
     with desk.journal.database.snapshot() as connection:
@@ -78,7 +78,7 @@ def read_history(
     items = [presenting.fact(one, _corrections_of(one, known)) for one in wanted[:limit]]
     following = None
     if len(wanted) > limit:
-        following = desk.cursors.write([items[-1].position, *pinned(moment)], filters)
+        following = desk.cursors.write(request, [items[-1].position, *pinned(moment)], filters)
     answer = HistoryShown(items=items, next=following, periods=periods)
     return linked(request, read_at(request, answer, moment, public=True), following)
 
@@ -137,7 +137,7 @@ def list_changes(
     filters = filters_of(request)
     after: Place | None = None
     if cursor is not None:
-        at, entry_id, *kept = desk.cursors.read(cursor, filters)
+        at, entry_id, *kept = desk.cursors.read(request, cursor, filters)
         after = Place(int(at), UUID(str(entry_id)))
         first, second, third, fourth = (int(bound) for bound in kept)
         window = Window(Moment(first, second), Moment(third, fourth), axis)
@@ -147,7 +147,7 @@ def list_changes(
     following = None
     if last is not None:
         bounds = [*pinned(window.start), *pinned(window.end)]
-        following = desk.cursors.write([last.at, str(last.entry_id), *bounds], filters)
+        following = desk.cursors.write(request, [last.at, str(last.entry_id), *bounds], filters)
     answer = ChangesShown(
         items=items,
         next=following,

@@ -63,7 +63,7 @@ def list_all(
     filters = filters_of(request)
     after = 0
     if cursor is not None:
-        last, *kept = desk.cursors.read(cursor, filters)
+        last, *kept = desk.cursors.read(request, cursor, filters)
         after, moment = int(last), unpinned(kept, moment)
     with desk.journal.database.snapshot() as connection:
         if moment is None:
@@ -75,7 +75,7 @@ def list_all(
     items = [presenting.notification(one.state) for one in found]
     following = None
     if last_seen is not None:
-        following = desk.cursors.write([last_seen, *pinned(moment)], filters)
+        following = desk.cursors.write(request, [last_seen, *pinned(moment)], filters)
     return page_at(request, items, Page[NotificationShown], moment, next_cursor=following)
 
 

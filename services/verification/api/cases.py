@@ -89,7 +89,7 @@ def list_all(
     cursor: CursorParameter = None,
 ) -> Response:
     """A worklist: those due first come first, equal days by opening, those without a running term last."""
-    after = _place(desk.cursors.read(cursor, asked.filters)) if cursor else None
+    after = _place(desk.cursors.read(request, cursor, asked.filters)) if cursor else None
     wanted = asked.wanted
     if wanted.assigned_to == ME:
         wanted = replace(wanted, assigned_to=actor_of(request, caller))
@@ -99,7 +99,7 @@ def list_all(
         rows = list_cases(connection, wanted, after=after, limit=limit + 1, order=asked.order)
     last = rows[limit - 1] if len(rows) > limit else None
     place = [str(last["case_id"]), str(last["due_on"] or "")] if last else []
-    following = desk.cursors.write(place, asked.filters) if last else None
+    following = desk.cursors.write(request, place, asked.filters) if last else None
     return page(request, [_line(dict(row)) for row in rows[:limit]], CasePage, next_cursor=following)
 
 

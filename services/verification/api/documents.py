@@ -132,10 +132,12 @@ def read_looks(
 ) -> Response:
     """Oldest first; nothing is ever taken out."""
     filters = {"sha256": sha256}
-    after = UUID(str(desk.cursors.read(cursor, filters)[0])) if cursor else None
+    after = UUID(str(desk.cursors.read(request, cursor, filters)[0])) if cursor else None
     with desk.journal.database.read() as connection:
         looks = list_looks(connection, sha256, after=after, limit=limit + 1)
-    following = desk.cursors.write([str(looks[limit - 1].look_id)], filters) if len(looks) > limit else None
+    following = (
+        desk.cursors.write(request, [str(looks[limit - 1].look_id)], filters) if len(looks) > limit else None
+    )
     return page(request, [_look(look) for look in looks[:limit]], LookPage, next_cursor=following)
 
 

@@ -77,7 +77,7 @@ def read_case_report(
 ) -> Response:
     """Declared beside computed, recomputed exactly; the look is recorded before the answer."""
     filters = {"case": str(case_id)}
-    after = int(desk.cursors.read(cursor, filters)[0]) if cursor else 0
+    after = int(desk.cursors.read(request, cursor, filters)[0]) if cursor else 0
     act = Act(desk.practice.clock.now(), provenance_of(request, caller))
     sha256, review = review_case_report(desk.journal, desk.practice, act, case_id)
     report = review.report
@@ -94,7 +94,7 @@ def read_case_report(
         figures=evidence.figures(review.figures),
         findings=[evidence.finding(found) for found in review.findings[:200]],
         lines=[evidence.report_line(line, review.findings) for line in lines],
-        next=desk.cursors.write([after + limit], filters) if after + limit < count else None,
+        next=desk.cursors.write(request, [after + limit], filters) if after + limit < count else None,
     )
     return read(request, shown)
 

@@ -236,7 +236,7 @@ def list_known(
     cursor: CursorParameter = None,
 ) -> Response:
     """In the order of their ids; an officer is known from the first step on a case."""
-    after = str(desk.cursors.read(cursor, {})[0]) if cursor else ""
+    after = str(desk.cursors.read(request, cursor, {})[0]) if cursor else ""
     with desk.journal.database.read() as connection:
         found = list_officers(connection, after=after, limit=limit + 1)
     me = actor_of(request, caller)
@@ -246,7 +246,7 @@ def list_known(
         )
         for one in found[:limit]
     ]
-    following = desk.cursors.write([items[-1].officer_id], {}) if len(found) > limit else None
+    following = desk.cursors.write(request, [items[-1].officer_id], {}) if len(found) > limit else None
     return page(request, items, OfficerPage, next_cursor=following)
 
 

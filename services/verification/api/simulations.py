@@ -82,13 +82,13 @@ def list_differences(
 ) -> Response:
     """For officers and auditors with case, producer and product; for an integrator depersonalised."""
     filters = {"simulation": simulation_id}
-    after = int(desk.cursors.read(cursor, filters)[0]) if cursor else 0
+    after = int(desk.cursors.read(request, cursor, filters)[0]) if cursor else 0
     _found(desk, simulation_id)
     with desk.journal.database.read() as connection:
         rows = differences_of(connection, simulation_id, after=after, limit=limit + 1)
     named = caller.is_any("informatization_officer", "auditor")
     items = [simulated.difference(row, named=named) for row in rows[:limit]]
-    following = desk.cursors.write([items[-1].number], filters) if len(rows) > limit else None
+    following = desk.cursors.write(request, [items[-1].number], filters) if len(rows) > limit else None
     return page(request, items, DifferencePage, next_cursor=following)
 
 

@@ -97,14 +97,16 @@ def list_all(
 ) -> Response:
     """In the order of their entry."""
     filters = {"bin": holder, "product": product, "on": on}
-    after = UUID(str(desk.cursors.read(cursor, filters)[0])) if cursor else None
+    after = UUID(str(desk.cursors.read(request, cursor, filters)[0])) if cursor else None
     day = on.isoformat() if on else None
     with desk.journal.database.read() as connection:
         rows = list_listings(
             connection, holder_bin=holder, product=product, on=day, after=after, limit=limit + 1
         )
     following = (
-        desk.cursors.write([str(rows[limit - 1]["listing_id"])], filters) if len(rows) > limit else None
+        desk.cursors.write(request, [str(rows[limit - 1]["listing_id"])], filters)
+        if len(rows) > limit
+        else None
     )
     items = [_line(row, on) for row in rows[:limit]]
     return page(request, items, ListingPage, next_cursor=following, public=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from fastapi import Request
 
 from services.kernel.http.problems import Problem
 from services.kernel.http.responses import Cursors
@@ -74,6 +75,17 @@ def test_another_callers_key_is_another_key(edge: LedgerService) -> None:
     headers = edge.headers("producer", subject="another") | {"Idempotency-Key": "k1"}
     second = edge.client.post("/v1/ledgers", json={"owner": "two"}, headers=headers)
     assert (first.status_code, second.status_code, edge.journal.head()) == (201, 201, 2)
+
+
+def test_who_acts_for_two_producers_gets_no_answer_of_one_for_the_other(edge: LedgerService) -> None:
+    """One subject, two tokens, each bound to its BIN: the same key and body are not the same command."""
+    answers = []
+    for number in ("181240006529", "971240001315"):
+        token = edge.issuer.token(subject="agent", roles=["producer"], producer=number)
+        headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": "k1"}
+        answers.append(edge.client.post("/v1/ledgers", json={"owner": "o"}, headers=headers))
+    assert [answer.status_code for answer in answers] == [201, 422]
+    assert answers[1].json()["code"] == "idempotency_key_reused"
 
 
 def test_neither_the_stored_answer_nor_the_log_tells_whose_token_it_was(
@@ -168,7 +180,7 @@ def test_a_decision_on_an_old_version_is_412_and_names_both(edge: LedgerService)
     assert edge.journal.head() == 2
 
 
-@pytest.mark.parametrize("given", ["*", 'W/"1"', '"1", "2"', '"x"', '""', '"-1"', '"1234567890"'])
+@pytest.mark.parametrize("given", ["*", 'W/"1"', '"1", "2"', '"x"', '""', '"-1"', '"01"', '"1234567890"'])
 def test_an_entity_tag_that_names_no_single_version_is_412(edge: LedgerService, given: str) -> None:
     """Weak tags never match (RFC 9110 section 13.1.1), and a decision is made on one version."""
     path = f"/v1/ledgers/{edge.opened()['id']}/lines"
@@ -288,10 +300,14 @@ def test_a_cursor_is_good_for_the_same_filters_only(edge: LedgerService) -> None
     assert (answer.status_code, answer.json()["code"]) == (400, "cursor_invalid")
 
 
+def asked(path: str) -> Request:
+    return Request({"type": "http", "path": path})
+
+
 def test_a_cursor_that_was_not_given_is_refused() -> None:
-    cursors, other = Cursors(b"a" * 32), Cursors(b"b" * 32)
-    cursor = cursors.write(["x", 7], {"status": "included", "q": None})
-    assert cursors.read(cursor, {"status": "included"}) == ["x", 7]
+    cursors, other, request = Cursors(b"a" * 32), Cursors(b"b" * 32), asked("/v1/ledgers")
+    cursor = cursors.write(request, ["x", 7], {"status": "included", "q": None})
+    assert cursors.read(request, cursor, {"status": "included"}) == ["x", 7]
     flipped = [
         cursor[:place] + ("A" if cursor[place] != "A" else "B") + cursor[place + 1 :] for place in (0, 9, 30)
     ]
@@ -303,10 +319,18 @@ def test_a_cursor_that_was_not_given_is_refused() -> None:
         "AAAA" * 20,
         cursor[:-2],
         *flipped,
-        other.write(["x", 7], {"status": "included"}),
+        other.write(request, ["x", 7], {"status": "included"}),
     ):
         with pytest.raises(Problem):
-            cursors.read(wrong, {"status": "included"})
+            cursors.read(request, wrong, {"status": "included"})
+
+
+def test_a_cursor_of_one_list_is_no_good_for_another() -> None:
+    """Its place would be read as another thing's place."""
+    cursors = Cursors(b"a" * 32)
+    cursor = cursors.write(asked("/v1/entries"), ["0191f3c0-0000-7000-8000-000000000000"], {})
+    with pytest.raises(Problem):
+        cursors.read(asked("/v1/corrections"), cursor, {})
 
 
 def test_a_command_that_came_to_nothing_is_not_answered() -> None:

@@ -157,6 +157,60 @@ def test_bytes_in_the_url_that_are_no_text_do_no_harm(edge: LedgerService, path:
     assert edge.get(path, "auditor").status_code in {200, 400, 404, 422}
 
 
+@pytest.mark.parametrize(
+    "name", ["Authorization", "Content-Type", "Host", "Idempotency-Key", "If-Match", "Request-Id"]
+)
+def test_a_header_that_counts_once_is_refused_twice(edge: LedgerService, name: str) -> None:
+    """A proxy may read the first line and the service the last."""
+    given = {"Content-Type": "application/json", "Idempotency-Key": "k", "Host": "register"}
+    given |= {**edge.headers("producer"), "If-Match": '"1"', "Request-Id": "r"}
+    doubled = [*given.items(), (name, given[name])]
+    answer = edge.client.post("/v1/ledgers", content=b'{"owner": "o"}', headers=doubled)
+    assert (answer.status_code, answer.json()["code"]) == (400, "header_repeated")
+    assert answer.json()["params"] == {"header": name.lower()}
+    assert edge.journal.head() == 0
+
+
+def test_a_header_that_is_a_list_may_come_in_several_lines(edge: LedgerService) -> None:
+    headers = [("Accept", "application/json"), ("Accept", "*/*")]
+    assert edge.client.get("/healthz", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/v1/ledgers", "/nowhere"])
+def test_head_tells_what_get_would(edge: LedgerService, path: str) -> None:
+    """RFC 9110 section 9.3.2."""
+    told, shown = (
+        edge.client.request(method, path, headers=edge.headers("auditor")) for method in ("HEAD", "GET")
+    )
+    assert told.status_code == shown.status_code
+    same = ("Content-Type", "Content-Length", "ETag", "Cache-Control")
+    assert [told.headers.get(name) for name in same] == [shown.headers.get(name) for name in same]
+
+
+@pytest.mark.parametrize("path", ["/v1/ledgers/", "/v1/ledgers//", "//v1/ledgers", "/healthz/"])
+def test_a_path_is_not_corrected_and_nobody_is_sent_to_another_host(edge: LedgerService, path: str) -> None:
+    answer = edge.get(path, "auditor", {"Host": "elsewhere.example"})
+    assert (answer.status_code, answer.json()["code"]) == (404, "path_unknown")
+    assert "Location" not in answer.headers
+
+
+def test_no_other_site_may_read_answers(edge: LedgerService) -> None:
+    """No answer names an origin (Fetch standard, CORS), asked beforehand or not."""
+    asking = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "GET"}
+    for method in ("GET", "OPTIONS"):
+        answer = edge.client.request(method, "/v1/ledgers", headers={**edge.headers("auditor"), **asking})
+        assert not [name for name in answer.headers if name.lower().startswith("access-control")]
+
+
+def test_methods_that_nobody_uses_are_counted_as_one(edge: LedgerService) -> None:
+    for method in ("PROPFIND", "MKCOL", "X" * 50):
+        assert edge.client.request(method, "/v1/ledgers").status_code == 405
+    metrics = edge.get("/metrics").text
+    assert 'method="other"' in metrics
+    assert "PROPFIND" not in metrics
+    assert "XXX" not in metrics
+
+
 def test_an_unknown_path_and_method_are_problems(edge: LedgerService) -> None:
     assert edge.get("/v2/ledgers").json()["code"] == "path_unknown"
     answer = edge.client.put(f"/v1/ledgers/{uuid4()}", json={})

@@ -110,6 +110,13 @@ def test_one_network_of_ipv6_is_one_caller(door: Door) -> None:
     assert door.statuses(1, address="2001:db8:0:1::1") == [204]
 
 
+def test_ipv4_clients_of_an_ipv6_socket_are_callers_of_their_own(door: Door) -> None:
+    """A dual-stack socket names them `::ffff:192.0.2.1`."""
+    assert door.statuses(4, address="::ffff:192.0.2.1") == [204, 204, 204, 429]
+    assert door.statuses(1, address="192.0.2.1") == [429]
+    assert door.statuses(1, address="::ffff:192.0.2.2") == [204]
+
+
 def test_the_services_themselves_and_the_sign_of_life_have_no_limit(door: Door) -> None:
     assert door.statuses(20, "register", role="service") == [204] * 20
     assert door.statuses(20, path="/healthz") == [204] * 20

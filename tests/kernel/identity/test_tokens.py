@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import stat
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from joserfc import jwt
-from joserfc.jwk import OctKey, OKPKey
+from joserfc.jwk import KeySet, OctKey, OKPKey
 
 from services.kernel.identity.tokens import (
     MAX_AGE_SECONDS,
@@ -104,15 +105,72 @@ def test_a_stranger_who_claims_a_trusted_name_is_refused() -> None:
         trusting(trusted).verify(stranger.token(subject="x", roles=["auditor"], now=NOW), now=NOW)
 
 
-def claims() -> dict[str, object]:
+def claims() -> dict[str, Any]:
     return {
         "iss": "urn:test",
         "aud": "urn:tizilim:ledger",
         "sub": "x",
-        "iat": NOW,
-        "exp": NOW + 60,
+        "iat": int(NOW),
+        "exp": int(NOW) + 60,
         "roles": ["auditor"],
     }
+
+
+def signed(key: OKPKey, header: dict[str, Any], payload: Mapping[str, Any]) -> str:
+    named = {"alg": "Ed25519", "typ": "at+jwt", "kid": key.kid, **header}
+    given = {name: value for name, value in named.items() if value is not None}
+    return jwt.encode(given, dict(payload), key, algorithms=["Ed25519"], default_type=None)
+
+
+SAID_WRONGLY: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "without an expiry": ({}, {"exp": None}),
+    "with an expiry that is no number": ({}, {"exp": "tomorrow"}),
+    "with an endless expiry": ({}, {"exp": float("inf")}),
+    "without an issue": ({}, {"iat": None}),
+    "issued at no time": ({}, {"iat": float("nan")}),
+    "without a subject": ({}, {"sub": None}),
+    "with a subject that is no text": ({}, {"sub": ["x"]}),
+    "without roles": ({}, {"roles": None}),
+    "with roles that are no list": ({}, {"roles": "auditor"}),
+    "not yet valid": ({}, {"nbf": int(NOW) + SKEW_SECONDS + 1}),
+    "expired": ({}, {"exp": int(NOW) - SKEW_SECONDS}),
+    "of a key that is not the issuer's": ({"kid": "another"}, {}),
+    "of a kid that is a path": ({"kid": "../../etc/passwd"}, {}),
+    "of no type": ({"typ": None}, {}),
+}
+
+
+@pytest.mark.parametrize(("header", "changed"), SAID_WRONGLY.values(), ids=SAID_WRONGLY.keys())
+def test_a_token_that_says_too_little_or_something_else_proves_nothing(
+    header: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    """RFC 9068 sections 2 and 4, signed by the right key all the same."""
+    key = OKPKey.generate_key("Ed25519", auto_kid=True)
+    verifier = trusting(TokenIssuer("urn:test", key, audience="urn:tizilim:ledger"))
+    assert verifier.verify(signed(key, {}, claims() | {"nbf": int(NOW)}), now=NOW).subject == "x"
+    said = {name: value for name, value in (claims() | changed).items() if value is not None}
+    with pytest.raises(TokenRefused):
+        verifier.verify(signed(key, header, said), now=NOW)
+
+
+def test_a_key_that_a_token_brings_along_is_not_believed() -> None:
+    """RFC 7515 sections 4.1.2 to 4.1.6: `jwk`, `jku` and `x5c` are anybody's."""
+    key, other = (OKPKey.generate_key("Ed25519", auto_kid=True) for _ in range(2))
+    verifier = trusting(TokenIssuer("urn:test", key, audience="urn:tizilim:ledger"))
+    for header in ({"jwk": other.as_dict(private=False)}, {"jku": "https://elsewhere.example/keys"}):
+        for kid in (key.kid, other.kid):
+            with pytest.raises(TokenRefused):
+                verifier.verify(signed(other, {"kid": kid, **header}, claims()), now=NOW)
+
+
+def test_a_key_found_without_its_name_is_the_only_one() -> None:
+    first, second = (OKPKey.generate_key("Ed25519", auto_kid=True) for _ in range(2))
+    alone = TokenVerifier({"urn:test": KeySet([first])}, audiences=["urn:tizilim:ledger"])
+    assert alone.verify(signed(first, {"kid": None}, claims()), now=NOW).subject == "x"
+    several = TokenVerifier({"urn:test": KeySet([first, second])}, audiences=["urn:tizilim:ledger"])
+    assert several.verify(signed(second, {}, claims()), now=NOW).subject == "x"
+    with pytest.raises(TokenRefused):
+        several.verify(signed(first, {"kid": None}, claims()), now=NOW)
 
 
 def test_an_unsigned_or_symmetrically_signed_token_is_refused() -> None:
