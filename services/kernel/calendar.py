@@ -113,7 +113,12 @@ def add_calendar_days(start: date, days: int, *, to_working_day: bool = True) ->
     if days < 1:
         raise ValueError("a term has at least one day")
     day = start + days * _DAY
-    while to_working_day and not is_working_day(day):
+    return on_working_day(day) if to_working_day else day
+
+
+def on_working_day(day: date) -> date:
+    """The day itself, or the next working day after a day off."""
+    while not is_working_day(day):
         day += _DAY
     return day
 
@@ -198,3 +203,15 @@ class Quarter:
 
     def __str__(self) -> str:
         return f"{self.year}-Q{self.number}"
+
+
+def data_update(quarter: Quarter, *, to_working_day: bool = True) -> FixedTerm:
+    """The term for telling what changed in a quarter: the 5th of the month after it (order 327 para. 26)."""
+    fifth = quarter.next.first_day.replace(day=5)
+    return FixedTerm(
+        name="data_update",
+        due_on=(on_working_day(fifth) if to_working_day else fifth).isoformat(),
+        calendar=CALENDAR_VERSION,
+        basis="order-327 para. 26",
+        statutory=True,
+    )

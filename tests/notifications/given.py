@@ -14,6 +14,7 @@ from services.register.contract.events import (
     NotificationReceived,
     Product,
 )
+from services.register.contract.updates import EntryUpdated
 
 BIN: Final = "181240006529"
 OTHER_BIN: Final = "971240001315"
@@ -98,6 +99,21 @@ def included(application: ApplicationFiled, **given: Any) -> Included:
         "number": "0000000001",
     }
     return Included(**{**values, **given})
+
+
+def updated(application: ApplicationFiled, **given: Any) -> EntryUpdated:
+    values: dict[str, Any] = {
+        "entry_id": application.product_id,
+        "producer": application.producer,
+        "inclusion_event_id": new_event_id(),
+        "fields": ("email",),
+        "changed_on": "2026-03-02",
+        "quarter": "2026-Q1",
+        "term": term("data_update", "2026-04-06"),
+        "in_time": True,
+        "commitments": {"email": "c0"},
+    }
+    return EntryUpdated(**{**values, **given})
 
 
 def term(name: str, due_on: str) -> FixedTerm:

@@ -24,6 +24,7 @@ from services.register.domain.entry import Entry
 from services.register.domain.erasure import Erasure, ProposedErasure
 from services.register.domain.notification import Notification
 from services.register.domain.procedure import Procedure
+from services.register.domain.updating import Given
 from services.register.journal import open_journal
 from services.register.usecases.accept_notification import AcceptNotification, accept_notification
 from services.register.usecases.decide_correction import DecideCorrection, decide_correction
@@ -32,6 +33,7 @@ from services.register.usecases.file_application import Applicant, FileApplicati
 from services.register.usecases.propose_correction import ProposeCorrection, propose_correction
 from services.register.usecases.propose_erasure import ProposeErasure, propose_erasure
 from services.register.usecases.receive_notification import receive_notification
+from services.register.usecases.update_entry import UpdateEntry, update_entry
 from tests.personal import keyed
 from tests.prepared import migrate
 from tests.register.given import AUTOMATIC, BIN, NOON, PROCEDURE, REASONS, act, form, product
@@ -155,6 +157,11 @@ class Desk:
         """The act of another officer than `act` is of."""
         act = self.act()
         return replace(act, provenance=msgspec.structs.replace(act.provenance, actor="a2"))
+
+    def update(self, entry: Entry, given: Given, by: str = BIN) -> Entry:
+        """The producer brings its own data up to date."""
+        command = UpdateEntry(entry_id=entry.id, by=by, given=given)
+        return result_of(update_entry(self.journal, command, self.act("producer"), self.procedure))
 
     def entry(self, application: Application) -> Entry:
         return self.journal.load(Entry, UUID(application.filed.product_id))

@@ -11,7 +11,7 @@ from services.kernel.feed.following import Foreign
 from services.kernel.journal.events import Event
 from services.notifications.domain.filters import Concerns, Reach, Track
 from services.notifications.projections.known import Known
-from services.register.contract import appeals, corrections, rulings
+from services.register.contract import appeals, corrections, rulings, updates
 from services.register.contract import events as register
 
 _TRACKS: Final[dict[type[Event], Track]] = {
@@ -132,6 +132,8 @@ def _learn_standing(known: Known, foreign: Foreign) -> None:
         known.learn_undone(data.entry_id, data.exclusion_event_id)
     elif isinstance(data, corrections.EntryCorrected):
         _learn_correction(known, data)
+    elif isinstance(data, updates.EntryUpdated):
+        _learn_update(known, data)
 
 
 def _learn_correction(known: Known, data: corrections.EntryCorrected) -> None:
@@ -140,6 +142,11 @@ def _learn_correction(known: Known, data: corrections.EntryCorrected) -> None:
     else:
         known.learn_corrected(data.entry_id, is_included=data.status == "included")
     if data.activity is not None:
+        known.learn_region(data.entry_id, data.activity.kato)
+
+
+def _learn_update(known: Known, data: updates.EntryUpdated) -> None:
+    if data.activity is not None and "kato" not in data.superseded:
         known.learn_region(data.entry_id, data.activity.kato)
 
 

@@ -31,6 +31,7 @@ from services.notifications.projections.matters import Matters
 from services.notifications.usecases.put_message import NewMessage, Occasion, compose, put_messages
 from services.notifications.usecases.queue_deliveries import queue_deliveries
 from services.register.contract.events import REGISTER_EVENTS, ApplicationFiled
+from services.register.contract.updates import EntryUpdated
 from services.verification.contract.events import VERIFICATION_EVENTS
 
 EVENT_TYPES: Final[Mapping[str, Reach]] = {
@@ -170,9 +171,12 @@ class _Batch:
         )
 
     def _learn_contact(self, foreign: Foreign) -> None:
-        """What the channels that are on send to: it stands beside a filing in confidence, nowhere else."""
-        opened, filing, channels = foreign.upstream.confidential, foreign.fact.data, self._channels
+        """What the channels that are on send to: it stands in confidence beside a filing or an update."""
+        opened, told_by, channels = foreign.upstream.confidential, foreign.fact.data, self._channels
+        if not isinstance(told_by, ApplicationFiled | EntryUpdated):
+            return
+        stale = told_by.superseded if isinstance(told_by, EntryUpdated) else ()
         wanted = [field for field, channel in (("email", "email"), ("iin", "portal")) if channel in channels]
-        told = {field: opened[field].value for field in wanted if field in opened}
-        if told and isinstance(filing, ApplicationFiled):
-            learn_contact(self._connection, filing.producer.producer_id, told)
+        told = {field: opened[field].value for field in wanted if field in opened and field not in stale}
+        if told:
+            learn_contact(self._connection, told_by.producer.producer_id, told)

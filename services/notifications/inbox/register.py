@@ -8,9 +8,10 @@ from services.kernel.feed.following import Foreign
 from services.kernel.journal.events import Event
 from services.notifications.domain.messages import ParameterValue
 from services.notifications.inbox.drafts import Draft, Drafting
+from services.notifications.inbox.updated_fields import updated_fields
 from services.notifications.projections.known import Known, name_of
 from services.notifications.usecases.put_message import day_of
-from services.register.contract import appeals, corrections, extracts, rulings
+from services.register.contract import appeals, corrections, extracts, rulings, updates
 from services.register.contract import events as register
 
 
@@ -200,6 +201,17 @@ def entry_corrected(known: Known, foreign: Foreign) -> Draft:
     return Draft("entry_corrected", {**params, "correction": what}, data.producer.producer_id)
 
 
+def entry_updated(known: Known, foreign: Foreign) -> Draft:
+    """The producer's own data as it brought them up to date, in time or late."""
+    data = foreign.fact.data
+    assert isinstance(data, updates.EntryUpdated)
+    params = {**_entry(known, data.entry_id), "fields": updated_fields(data.fields)}
+    if data.in_time:
+        return Draft("entry_updated", params, data.producer.producer_id)
+    params |= {"quarter": data.quarter, "term_ended": day_of(data.term.due_on)}
+    return Draft("entry_updated_late", params, data.producer.producer_id)
+
+
 def appeal_closed(known: Known, foreign: Foreign) -> Draft:
     """An appeal that ended with nothing to bring back: upheld after a new inclusion, or undecided."""
     data = foreign.fact.data
@@ -295,6 +307,7 @@ DRAFTS: Final[dict[type[Event], Drafting]] = {
     register.Reinstated: reinstated,
     rulings.CourtRulingRecorded: court_ruling_recorded,
     corrections.EntryCorrected: entry_corrected,
+    updates.EntryUpdated: entry_updated,
     appeals.AppealClosed: appeal_closed,
     register.ProducerRegistered: producer_registered,
     extracts.ExtractIssued: extract_issued,

@@ -15,7 +15,7 @@ from services.kernel.http.forms import BinOrIin, LineText
 from services.kernel.http.requests import Reading
 from services.kernel.http.responses import CursorParameter, Limit, Page
 from services.register.api import presenting
-from services.register.api.desk import Desk, desk_of
+from services.register.api.desk import desk_of
 from services.register.api.moments import (
     MOMENT_HEADERS,
     AtMoment,
@@ -31,6 +31,7 @@ from services.register.domain.correcting import EntryStatus
 from services.register.projections import entries, moments
 from services.register.projections.entries import EntryFilter, FoundEntry
 from services.register.projections.moments import Moment
+from services.register.projections.personal import personal_values
 from services.register.projections.producers import producer_of
 
 reads: Final = APIRouter(tags=["entries"], dependencies=[Depends(Reading("public"))])
@@ -68,7 +69,7 @@ def list_entries(
         found: list[FoundEntry] = []
         if bin is None or producer_id is not None:
             found = _listed(connection, wanted, moment, after, limit + 1)
-        items = shown(desk, connection, found[:limit])
+        items = shown(connection, found[:limit])
     following = None
     if len(found) > limit:
         following = desk.cursors.write(request, [items[-1].entry_id, *pinned(moment)], filters)
@@ -92,7 +93,7 @@ def read_entry(request: Request, entry_id: UUID, moment: AtMoment) -> Response:
         )
         if found is None:
             raise absent(connection, entry_id, moment)
-        (item,) = shown(desk, connection, [found])
+        (item,) = shown(connection, [found])
     return read_at(request, item, moment, version=found.version, public=True)
 
 
@@ -111,11 +112,12 @@ def _listed(
     return moments.list_at(connection, wanted, moment, after=after, limit=limit)
 
 
-def shown(desk: Desk, connection: sa.Connection, found: Sequence[FoundEntry]) -> list[EntryShown]:
+def shown(connection: sa.Connection, found: Sequence[FoundEntry]) -> list[EntryShown]:
     """Entries with what the vault holds of those that are in the register, now and then."""
-    open_ones = [one.contacts_of for one in found if one.is_open]
-    personal = desk.personal(connection, open_ones)
+    open_ones = [one for one in found if one.is_open]
+    values = personal_values(connection, [(one.state, one.filed_by) for one in open_ones])
+    personal = {one.state.included.entry_id: kept for one, kept in zip(open_ones, values, strict=True)}
     return [
-        presenting.entry(one.state, one.producer, personal.get(one.contacts_of, {}) if one.is_open else {})
+        presenting.entry(one.state, one.producer, personal.get(one.state.included.entry_id, {}))
         for one in found
     ]

@@ -92,7 +92,7 @@ class ProductForm(Form):
     kpved: values.Kpved
     ens_tru: values.EnsTru
     agsk3: values.Agsk3 | None = None
-    capacity_per_year: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,11}$", examples=["1000"])]
+    capacity_per_year: values.Capacity
 
     def product(self) -> Product:
         """As events hold it."""

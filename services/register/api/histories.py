@@ -143,7 +143,7 @@ def list_changes(
         window = Window(Moment(first, second), Moment(third, fourth), axis)
     with desk.journal.database.snapshot() as connection:
         found, last = changed_within(connection, window, after, limit)
-        items = _changes(desk, connection, found, window)
+        items = _changes(connection, found, window)
     following = None
     if last is not None:
         bounds = [*pinned(window.start), *pinned(window.end)]
@@ -194,11 +194,9 @@ def _past(instant: Any, now: datetime) -> datetime:
     return instant
 
 
-def _changes(
-    desk: Desk, connection: sa.Connection, entry_ids: Sequence[UUID], window: Window
-) -> list[ChangeShown]:
-    before = _at(desk, connection, entry_ids, window.start)
-    after = _at(desk, connection, entry_ids, window.end)
+def _changes(connection: sa.Connection, entry_ids: Sequence[UUID], window: Window) -> list[ChangeShown]:
+    before = _at(connection, entry_ids, window.start)
+    after = _at(connection, entry_ids, window.end)
     facts = _facts(connection, entry_ids, window)
     return [
         ChangeShown(
@@ -212,10 +210,8 @@ def _changes(
     ]
 
 
-def _at(
-    desk: Desk, connection: sa.Connection, entry_ids: Sequence[UUID], moment: Moment
-) -> dict[str, EntryShown]:
-    found = shown(desk, connection, moments.entries_at(connection, entry_ids, moment))
+def _at(connection: sa.Connection, entry_ids: Sequence[UUID], moment: Moment) -> dict[str, EntryShown]:
+    found = shown(connection, moments.entries_at(connection, entry_ids, moment))
     return {item.entry_id: item for item in found}
 
 

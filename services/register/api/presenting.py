@@ -19,6 +19,7 @@ from services.register.domain.entry_state import Appeal, EntryState, Exclusion
 from services.register.domain.erasure import Erasure, ProposedErasure
 from services.register.domain.notification import NotificationState
 from services.register.domain.origin import Condition, OriginAnswer
+from services.register.domain.own_data import LastUpdate
 from services.register.domain.producer import Producer
 from services.register.domain.proposal import Proposal
 
@@ -78,6 +79,7 @@ def entry(state: EntryState, producer: ProducerRef, personal: Personal) -> shown
         exclusion_request_term=_term(state.request_term),
         monitored_on=state.monitored_on,
         monitored_quarter=state.monitored_quarter,
+        last_update=_update(state.update) if state.update else None,
     )
 
 
@@ -292,6 +294,16 @@ def _product(product_id: str, product: Product) -> shown.ProductShown:
         kpved=product.kpved,
         ens_tru=product.ens_tru,
         agsk3=product.agsk3,
+    )
+
+
+def _update(update: LastUpdate) -> shown.UpdateShown:
+    return shown.UpdateShown(
+        changed_on=update.changed_on,
+        quarter=update.quarter,
+        fields=list(update.fields),
+        term=_fixed(update.term),
+        in_time=update.in_time,
     )
 
 

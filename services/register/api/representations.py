@@ -129,6 +129,16 @@ class AppealShown(Representation):
     reasons: Text | None = None
 
 
+class UpdateShown(Representation):
+    """The latest update of the producer's own data, and the term it was to be given in."""
+
+    changed_on: str = Field(description="The legal day from which it stands.")
+    quarter: str
+    fields: list[str]
+    term: TermShown
+    in_time: bool
+
+
 class EntryShown(Representation):
     """An entry with the columns of order 327 Appendix 1; DVC and localisation level are not for software."""
 
@@ -155,6 +165,9 @@ class EntryShown(Representation):
     exclusion_request_term: TermShown | None = None
     monitored_on: str | None = None
     monitored_quarter: str | None = None
+    last_update: UpdateShown | None = Field(
+        default=None, description="What the producer last brought up to date (order 327 para. 26)."
+    )
 
 
 class FactShown(Representation):

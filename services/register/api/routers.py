@@ -25,6 +25,7 @@ from services.register.api import (
     notifications,
     origin_checks,
     producers,
+    updates,
 )
 from services.register.schema import VAULT
 
@@ -54,7 +55,16 @@ def routers(journal: Journal, log: PublishedLog) -> Sequence[APIRouter]:
     return [
         *(
             room.commands
-            for room in (applications, corrections, erasures, exclusions, extracts, notifications, producers)
+            for room in (
+                applications,
+                corrections,
+                erasures,
+                exclusions,
+                extracts,
+                notifications,
+                producers,
+                updates,
+            )
         ),
         reads,
         journal_router(journal, "public", "service", vault=VAULT),

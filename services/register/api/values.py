@@ -42,6 +42,7 @@ EnsTru = Annotated[str, AfterValidator(_ens_tru), Field(max_length=17, examples=
 Agsk3 = Annotated[str, AfterValidator(_agsk3), Field(max_length=30, examples=["241-101-0101"])]
 Oked = Annotated[str, Field(pattern=r"^[0-9]{5}$", examples=["62011"])]
 Kato = Annotated[str, Field(pattern=r"^[0-9]{9}$", examples=["710000000"])]
+Capacity = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,11}$", examples=["1000"])]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$", examples=["9f86d081884c7d65" * 4])]
 Email = Annotated[
     str,

@@ -17,6 +17,7 @@ from services.kernel.calendar import legal_date
 from services.kernel.journal.events import Event, Fact
 from services.register.contract.corrections import CorrectedFact, EntryCorrected
 from services.register.contract.events import Excluded, Included, Reinstated
+from services.register.contract.updates import EntryUpdated
 
 EntryStatus = Literal["included", "excluded", "annulled"]
 """`annulled`: every inclusion so far was left out from the start, so it never was rightly in the register."""
@@ -37,7 +38,13 @@ class Corrections:
     restated: Mapping[str, Included]
 
     def applied(self, fact: Fact) -> Fact:
-        """The fact as corrected; one that is left out stays as it is, to be told of."""
+        """The fact as corrected; one that is left out stays as it is, to be told of.
+
+        An update stands no earlier than the inclusion whose data it changes, were it redated.
+        """
+        if isinstance(fact.data, EntryUpdated):
+            since = self.dated.get(fact.data.inclusion_event_id, fact.effective_at)
+            return msgspec.structs.replace(fact, effective_at=max(since, fact.effective_at))
         if (stated := self.restated.get(fact.id)) is not None:
             fact = msgspec.structs.replace(fact, data=stated)
         at = self.dated.get(fact.id)

@@ -32,12 +32,13 @@ from services.register.contract.events import (
 )
 from services.register.contract.rulings import CourtRulingRecorded
 from services.register.domain.application import Application
-from services.register.domain.correcting import NAMES
+from services.register.domain.correcting import NAMES, corrections_of
 from services.register.domain.correction import Proposed, check
 from services.register.domain.entry_state import Appeal, EntryState, Exclusion, evolved, standing
 from services.register.domain.procedure import automatically
 from services.register.domain.proposal import Authors
 from services.register.domain.texts import COURT_BASIS, EXCLUSION_BASES
+from services.register.domain.updating import Given, Update, stands_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +137,25 @@ class Entry(Aggregate):
         self._must_be_included()
         if self.state.requested_on is None:
             raise Conflict("exclusion_not_requested", state="included", allowed="exclusion request")
+
+    def data_for(self, given: Given, now: datetime) -> tuple[datetime, EntryState]:
+        """From when what a producer gives would stand, and the entry as it stands then.
+
+        Raises `Conflict` (`entry_not_included`) and what `stands_from` raises.
+        """
+        self._must_be_included()
+        stated = next(fact for fact in self._facts if fact.id == self.state.included_by)
+        at = stands_from(given.changed_on, now, corrections_of(self._facts).applied(stated))
+        return at, standing(self._facts, valid_at=at) or self.state
+
+    def update(
+        self, act: Act, update: Update, at: datetime, commitments: dict[str, str], term: FixedTerm
+    ) -> Fact:
+        """The producer brings its own data up to date, late too (order 327 para. 26)."""
+        self._must_be_included()
+        event = update.event(at, act.at, term, commitments)
+        later = tuple(f for f in event.fields if f in self.state.stated and self.state.stated[f].at > at)
+        return self.record(act, msgspec.structs.replace(event, superseded=later), effective_at=at)
 
     def exclude(  # the facts an exclusion states
         self,

@@ -29,7 +29,9 @@ from services.register.contract.events import (
     TermMissed,
 )
 from services.register.contract.rulings import CourtRulingRecorded
+from services.register.contract.updates import EntryUpdated, UpdatedField
 from services.register.domain.correcting import EntryStatus, corrections_of, in_order
+from services.register.domain.own_data import LastUpdate, Stated, brought_up_to_date, told
 
 
 class Exclusion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -62,7 +64,11 @@ class Appeal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EntryState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An entry as its facts so far make it. `changed_at` is the latest instant a status counts from (UTC)."""
+    """An entry as its facts so far make it. `changed_at` is the latest instant a status counts from (UTC).
+
+    `included` is what the last inclusion stated, brought up to date by the producer; `stated` tells by which
+    event each field was. An update stands after those that stand from before it, whenever it was given.
+    """
 
     status: EntryStatus
     included: Included
@@ -78,6 +84,14 @@ class EntryState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reinstated_on: str | None = None
     missed: tuple[FixedTerm, ...] = ()
     rulings: tuple[CourtRuling, ...] = ()
+    stated: dict[UpdatedField, Stated] = {}
+    updated_at: datetime | None = None
+    update: LastUpdate | None = None
+
+    def stated_by(self, field: UpdatedField) -> str:
+        """The event that last stated a value: an update or the inclusion."""
+        update = self.stated.get(field)
+        return self.included_by if update is None else update.event_id
 
     @property
     def exclusion(self) -> Exclusion | None:
@@ -184,6 +198,9 @@ def _included(state: EntryState | None, event: Included, fact: Fact) -> EntrySta
         requested_on=None,
         request_term=None,
         reinstated_on=None,
+        stated={},
+        updated_at=None,
+        update=None,
     )
 
 
@@ -340,6 +357,22 @@ def _(event: MonitoringRecorded, state: EntryState, fact: Fact) -> EntryState:
 @_evolve.register
 def _(event: TermMissed, state: EntryState, _fact: Fact) -> EntryState:
     return msgspec.structs.replace(state, missed=(*state.missed, event.term))
+
+
+@_evolve.register
+def _(event: EntryUpdated, state: EntryState, fact: Fact) -> EntryState:
+    if event.inclusion_event_id != state.included_by:
+        return state  # a later inclusion stated all data anew
+    at = fact.effective_at
+    fields = {f for f in event.fields if f not in state.stated or state.stated[f].at <= at}
+    is_last = state.updated_at is None or state.updated_at <= at
+    return msgspec.structs.replace(
+        state,
+        included=brought_up_to_date(state.included, event, fields),
+        stated={**state.stated, **{field: Stated(fact.id, at) for field in fields}},
+        updated_at=at if is_last else state.updated_at,
+        update=told(event) if is_last else state.update,
+    )
 
 
 def _day(fact: Fact) -> str:

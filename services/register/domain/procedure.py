@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
 
-from services.kernel.calendar import APPEAL, EXCLUSION, REPEATED_REVIEW, REVIEW, REWORK, Term
+from services.kernel.calendar import (
+    APPEAL,
+    EXCLUSION,
+    REPEATED_REVIEW,
+    REVIEW,
+    REWORK,
+    Quarter,
+    Term,
+    data_update,
+)
 from services.kernel.contract import FixedTerm
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import Fact
@@ -47,6 +56,10 @@ class Procedure:
     def appeal(self, excluded: datetime) -> FixedTerm:
         """Appeal of the notification: 30 calendar days (law 86-VII art. 51-2(5), order 327 para. 31)."""
         return APPEAL.fixed(excluded, to_working_day=self.moves_to_working_day)
+
+    def data_update(self, changed_on: date) -> FixedTerm:
+        """Telling of what changed on a day: the 5th of the month after its quarter (order 327 para. 26)."""
+        return data_update(Quarter.of(changed_on), to_working_day=self.moves_to_working_day)
 
     def own_request(self, asked: datetime) -> FixedTerm:
         """Exclusion at own request: a setting, labelled as not statutory."""

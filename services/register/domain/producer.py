@@ -8,6 +8,8 @@ from functools import singledispatchmethod
 from typing import Literal
 from uuid import UUID
 
+import msgspec
+
 from services.kernel.calendar import legal_date, start_of
 from services.kernel.contract import OfficialText, ProducerRef
 from services.kernel.errors import Conflict, Invalid
@@ -38,6 +40,28 @@ class Ceased:
     form: ReorganisationForm | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Transformed:
+    """A producer as its transformations left it: the event of the last one, and of the last new name."""
+
+    ref: ProducerRef
+    transformed_by: str | None
+    renamed_by: str | None
+
+
+def named(stated: ProducerRef, since: str, named_by: str, now: Transformed) -> ProducerRef:
+    """How to name a producer that event `since` stated: with what was said of it later.
+
+    A transformation later than `since` gives the BIN; the name is that of whichever event gave one last, a
+    transformation or `named_by`. Event ids are UUIDv7, so the greater id is the later event.
+    """
+    if now.transformed_by is None or now.transformed_by <= since:
+        return stated
+    if now.renamed_by is not None and now.renamed_by > named_by:
+        return now.ref
+    return msgspec.structs.replace(now.ref, name=stated.name)
+
+
 class Producer(Aggregate):
     """One producer over its whole life, under whatever name or BIN."""
 
@@ -49,6 +73,7 @@ class Producer(Aggregate):
         self.ceased: Ceased | None = None
         self.former_bins: tuple[str, ...] = ()
         self.transformed_by: str | None = None
+        self.renamed_by: str | None = None
         self.erased_on: str | None = None
 
     def register(self, act: Act, ref: ProducerRef) -> Fact:
@@ -117,12 +142,11 @@ class Producer(Aggregate):
         erased = PersonalDataErased(producer_id=str(self.id), fields=fields, reason="erased_before")
         return self.record(act, erased)
 
-    def named(self, ref: ProducerRef, *, since: str) -> ProducerRef:
-        """How to name the producer that event `since` named as `ref`: anew when it was transformed later.
-
-        Event ids are UUIDv7, so the greater id is the later event.
-        """
-        return self.ref if self.transformed_by is not None and self.transformed_by > since else ref
+    def named(self, ref: ProducerRef, *, since: str, named_by: str | None = None) -> ProducerRef:
+        """How to name the producer that event `since` stated as `ref`, and `named_by`, if another, named."""
+        return named(
+            ref, since, named_by or since, Transformed(self.ref, self.transformed_by, self.renamed_by)
+        )
 
     def must_be_active(self) -> None:
         """Raise `Conflict` (`producer_ceased`) once the producer has ended (art. 51-6)."""
@@ -163,6 +187,8 @@ class Producer(Aggregate):
     def _(self, event: ProducerTransformed, fact: Fact) -> None:
         if event.former_bin != event.producer.bin:
             self.former_bins = (*self.former_bins, event.former_bin)
+        if event.producer.name != self.ref.name:
+            self.renamed_by = fact.id
         self.ref = event.producer
         self.transformed_by = fact.id
 

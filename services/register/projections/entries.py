@@ -29,8 +29,10 @@ from services.register.contract.events import (
     TermMissed,
 )
 from services.register.contract.rulings import CourtRulingRecorded
+from services.register.contract.updates import EntryUpdated
 from services.register.domain.correcting import EntryStatus, in_order
 from services.register.domain.entry_state import EntryState, evolved, standing
+from services.register.domain.producer import Transformed, named
 from services.register.projections.applications import APPLICATIONS
 from services.register.projections.facts import facts_until
 from services.register.projections.producers import PRODUCERS, ref_of
@@ -74,6 +76,7 @@ _KINDS: Final = (
     Reinstated,
     EntryCorrected,
     CourtRulingRecorded,
+    EntryUpdated,
 )
 _DECODER: Final = msgspec.json.Decoder(EntryState)
 
@@ -144,13 +147,18 @@ class Entries(StateFold[EntryState]):
 
 
 def _counts_from(row: Row | None, fact: Fact) -> int | None:
-    """The instant of a fact that counts after all before it and changes none of them; otherwise null."""
+    """The instant of a fact that counts after all before it and changes none of them; otherwise null.
+
+    An update has the same effect whenever it was recorded: it stands after those from before its instant.
+    """
     at = microseconds(fact.effective_at)
     if row is None:
         return at
     if isinstance(fact.data, Reinstated) and fact.data.annuls_from_start:
         return None
     before: int | None = row["counts_from"]
+    if isinstance(fact.data, EntryUpdated) and before is not None:
+        return max(before, at)
     return at if before is not None and before <= at else None
 
 
@@ -165,7 +173,7 @@ def _search_text(state: EntryState) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FoundEntry:
-    """An entry with its producer as named then, and the event under which its contacts are in the vault.
+    """An entry with its producer as named then, and the filing under which the vault holds its values.
 
     `is_open` is true while personal values may be shown: the entry is in the register, then and now.
     """
@@ -173,8 +181,14 @@ class FoundEntry:
     state: EntryState
     version: int
     producer: ProducerRef
-    contacts_of: str
+    filed_by: str
     is_open: bool
+
+    @property
+    def named_by(self) -> str:
+        """The event under which the vault holds an individual's number and name."""
+        update = self.state.stated.get("name")
+        return self.filed_by if update is None else update.event_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,11 +306,11 @@ def state_in(kept: bytes) -> EntryState:
 
 def _found(row: sa.Row[tuple[object, ...]]) -> FoundEntry:
     state = state_in(row.state)
-    transformed = row.transformed_by is not None and row.transformed_by > state.included_by
+    now = Transformed(ref_of(row), row.transformed_by, row.renamed_by)
     return FoundEntry(
         state=state,
         version=row.version,
-        producer=ref_of(row) if transformed else state.producer,
-        contacts_of=row.filed_by,
+        producer=named(state.producer, state.included_by, state.stated_by("name"), now),
+        filed_by=row.filed_by,
         is_open=state.status == "included",
     )

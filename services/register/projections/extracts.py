@@ -114,7 +114,7 @@ def changes_since(connection: sa.Connection, said: ExtractContent, now: Moment) 
     issued_for = microseconds(datetime.fromisoformat(said.valid_at))
     then = in_force_at(connection, producer_id, Moment(issued_for, now.known_at))
     present = entries_of(connection, producer_id, now)
-    newest = max(present, key=lambda entry: entry.state.included_by, default=None)
+    newest = max(present, key=lambda entry: entry.state.stated_by("name"), default=None)
     return changes(
         said,
         now={entry.state.included.entry_id: entry.state for entry in present},

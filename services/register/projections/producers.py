@@ -35,8 +35,10 @@ PRODUCERS: Final = sa.Table(
     sa.Column("name_en", sa.Text, nullable=True),
     sa.Column("ceased", sa.Text, nullable=True),
     sa.Column("transformed_by", sa.Text, nullable=True),
+    sa.Column("renamed_by", sa.Text, nullable=True),
 )
-"""`ceased` is the ground on which the producer ended, `transformed_by` its last transformation's event."""
+"""`ceased` is the ground on which the producer ended, `transformed_by` its last transformation's event,
+`renamed_by` that of the last one that gave another name."""
 
 PRODUCER_BINS: Final = sa.Table(
     "producer_bins",
@@ -68,11 +70,13 @@ class Producers(RowFold):
         """The row after the fact."""
         data = recorded.fact.data
         if isinstance(data, ProducerRegistered):
-            return _row(key, data.producer, None)
-        if isinstance(data, ProducerTransformed):
-            return _row(key, data.producer, recorded.fact.id)
+            return _row(key, data.producer, None, None)
         if row is None:
             raise ValueError(f"{key} was never registered")
+        if isinstance(data, ProducerTransformed):
+            after = _row(key, data.producer, recorded.fact.id, recorded.fact.id)
+            renamed = any(after[name] != row[name] for name in ("name_kk", "name_ru", "name_en"))
+            return after if renamed else {**after, "renamed_by": row["renamed_by"]}
         ground = "liquidation" if isinstance(data, ProducerLiquidated) else "reorganisation"
         return {**row, "ceased": ground}
 
@@ -99,7 +103,7 @@ def _bin_row(recorded: Recorded) -> Row | None:
     return None
 
 
-def _row(key: Hashable, ref: ProducerRef, transformed_by: str | None) -> Row:
+def _row(key: Hashable, ref: ProducerRef, transformed_by: str | None, renamed_by: str | None) -> Row:
     return {
         "producer_id": key,
         "kind": ref.kind,
@@ -110,6 +114,7 @@ def _row(key: Hashable, ref: ProducerRef, transformed_by: str | None) -> Row:
         "name_en": ref.name.en if ref.name else None,
         "ceased": None,
         "transformed_by": transformed_by,
+        "renamed_by": renamed_by,
     }
 
 

@@ -51,7 +51,9 @@ def _decide(work: Work, *, command: FileAppeal, act: Act) -> Entry:
     sealed = seal({"grounds": command.grounds})
     entry.file_appeal(
         act,
-        producer=producer.named(entry.state.producer, since=entry.state.included_by),
+        producer=producer.named(
+            entry.state.producer, since=entry.state.included_by, named_by=entry.state.stated_by("name")
+        ),
         language=command.language,
         documents=command.documents,
         commitments=sealed.commitments,

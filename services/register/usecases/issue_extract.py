@@ -60,8 +60,8 @@ def _decide(work: Work, *, command: IssueExtract, act: Act) -> Extract:
     with work.database.snapshot() as connection:
         moment = command.moment or _now(connection, act)
         entries = in_force_at(connection, producer_id, moment)
-        newest = max(entries, key=_included_by, default=None)
-        personal = personal_of(connection, [newest.contacts_of]) if newest else {}
+        newest = max(entries, key=_last_named, default=None)
+        personal = personal_of(connection, [newest.named_by]) if newest else {}
     extract = Extract(new_stream_id())
     code = base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode()
     content = extract.issue(
@@ -76,7 +76,7 @@ def _decide(work: Work, *, command: IssueExtract, act: Act) -> Extract:
     )
     work.save(extract)
     if newest is not None:
-        work.write(Keep(extract.id, content, newest.contacts_of))
+        work.write(Keep(extract.id, content, newest.named_by))
     work.answer_with(extract)
     return extract
 
@@ -86,5 +86,5 @@ def _now(connection: sa.Connection, act: Act) -> Moment:
     return Moment(microseconds(act.at), head)
 
 
-def _included_by(entry: FoundEntry) -> str:
-    return entry.state.included_by
+def _last_named(entry: FoundEntry) -> str:
+    return entry.state.stated_by("name")

@@ -32,6 +32,7 @@ from services.register.contract.events import (
     ProducerTransformed,
     Reinstated,
 )
+from services.register.contract.updates import EntryUpdated
 from services.verification.contract.events import CaseOpened
 from services.verification.projections.included_entries import Inclusion
 from services.verification.schema import REGISTER
@@ -51,6 +52,7 @@ from services.verification.usecases.follow_entry import (
     follow_reinstatement,
     follow_restatement,
     follow_transformation,
+    follow_update,
 )
 from services.verification.usecases.open_appeal import FiledAppeal, open_appeal
 from services.verification.usecases.open_confirmation import open_confirmation
@@ -80,6 +82,7 @@ class RegisterInbox:
             AppealClosed: self.appeal_closed,
             Reinstated: self.reinstated,
             EntryCorrected: self.entry_corrected,
+            EntryUpdated: self.entry_updated,
             ProducerLiquidated: self.producer_liquidated,
             ProducerReorganised: self.producer_reorganised,
             ProducerTransformed: self.producer_transformed,
@@ -222,6 +225,12 @@ class RegisterInbox:
             )
         else:
             follow_annulled_inclusion(work, act, entry_id=entry_id, begun_by=wrong, event_id=event_id)
+
+    def entry_updated(self, work: Work, foreign: Foreign) -> None:
+        """Order 327 para. 26: of a producer's own data only the name stands in cases."""
+        event = _as(EntryUpdated, foreign)
+        if "name" in event.fields and "name" not in event.superseded:
+            follow_update(work, entry_id=event.entry_id, producer=event.producer)
 
     def producer_liquidated(self, work: Work, foreign: Foreign) -> None:
         """Art. 51-6: the producer's cases close."""

@@ -193,14 +193,15 @@ def _change(connection: sa.Connection, which: sa.ColumnElement[bool], **values: 
         )
 
 
-def rename_producer(producer: ProducerRef) -> Write:
-    """A unit's write that gives a transformed producer's entries its new name and BIN."""
+def rename_producer(producer: ProducerRef, *, entry_id: str | None = None) -> Write:
+    """A unit's write that gives a producer's entries, or one of them, its new name and BIN."""
 
     def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
         columns = INCLUDED_ENTRIES.c
-        rows = connection.execute(
-            sa.select(columns.begun_by, columns.entry).where(columns.producer_id == producer.producer_id)
-        ).all()
+        query = sa.select(columns.begun_by, columns.entry).where(columns.producer_id == producer.producer_id)
+        if entry_id is not None:
+            query = query.where(columns.entry_id == entry_id)
+        rows = connection.execute(query).all()
         for row in rows:
             entry = msgspec.structs.replace(_DECODER.decode(bytes(row.entry)), producer=producer)
             connection.execute(

@@ -153,6 +153,11 @@ def follow_restatement(work: Work, *, entry_id: str, product_name: OfficialText)
     work.write(included_entries.rename_product(entry_id, product_name))
 
 
+def follow_update(work: Work, *, entry_id: str, producer: ProducerRef) -> None:
+    """The producer of one entry is called otherwise; what was verified stays as it is."""
+    work.write(included_entries.rename_producer(producer, entry_id=entry_id))
+
+
 def follow_transformation(work: Work, producer: ProducerRef) -> None:
     """Art. 51-6: a transformed producer keeps its entries under a new name or BIN."""
     work.write(included_entries.rename_producer(producer))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
 import pytest
 
 from services.notifications.schema import DELIVERIES, EVENTS
@@ -14,7 +15,7 @@ from services.register.contract.events import (
     MonitoringRecorded,
     Reinstated,
 )
-from tests.notifications.given import REASONS, filed, included, term
+from tests.notifications.given import ACTIVITY, REASONS, filed, included, term, updated
 from tests.notifications.office import Office
 
 FILING: Final = filed()
@@ -149,3 +150,18 @@ def test_a_paused_subscription_collects_what_leaves_when_it_goes_on(office: Offi
     office.register.publish(FILING)
     office.follow()
     assert heard(office, subscription) == ["application.filed.v1"]
+
+
+def test_an_update_is_heard_under_its_type_and_region_and_moves_the_entry_to_another(office: Office) -> None:
+    everything = office.subscribe(event_types=("kz.register.entry.updated.v1",), status="included")
+    moved_to = office.subscribe(region="63", event_types=("kz.register.entry.*",))
+    office.register.publish(FILING)
+    office.register.publish(INCLUSION)
+    there = msgspec.structs.replace(ACTIVITY, kato="630000000")
+    for superseded in (("kato",), ()):
+        office.register.publish(
+            updated(FILING, fields=("kato",), activity=there, commitments={}, superseded=superseded)
+        )
+    office.follow()
+    assert heard(office, everything) == ["entry.updated.v1", "entry.updated.v1"]
+    assert heard(office, moved_to) == ["entry.updated.v1"]

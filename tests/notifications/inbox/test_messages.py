@@ -16,10 +16,12 @@ import msgspec
 import pytest
 
 from services.kernel.journal.events import new_event_id, new_stream_id
+from services.notifications.projections.contacts import contact_of
 from services.notifications.schema import FOLLOWING, MESSAGES
 from services.register.contract.events import NotificationReturned
 from services.register.domain.correction import Proposed
 from services.register.domain.entry import Entry
+from services.register.domain.updating import Given
 from services.register.usecases.end_producer import EndProducer, end_producer
 from services.register.usecases.file_appeal import FileAppeal, file_appeal
 from services.register.usecases.request_exclusion import RequestExclusion, request_exclusion
@@ -27,8 +29,19 @@ from services.register.usecases.return_notification import ReturnNotification, r
 from services.register.usecases.transform_producer import TransformProducer, transform_producer
 from services.register.usecases.withdraw_application import WithdrawApplication, withdraw_application
 from services.verification.contract import events as verification
-from tests.notifications.given import BIN, IIN, OTHER_BIN, PRODUCT, REASONS, filed, included, producer, term
-from tests.notifications.office import Office
+from tests.notifications.given import (
+    BIN,
+    IIN,
+    OTHER_BIN,
+    PRODUCT,
+    REASONS,
+    filed,
+    included,
+    producer,
+    term,
+    updated,
+)
+from tests.notifications.office import Office, open_office
 from tests.register.desk import RECTIFIED, Desk, open_desk
 from tests.register.given import AUTOMATIC
 from tests.register.given import REASONS as REMARKS
@@ -311,3 +324,36 @@ def test_a_correction_by_two_officers_is_told_with_what_was_wrong(office: Office
     automatic.correct(proposed)
     follow(office, automatic)
     assert told(office)[before:] == ["entry_corrected"]
+
+
+def test_an_update_is_confirmed_and_a_late_one_called_late_para_26(office: Office, automatic: Desk) -> None:
+    entry = automatic.include()
+    follow(office, automatic)
+    before = len(told(office))
+    automatic.update(entry, Given(telephone="+77272000000", kato="710000000"))
+    automatic.on("2026-04-07")
+    automatic.update(entry, Given(email="late@dala.example", changed_on=date(2026, 3, 10)))
+    follow(office, automatic)
+    assert told(office)[before:] == ["entry_updated", "entry_updated_late"]
+    first, late = (bytes(row["texts"]).decode() for row in office.rows(MESSAGES)[before:])
+    for text in ("телефон, регион", "телефон, өңір", "the telephone, the region"):
+        assert text in first
+    for text in ("2026 жылғы 10 наурыздан", "10 марта 2026 года", "6 апреля 2026 года", "I квартал 2026"):
+        assert text in late
+    assert "late@dala" not in late
+
+
+def test_messages_go_to_the_address_that_holds_now_and_not_to_one_told_of_later(tmp_path: Path) -> None:
+    with open_office(f"sqlite:///{tmp_path / 'office.sqlite'}") as office:
+        office.channels = ("email",)
+        application = filed()
+        office.register.publish(application, confidential={"email": "info@dala.example"})
+        office.register.publish(included(application))
+        new = updated(application)
+        office.register.publish(new, confidential={"email": "new@dala.example"})
+        earlier = msgspec.structs.replace(new, superseded=("email",))
+        office.register.publish(earlier, confidential={"email": "old@dala.example"})
+        office.follow()
+        with office.database.read() as connection:
+            found = contact_of(connection, application.producer.producer_id)
+    assert found.email == "new@dala.example"

@@ -21,11 +21,13 @@ from services.kernel.journal.events import Fact, microseconds
 from services.kernel.journal.units import Recorded
 from services.register.contract.corrections import CorrectionKind, EntryCorrected
 from services.register.contract.events import Excluded, Included, Reinstated
+from services.register.contract.updates import EntryUpdated
 from services.register.domain.application import Application
 from services.register.domain.correcting import NAMES, EntryStatus
 from services.register.domain.correction import Proposed
 from services.register.domain.entry import Entry
 from services.register.domain.entry_state import EntryState, folded
+from services.register.domain.updating import Given
 from services.register.projections.applications import of_product
 from services.register.projections.entries import ENTRIES, find
 from services.register.projections.moments import Moment, entries_of, find_at
@@ -37,6 +39,7 @@ from tests.register.given import AUTOMATIC, BIN, NOON, REASONS, product
 
 COURT = 12
 TWO_OFFICERS = 18
+PRODUCER = 31
 STATUSES: tuple[EntryStatus, ...] = ("included", "excluded", "annulled")
 RULING = CourtRuling(
     court=OfficialText(kk="Астана қаласының соты", ru="Суд города Астаны"), number="1", ruled_on="2026-03-02"
@@ -59,9 +62,19 @@ def state_by_replay(facts: Sequence[Recorded], valid_at: int, known_at: int) -> 
         for correction in corrections:
             if correction.corrected_event_id == fact.id:
                 fact = as_corrected(fact, correction)
+            if isinstance(fact.data, EntryUpdated) and correction.counts_from is not None:
+                fact = as_of_inclusion(recorded.fact, fact.data, correction, fact)
         if microseconds(fact.effective_at) <= valid_at:
             counting.append((microseconds(fact.effective_at), recorded.position, fact))
     return folded([fact for _, _, fact in sorted(counting, key=lambda one: one[:2])], left_out)
+
+
+def as_of_inclusion(told: Fact, update: EntryUpdated, correction: EntryCorrected, fact: Fact) -> Fact:
+    """An update stands no earlier than the inclusion whose data it changes, as redated last."""
+    if correction.corrected_event_id != update.inclusion_event_id or correction.counts_from is None:
+        return fact
+    since = datetime.fromisoformat(correction.counts_from)
+    return msgspec.structs.replace(fact, effective_at=max(since, told.effective_at))
 
 
 def as_corrected(fact: Fact, correction: EntryCorrected) -> Fact:
@@ -143,6 +156,8 @@ def step(desk: Desk, entry: Entry, choice: int, hours: int = 0) -> None:
     """One thing that can happen to an entry in the state it is in."""
     entry = desk.journal.load(Entry, entry.id)
     state = entry.state
+    if choice >= PRODUCER:
+        return brought_up_to_date(desk, entry, choice, hours)
     if choice >= TWO_OFFICERS:
         return corrected(desk, entry, choice, hours)
     if choice >= COURT:
@@ -166,6 +181,21 @@ def step(desk: Desk, entry: Entry, choice: int, hours: int = 0) -> None:
     return None
 
 
+def brought_up_to_date(desk: Desk, entry: Entry, choice: int, days: int) -> None:
+    """The producer says what changed, today or some days ago."""
+    name = OfficialText(kk=f"«Дала {choice}» ЖШС", ru=f"ТОО «Дала {choice}»")
+    given = Given(
+        changed_on=legal_date(desk.clock.now() - timedelta(days=days // 4)) if choice % 3 else None,
+        name=name if choice % 2 else None,
+        capacity_per_year=str(1 + days),
+        email=f"{days}@dala.example",
+    )
+    try:
+        desk.update(entry, given)
+    except DomainError:
+        desk.later(hours=1)
+
+
 def ruled(desk: Desk, entry: Entry, choice: int) -> None:
     """A court undoes one of the exclusions that still count, the present or an earlier one."""
     standing = [x.notification_id for x in entry.state.exclusions if not x.undone]
@@ -187,7 +217,7 @@ def confirmed(desk: Desk, entry: Entry) -> None:
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(plan=st.lists(st.tuples(st.integers(0, 30), st.integers(0, 40)), min_size=1, max_size=9))
+@given(plan=st.lists(st.tuples(st.integers(0, 36), st.integers(0, 40)), min_size=1, max_size=9))
 def test_the_periods_say_what_replay_says_at_any_two_times(plan: list[tuple[int, int]]) -> None:
     with TemporaryDirectory() as folder, open_desk(f"sqlite:///{folder}/register.db", AUTOMATIC) as desk:
         entry = desk.include()

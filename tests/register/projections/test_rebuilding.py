@@ -7,7 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from services.kernel.contract import OfficialText
 from services.kernel.journal.rebuilding import rebuild_read_models
+from services.register.domain.updating import Given
 from services.register.usecases.end_producer import EndProducer, end_producer
 from services.register.usecases.file_appeal import FileAppeal, file_appeal
 from services.register.usecases.request_exclusion import RequestExclusion, request_exclusion
@@ -26,6 +28,8 @@ def lived(desk: Desk) -> None:
     )
     desk.file(name="А", follows=entry.state.included.application_id, rectified=RECTIFIED)
     second = desk.include(name="Б")
+    name = OfficialText(kk="«Дала Плюс» ЖШС", ru="ТОО «Дала Плюс»")
+    desk.update(second, Given(name=name, kato="710000000", telephone="+77272000000"))
     request_exclusion(
         journal, RequestExclusion(entry_id=second.id, by=BIN), desk.act("producer"), desk.procedure
     )

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.kernel.calendar import end_of
+from services.kernel.contract import OfficialText
 from services.kernel.feed.following import Upstream
 from services.kernel.journal.events import Header, microseconds, new_event_id, new_stream_id
 from services.kernel.journal.units import CursorStep, Recorded
@@ -24,20 +25,23 @@ from services.register.contract.events import (
     Included,
     Reinstated,
 )
+from services.register.contract.updates import EntryUpdated
 from services.register.projections.periods import periods_known
 from services.verification.inbox.register import UPSTREAM
 from services.verification.projections.included_entries import (
     count_at_end_of,
     is_included,
     last_noted,
+    latest,
     passed,
 )
 from tests.register.desk import Desk, open_desk
 from tests.register.given import AUTOMATIC, NOON
 from tests.register.projections.test_periods import TWO_OFFICERS, step
-from tests.verification.acting import PRODUCER, REASONS
+from tests.verification.acting import PRODUCER, REASONS, REWORK_TERM
 from tests.verification.authority import Authority, authority
 
+OTHER = OfficialText(kk="Қойма", ru="Склад")
 FOLLOWED = (ApplicationFiled, Included, Excluded, Reinstated, EntryCorrected)
 
 
@@ -182,3 +186,25 @@ def test_both_authorities_hold_the_same_entries_in_force_on_every_day(plan: list
         while day <= last:
             assert monitored(here, day.isoformat())[0] == in_force_on(desk, entry.id, day), day
             day += timedelta(days=1)
+
+
+def test_a_producers_new_name_stands_in_later_cases_of_that_entry_para_26(tmp_path: Path) -> None:
+    """What was verified stays as it is. A name told of later, but standing from earlier, changes nothing."""
+    with authority(f"sqlite:///{tmp_path / 'verification.db'}", tmp_path) as here:
+        entry_id, other = here.include(here.file()), here.include(here.file(name=OTHER))
+        update = EntryUpdated(
+            entry_id=entry_id,
+            producer=msgspec.structs.replace(PRODUCER, name=OfficialText(kk="Жаңа", ru="Новое")),
+            inclusion_event_id=new_event_id(),
+            fields=("name",),
+            changed_on="2026-03-02",
+            quarter="2026-Q1",
+            term=REWORK_TERM,
+            in_time=True,
+        )
+        here.follow(update, stream=entry_id)
+        older = msgspec.structs.replace(PRODUCER, name=OfficialText(kk="Ескі", ru="Старое"))
+        here.follow(msgspec.structs.replace(update, producer=older, superseded=("name",)), stream=entry_id)
+        with here.database.read() as connection:
+            names = [found.producer.name for key in (entry_id, other) if (found := latest(connection, key))]
+    assert [name.ru if name else None for name in names] == ["Новое", "ТОО «Дала»"]
