@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ MAX_LINE_BYTES: Final = 200_000
 _BEGIN: Final = b'{"position":'
 _EVENT: Final = b',"event":'
 _DIGEST: Final = b',"sha256":"'
+_POSITION: Final = re.compile(rb"[0-9]{1,19}")
 _TAIL: Final = len(_DIGEST) + 64 + len(b'"}\n')
 
 
@@ -67,7 +69,7 @@ def _records(file: BinaryIO, announced: int) -> Iterator[tuple[int, bytes]]:
     position = 0
     while (line := _line(file, position)).startswith(_BEGIN):
         digits, mark, rest = line[len(_BEGIN) :].partition(_EVENT)
-        if not mark or not digits.isdigit() or len(rest) <= _TAIL:
+        if not mark or not _POSITION.fullmatch(digits) or len(rest) <= _TAIL:
             raise Malformed("not a record's line", position=position + 1)
         if int(digits) != position + 1:
             raise RecordMissing(f"position {int(digits)} follows {position}", position=position + 1)
@@ -100,7 +102,8 @@ def _read(file: BinaryIO, after: int) -> bytes:
 def _object(line: bytes, name: str, after: int) -> dict[str, Any]:
     try:
         found = json.loads(line)[name]
-    except (ValueError, KeyError, TypeError):
+        json.dumps(found, ensure_ascii=False).encode()  # half of a surrogate pair is no text
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise Malformed(f"not a line with `{name}`", position=after + 1) from None
     if not isinstance(found, dict):
         raise Malformed(f"not a line with `{name}`", position=after + 1)

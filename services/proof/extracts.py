@@ -12,6 +12,9 @@ from services.proof.inclusion import LogProof
 from services.proof.refusals import ContentAltered, Malformed, NotIncluded
 
 MAX_EXTRACT_BYTES: Final = 20_000_000
+_FIXED_BY: Final = {"extract_id": "extract_id", "number": "number", "digest": "content_sha256"}
+"""What an extract says beside its content, and the member of the record's data that fixes it."""
+_CHECKED_APART: Final = frozenset({"content", "record", "position", "proof"})
 ISSUED: Final = "kz.register.extract.issued.v1"
 
 
@@ -45,8 +48,12 @@ def verify_extract(raw: bytes, trust: Trust, proof: bytes | None = None) -> Veri
         raise Malformed("the record is not that an extract was issued")
     if sha256(canonical(content)).hexdigest() != data.get("content_sha256"):
         raise ContentAltered("the extract does not say what was issued")
+    for name, said in extract.items():
+        if name not in _CHECKED_APART and (name not in _FIXED_BY or said != data.get(_FIXED_BY[name])):
+            raise ContentAltered(f"`{name}` is not what the record fixes")
     logged = LogProof.parse(str(inside).encode() if proof is None else proof)
-    if extract.get("position") != logged.position:
+    position = extract.get("position")
+    if position != logged.position or isinstance(position, bool):
         raise NotIncluded("the proof is of another position", position=logged.position)
     return VerifiedExtract(logged.verify(record.encode(), trust), logged.position, issued)
 
@@ -57,8 +64,10 @@ def canonical(value: object) -> bytes:
 
 
 def _object(raw: bytes, what: str) -> dict[str, Any]:
+    """An object of which every text is one: half of a surrogate pair has no bytes to hash (RFC 7493)."""
     try:
         found = json.loads(raw, object_pairs_hook=_once, parse_float=_no_float, parse_constant=_no_float)
+        canonical(found)
     except (ValueError, RecursionError):
         raise Malformed(f"{what} is not JSON, or names something twice") from None
     if not isinstance(found, dict):

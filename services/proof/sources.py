@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import time
 import urllib.error
 import urllib.parse
@@ -9,12 +10,22 @@ import urllib.request
 from pathlib import Path
 from typing import Final
 
-from services.proof.refusals import Unreachable
+from services.proof.refusals import Malformed, Unreachable
 
 MAX_FILE_BYTES: Final = 20_000_000
 """More than any entry bundle: 256 records of 65,535 bytes are 16.8 MB."""
 TIMEOUT_SECONDS: Final = 10
 TOTAL_SECONDS: Final = 60
+
+
+class _Straight(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: the token is for the address that was given and for no other."""
+
+    def redirect_request(self, *_asked: object) -> None:
+        """Say that there is nothing to ask instead."""
+
+
+_OPENER: Final = urllib.request.build_opener(_Straight)
 
 
 class Folder:
@@ -24,11 +35,15 @@ class Folder:
         self._folder = folder
 
     def read(self, path: str) -> bytes | None:
-        """See `services.proof.tiles.Source`."""
+        """See `services.proof.tiles.Source`. Raises `Malformed`."""
         try:
-            return (self._folder / path).read_bytes()
+            with (self._folder / path).open("rb") as file:
+                raw = file.read(MAX_FILE_BYTES + 1)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        if len(raw) > MAX_FILE_BYTES:
+            raise Malformed(f"{path} is longer than any file of a log")
+        return raw
 
 
 class Web:
@@ -49,7 +64,7 @@ class Web:
         """See `services.proof.tiles.Source`. Raises `Unreachable`."""
         request = urllib.request.Request(self._prefix + path, headers=self._headers)  # noqa: S310  # the scheme was checked
         try:
-            with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310
+            with _OPENER.open(request, timeout=TIMEOUT_SECONDS) as answer:
                 body = bytearray()
                 end = time.monotonic() + TOTAL_SECONDS
                 while chunk := answer.read1(65_536):
@@ -64,5 +79,5 @@ class Web:
             if answer.code == 404:
                 return None
             raise Unreachable(f"{path} was answered with {answer.code}") from None
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             raise Unreachable(f"{path} cannot be read: {error}") from None

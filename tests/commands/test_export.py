@@ -153,6 +153,8 @@ def test_of_a_damaged_export_nothing_is_imported(
         ("a stream has one version twice", again([first, changed(second, **stream(first)), *rest])),
         ("has a gap in its versions", again([first, changed(second, streamversion=7), *rest])),
         ("position 2 cannot be read", again([first, changed(second, time="yesterday"), *rest])),
+        ("position 2 cannot be read", again([first, b'{"x":' + b"[" * 30_000, *rest])),
+        ("has a gap in its versions", again([changed(first, streamversion=0), second, *rest])),
     ):
         damaged.write_bytes(bad)
         assert main(["import", "register", str(damaged)]) == 2

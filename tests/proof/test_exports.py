@@ -119,3 +119,17 @@ def test_tiles_of_another_log_are_refused(tmp_path: Path, lines: list[bytes]) ->
 def test_what_is_no_export_is_refused(tmp_path: Path, raw: bytes) -> None:
     with pytest.raises(Refused):
         verified(tmp_path, raw)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"[" * 90_000, b'{"export":{"records":1,"checkpoint":"\\ud800"}}', b'{"export":' + b"[" * 90_000],
+)
+def test_a_hostile_header_is_named_and_not_a_crash(tmp_path: Path, header: bytes) -> None:
+    with pytest.raises(Malformed, match="not a line with `export`"):
+        verified(tmp_path, header + b"\n")
+
+
+def test_a_position_of_thousands_of_digits_is_no_position(tmp_path: Path, lines: list[bytes]) -> None:
+    with pytest.raises(Malformed, match="not a record's line"):
+        verified(tmp_path, lines[0] + lines[1].replace(b"1", b"1" * 5_000, 1) + b"".join(lines[2:]))

@@ -110,3 +110,37 @@ def test_what_is_no_extract_is_refused(text: bytes) -> None:
 )
 def test_the_canonical_bytes_are_those_of_rfc_8785(value: Any) -> None:
     assert canonical(value) == rfc8785.dumps(value)
+
+
+@pytest.mark.parametrize(
+    ("member", "said"),
+    [("number", "0000000099"), ("digest", "00" * 32), ("extract_id", "other"), ("status", "in force")],
+)
+def test_what_stands_beside_the_content_is_fixed_by_the_record_or_refused(member: str, said: str) -> None:
+    """A verifier that is silent about what it did not check would let it pass for checked."""
+    data = {"content_sha256": sha256(canonical(CONTENT)).hexdigest(), "extract_id": "one", "number": "1"}
+    record = canonical({"data": data, "time": "2026-11-25T04:00:00.000000Z", "type": ISSUED})
+    right = {
+        **extract_of(CONTENT, record),
+        "number": "1",
+        "extract_id": "one",
+        "digest": data["content_sha256"],
+    }
+    assert verify_extract(raw(right), TRUST).position == 42
+    with pytest.raises(ContentAltered, match=f"`{member}` is not what the record fixes"):
+        verify_extract(raw({**right, member: said}), TRUST)
+
+
+def test_half_of_a_surrogate_pair_is_no_text_wherever_it_stands() -> None:
+    for member in ("content", "record", "proof"):
+        broken = {**extract_of(CONTENT), member: {"name": "\ud800"} if member == "content" else "\ud800"}
+        with pytest.raises(Malformed):
+            verify_extract(raw(broken), TRUST)
+
+
+def test_true_is_no_position() -> None:
+    proof = proof_in(log_of([record_of(CONTENT), b"later"]), 1)
+    extract = {"content": CONTENT, "record": record_of(CONTENT).decode(), "proof": str(proof)}
+    assert verify_extract(raw({**extract, "position": 1}), TRUST).position == 1
+    with pytest.raises(NotIncluded):
+        verify_extract(raw({**extract, "position": True}), TRUST)

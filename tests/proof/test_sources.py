@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from services.proof.logs import verify_log
-from services.proof.refusals import Unreachable
+from services.proof.refusals import Malformed, Unreachable
 from services.proof.sources import Folder, Web
 from tests.proof.signed import TRUST, log_of, numbered_records
 
@@ -72,3 +73,37 @@ def test_what_does_not_answer_is_named() -> None:
 def test_only_addresses_of_the_web_are_read(address: str) -> None:
     with pytest.raises(ValueError, match="begins with https"):
         Web(address)
+
+
+class Hostile(BaseHTTPRequestHandler):
+    """Answers with no HTTP, or sends the reader elsewhere."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        if self.path == "/key":
+            self.send_response(302)
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+        else:
+            self.wfile.write(b"no status line\r\n\r\n")
+
+    def log_message(self, *_given: object) -> None:
+        pass
+
+
+def test_an_answer_that_is_none_and_a_redirect_are_named() -> None:
+    """A token is for the address that was given, so nobody is sent on with it."""
+    with served(Hostile) as url:
+        with pytest.raises(Unreachable, match="checkpoint cannot be read"):
+            Web(url, "token").read("checkpoint")
+        with pytest.raises(Unreachable, match="key was answered with 302"):
+            Web(url, "token").read("key")
+    assert "/elsewhere" not in Hostile.asked
+
+
+def test_a_file_without_an_end_is_no_file_of_a_log(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").symlink_to("/dev/zero")
+    with pytest.raises(Malformed, match="longer than any file of a log"):
+        Folder(tmp_path).read("checkpoint")

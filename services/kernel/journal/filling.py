@@ -46,7 +46,7 @@ class Filling:
             header = msgspec.json.decode(record, type=Header)
             recorded_at = microseconds(datetime.fromisoformat(header.time).astimezone(UTC))
             fact = self._journal.registry.decode(header.type, record)
-        except (ValueError, UnknownEventType) as error:
+        except (ValueError, UnknownEventType, RecursionError) as error:
             raise RecordMisplaced(f"position {position} cannot be read: {error}") from error
         if header.source != self._journal.registry.source:
             raise RecordMisplaced(f"position {position} is of {header.source}")
@@ -92,7 +92,9 @@ class Filling:
             rows = [{"name": name, "last_value": last} for name, last in self._numbers.items()]
             connection.execute(sa.insert(self._journal.tables.sequences), rows)
         events = self._journal.tables.events.c
-        gap = sa.func.max(events.stream_version) != sa.func.count()
+        gap = sa.or_(
+            sa.func.max(events.stream_version) != sa.func.count(), sa.func.min(events.stream_version) != 1
+        )
         query = sa.select(events.stream_id).group_by(events.stream_id).having(gap).limit(1)
         if (stream := connection.execute(query).scalar_one_or_none()) is not None:
             raise RecordMisplaced(f"the stream {stream} has a gap in its versions")

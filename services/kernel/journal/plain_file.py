@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import re
 import zlib
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Final, TypeVar
@@ -29,6 +30,7 @@ _BEGIN: Final = b'{"position":'
 _EVENT: Final = b',"event":'
 _DIGEST: Final = b',"sha256":"'
 _CLOSE: Final = b'"}\n'
+_POSITION: Final = re.compile(rb"[0-9]{1,19}")
 _TAIL: Final = len(_DIGEST) + 64 + len(_CLOSE)
 
 
@@ -191,7 +193,7 @@ class ExportReader:
         """The record of a line; its position must be the next and its digest its own."""
         expected = self._tree.size + 1
         digits, mark, rest = line[len(_BEGIN) :].partition(_EVENT)
-        if not mark or not digits.isdigit() or not line.endswith(_CLOSE):
+        if not mark or not _POSITION.fullmatch(digits) or not line.endswith(_CLOSE):
             raise ExportDamaged(f"the line after position {expected - 1} cannot be read")
         if (position := int(digits)) != expected:
             gap = (
@@ -218,5 +220,5 @@ class ExportReader:
 def _decoded(line: bytes, kind: type[LineT], otherwise: str) -> LineT:
     try:
         return msgspec.json.decode(line, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise ExportDamaged(otherwise) from None

@@ -40,9 +40,10 @@ from services.register.api.representations import (
     PeriodShown,
 )
 from services.register.contract.corrections import EntryCorrected
+from services.register.domain.correcting import told_of
 from services.register.projections import entries, moments
 from services.register.projections.changes import Axis, Place, Window, changed_within, facts_within
-from services.register.projections.facts import instants_of
+from services.register.projections.facts import KnownFact, instants_of
 from services.register.projections.moments import Moment
 from services.register.projections.periods import periods_told
 
@@ -69,11 +70,15 @@ def read_history(
     facts = desk.journal.facts_of(entry_id)
     with desk.journal.database.snapshot() as connection:
         now = entries.find(connection, entry_id)
-        if now is None or (moment is not None and moments.find_at(connection, entry_id, moment) is None):
+        if (
+            now is None
+            or not facts
+            or (moment is not None and moments.find_at(connection, entry_id, moment) is None)
+        ):
             raise absent(connection, entry_id, moment)
         known_at = facts[-1].position if moment is None else moment.known_at
         periods = _periods(connection, entry_id, known_at)
-    known = [one for one in facts if moment is None or _is_seen(one.position, one.fact.effective_at, moment)]
+    known = facts if moment is None else _seen(facts, moment)
     wanted = [one for one in known if one.position > after]
     items = [presenting.fact(one, _corrections_of(one, known)) for one in wanted[:limit]]
     following = None
@@ -83,8 +88,13 @@ def read_history(
     return linked(request, read_at(request, answer, moment, public=True), following)
 
 
-def _is_seen(position: int, effective_at: datetime, moment: Moment) -> bool:
-    return position <= moment.known_at and microseconds(effective_at) <= moment.valid_at
+def _seen(facts: Sequence[Recorded], moment: Moment) -> list[Recorded]:
+    """What is known at a moment of the time up to it, with what is known to be wrong of that."""
+    known = [one for one in facts if one.position <= moment.known_at]
+    told = told_of(
+        (one.fact for one in known), lambda at: microseconds(at) <= moment.valid_at, as_recorded=True
+    )
+    return [one for one in known if one.fact.id in told]
 
 
 def _corrections_of(recorded: Recorded, known: Sequence[Recorded]) -> list[str]:
@@ -224,7 +234,7 @@ def _facts(
     else:
         since = Window(Moment(window.start.valid_at, 0), window.end, "known")
         found = {
-            entry_id: [one for one in facts if _begins_within(one.fact.effective_at, window)]
+            entry_id: _beginning(facts, window)
             for entry_id, facts in facts_within(connection, entry_ids, since).items()
         }
     at = instants_of(connection, {one.position for facts in found.values() for one in facts})
@@ -234,5 +244,8 @@ def _facts(
     }
 
 
-def _begins_within(effective_at: datetime, window: Window) -> bool:
-    return window.start.valid_at < microseconds(effective_at) <= window.end.valid_at
+def _beginning(facts: Sequence[KnownFact], window: Window) -> list[KnownFact]:
+    """The facts that begin to count within a window in law, as corrected, and their corrections."""
+    start, end = window.start.valid_at, window.end.valid_at
+    told = told_of((one.fact for one in facts), lambda at: start < microseconds(at) <= end)
+    return [one for one in facts if one.fact.id in told]

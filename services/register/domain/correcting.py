@@ -6,7 +6,7 @@ what an inclusion states in place of what it stated. The same for the present, f
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -83,6 +83,26 @@ def in_order(facts: Iterable[Fact], *, valid_at: datetime | None = None) -> list
     corrected = (found.applied(fact) for fact in known)
     counting = [fact for fact in corrected if valid_at is None or fact.effective_at <= valid_at]
     return sorted(counting, key=lambda fact: (fact.effective_at, fact.originator_version))
+
+
+def told_of(
+    facts: Iterable[Fact], within: Callable[[datetime], bool], *, as_recorded: bool = False
+) -> set[str]:
+    """Of an entry's facts, all that are known in the order of recording, those to tell of a legal time.
+
+    By their event ids: each fact that counts within it as corrected, with `as_recorded` also one that was
+    recorded to, and every correction of these, whenever it was decided.
+    """
+    known = list(facts)
+    dated = corrections_of(known).dated
+    told: set[str] = set()
+    for fact in known:
+        data = fact.data
+        counts = within(dated.get(fact.id, fact.effective_at))
+        corrects = isinstance(data, EntryCorrected) and data.corrected_event_id in told
+        if counts or corrects or (as_recorded and within(fact.effective_at)):
+            told.add(fact.id)
+    return told
 
 
 def _take(

@@ -46,6 +46,7 @@ PERIODS: Final = sa.Table(
 """From an entry's first inclusion on its rows known at a position leave no gap; before it there is none."""
 
 
+EVERY_STATUS: Final[tuple[EntryStatus, ...]] = ("included", "annulled", "excluded")
 FEW: Final = 1_000
 """Up to so many entries a list of a past looks at each of them instead of walking through all."""
 
@@ -215,7 +216,7 @@ def few_begun(connection: sa.Connection, status: EntryStatus | None, valid_at: i
     """The entries that had a status, or any, from an instant up to `valid_at`; None when they are many."""
     columns = PERIODS.c
     found: set[UUID] = set()
-    for one in ("included", "annulled") if status is None else (status,):
+    for one in EVERY_STATUS if status is None else (status,):
         query = (
             sa.select(columns.entry_id)
             .where(columns.status == one, columns.valid_from <= valid_at)

@@ -105,6 +105,11 @@ BAD = {
     "unreadable line": (WHOLE.replace(THIRD, b'{"position":3,"evemt"'), "after position 2"),
     "a line without end": (WHOLE.replace(THIRD, b"x" * 200_000 + THIRD), "longer than any"),
     "more behind": (WHOLE + b"\n", "something follows"),
+    "a header without a bottom": (WHOLE.replace(b'"format":1', b'"x":' + b"[" * 90_000), "not an export"),
+    "a position without an end": (
+        WHOLE.replace(THIRD, b'{"position":' + b"3" * 5_000 + b',"event"'),
+        "after",
+    ),
 }
 
 
