@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -39,6 +40,14 @@ class RestoreUnfinished(RuntimeError):
     """The database holds a copy that was not looked at yet; nobody may serve it."""
 
 
+class _SharedReading(threading.local):
+    """What one thread's reads share while they are together, and how many of them are under way."""
+
+    held: ExitStack | None = None
+    connection: sa.Connection | None = None
+    depth: int = 0
+
+
 class Database:
     """Connections to the one database (or PostgreSQL schema) that a service owns.
 
@@ -66,6 +75,7 @@ class Database:
             self.engine.execution_options(isolation_level="AUTOCOMMIT") if self.is_postgresql else self.engine
         )
         self._writing = self.engine.execution_options(tizilim_write=True)
+        self._shared = _SharedReading()
 
     def _postgresql(self, pool_size: int) -> sa.Engine:
         options = "-c timezone=UTC"
@@ -117,8 +127,43 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """A connection for reading: autocommit on PostgreSQL, one snapshot on SQLite."""
-        with self._reading.connect() as connection:
-            yield connection
+        shared = self._shared
+        if shared.held is None:
+            with self._reading.connect() as connection:
+                yield connection
+            return
+        if shared.connection is None:
+            shared.connection = shared.held.enter_context(self._reading.connect())
+        shared.depth += 1
+        try:
+            yield shared.connection
+        finally:
+            shared.depth -= 1
+
+    @contextmanager
+    def reading_together(self) -> Iterator[None]:
+        """Within, this thread's reads share one connection, taken for the first of them.
+
+        Taking a connection from the pool and giving it back costs as much as a small read does. It is given
+        back before a transaction of its own begins, so that no thread waits for a second one while it holds
+        the first.
+        """
+        shared = self._shared
+        if shared.held is not None:
+            yield
+            return
+        with ExitStack() as held:
+            shared.held = held
+            try:
+                yield
+            finally:
+                shared.held = shared.connection = None
+
+    def _give_back(self) -> None:
+        shared = self._shared
+        if shared.held is not None and shared.connection is not None and not shared.depth:
+            shared.connection = None
+            shared.held.close()
 
     @contextmanager
     def snapshot(self) -> Iterator[sa.Connection]:
@@ -128,6 +173,7 @@ class Database:
         place of another to snapshots from before, but none of its rows. So a rebuild, which locks `events`
         when it puts read models in place, comes wholly before a snapshot or waits for its end.
         """
+        self._give_back()
         if not self.is_postgresql:
             with self.engine.begin() as connection:
                 yield connection
@@ -140,6 +186,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """One transaction; on SQLite it takes the only writer's lock at its start."""
+        self._give_back()
         with self._writing.begin() as connection:
             yield connection
 

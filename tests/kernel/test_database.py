@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import Thread
 
 import pytest
 import sqlalchemy as sa
@@ -47,6 +48,48 @@ def test_a_snapshot_sees_one_moment(journal: Journal) -> None:
         assert counted(connection) == 0
     with journal.database.read() as connection:
         assert counted(connection) == 1
+
+
+def test_reads_together_share_one_connection(journal: Journal) -> None:
+    database = journal.database
+    with database.reading_together():
+        with database.read() as first, database.read() as second:
+            assert first is second
+        with database.read() as third:
+            assert third is first
+        assert database.engine.pool.checkedout() == 1
+    assert database.engine.pool.checkedout() == 0
+
+
+def test_what_reads_share_is_given_back_before_a_transaction_begins(journal: Journal) -> None:
+    """Threads that each held one connection and waited for a second would wait for each other."""
+    database = journal.database
+    with database.reading_together():
+        for begun in (database.write, database.snapshot):
+            with database.read() as connection:
+                counted(connection)
+            with begun():
+                assert database.engine.pool.checkedout() == 1
+        with database.read() as connection:
+            assert counted(connection) == 0
+    assert database.engine.pool.checkedout() == 0
+
+
+def test_a_decision_and_its_retry_each_read_what_is_true_then(journal: Journal) -> None:
+    seen: list[int] = []
+
+    def decide(work: Work) -> None:
+        with work.database.read() as connection:
+            seen.append(counted(connection))
+        if len(seen) == 1:  # another is quicker
+            other = Thread(target=journal.transact, args=(lambda work: open_ledger(work, stream, "one"),))
+            other.start()
+            other.join()
+        open_ledger(work, stream if len(seen) == 1 else new_stream_id(), "two")
+
+    stream = new_stream_id()
+    journal.transact(decide)
+    assert seen == [0, 1]
 
 
 def test_a_transaction_that_fails_leaves_nothing(journal: Journal) -> None:

@@ -202,7 +202,8 @@ class Journal:
         for attempt in range(1, attempts + 1):
             work = Work(self)
             try:
-                result = decide(work)
+                with self.database.reading_together():
+                    result = decide(work)
                 committed = self.recorder.commit(work.unit(self._mapper, answer, step))
             except DomainError:
                 if (stored := self.stored_answer(answer)) is not None:

@@ -21,7 +21,7 @@ from services.kernel.database import Database
 from services.kernel.journal.committer import GroupCommitter
 from services.kernel.journal.events import microseconds
 from services.kernel.journal.projection import Projection
-from services.kernel.journal.rows import BulkInsert, outgoing
+from services.kernel.journal.rows import BulkInsert, Stored, outgoing
 from services.kernel.journal.stores import Head, PostgreSQLStore, SQLiteStore, Store
 from services.kernel.journal.tables import FollowingTables, JournalTables
 from services.kernel.journal.units import Committed, CursorStep, EncodedEvent, KeyRow, Recorded, Unit
@@ -44,6 +44,8 @@ _TRANSLATED: Final = (
     (psycopg.OperationalError, persistence.OperationalError),
     (psycopg.Error, persistence.DatabaseError),
 )
+
+MAX_VERSION: Final = 2**31 - 1
 
 _OUTCOME_UNKNOWN: Final = (
     sa.exc.OperationalError,
@@ -92,11 +94,7 @@ class JournalRecorder(ApplicationRecorder):
         self._head = (
             sa.select(events.c.position, events.c.recorded_at).order_by(events.c.position.desc()).limit(1)
         )
-        self._stream = (
-            sa.select(events.c.stream_id, events.c.stream_version, events.c.type, events.c.record)
-            .where(events.c.stream_id == sa.bindparam("stream"))
-            .order_by(events.c.stream_version)
-        )
+        self._stored = Stored(events)
 
     # --- writing -------------------------------------------------------------------------------------
 
@@ -243,19 +241,12 @@ class JournalRecorder(ApplicationRecorder):
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
         """The events of one stream (the library's interface)."""
-        version = self.tables.events.c.stream_version
-        query = self._stream
-        if gt is not None:
-            query = query.where(version > gt)
-        if lte is not None:
-            query = query.where(version <= lte)
-        if desc:
-            query = query.order_by(None).order_by(version.desc())
-        if limit is not None:
-            query = query.limit(limit)
+        stream = originator_id if isinstance(originator_id, UUID) else UUID(originator_id)
+        bounds = (-1 if gt is None else gt, MAX_VERSION if lte is None else lte)
         with self.database.read() as connection:
-            rows = connection.execute(query, {"stream": originator_id}).all()
-        return [StoredEvent(row[0], row[1], row[2], bytes(row[3])) for row in rows]
+            rows = self._stored.stream(connection, stream, *bounds)
+        found = [StoredEvent(stream, version, name, bytes(record)) for version, name, record in rows]
+        return (found[::-1] if desc else found)[:limit]
 
     def select_notifications(
         self,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from operator import itemgetter
 from typing import Any, Final
+from uuid import UUID
 
 import psycopg
 import sqlalchemy as sa
@@ -242,16 +243,28 @@ class ByKeys:
 
 
 class Stored:
-    """The records of a journal by position, as few steps from the database as there can be."""
+    """The records of a journal, as few steps from the database as there can be."""
 
     def __init__(self, events: sa.Table) -> None:
         query = f"SELECT position, recorded_at, record, type FROM {events.name} WHERE position"  # noqa: S608  # ours
-        self._on_sqlite = f"{query} > ? AND position <= ? ORDER BY position"
-        self._on_postgresql = f"{query} > %s AND position <= %s ORDER BY position"
+        self._between = f"{query} > ? AND position <= ? ORDER BY position"
+        query = f"SELECT stream_version, type, record FROM {events.name} WHERE stream_id = ?"  # noqa: S608  # ours
+        self._stream = f"{query} AND stream_version > ? AND stream_version <= ? ORDER BY stream_version"
 
     def between(self, connection: sa.Connection, after: int, to: int) -> Sequence[Sequence[Any]]:
         """Position, instant (microseconds), record and type of the events after a position up to another."""
-        if connection.dialect.name == "postgresql":
-            raw = psycopg_connection(connection)
-            return raw.execute(self._on_postgresql, (after, to), binary=True).fetchall()
-        return connection.exec_driver_sql(self._on_sqlite, (after, to)).all()
+        return _fetched(connection, self._between, (after, to))
+
+    def stream(
+        self, connection: sa.Connection, stream_id: UUID, after: int, to: int
+    ) -> Sequence[Sequence[Any]]:
+        """Version, type and record of a stream's events after a version up to another, oldest first."""
+        key = stream_id if connection.dialect.name == "postgresql" else stream_id.hex
+        return _fetched(connection, self._stream, (key, after, to))
+
+
+def _fetched(connection: sa.Connection, query: str, parameters: tuple[Any, ...]) -> Sequence[Sequence[Any]]:
+    if connection.dialect.name != "postgresql":
+        return connection.exec_driver_sql(query, parameters).all()
+    raw = psycopg_connection(connection)
+    return raw.execute(query.replace("?", "%s"), parameters, binary=True).fetchall()
