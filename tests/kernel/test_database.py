@@ -50,6 +50,13 @@ def test_a_snapshot_sees_one_moment(journal: Journal) -> None:
         assert counted(connection) == 1
 
 
+def taken(database: Database) -> int:
+    """How many connections are in use."""
+    pool = database.engine.pool
+    assert isinstance(pool, sa.QueuePool)
+    return pool.checkedout()
+
+
 def test_reads_together_share_one_connection(journal: Journal) -> None:
     database = journal.database
     with database.reading_together():
@@ -57,8 +64,8 @@ def test_reads_together_share_one_connection(journal: Journal) -> None:
             assert first is second
         with database.read() as third:
             assert third is first
-        assert database.engine.pool.checkedout() == 1
-    assert database.engine.pool.checkedout() == 0
+        assert taken(database) == 1
+    assert taken(database) == 0
 
 
 def test_what_reads_share_is_given_back_before_a_transaction_begins(journal: Journal) -> None:
@@ -69,10 +76,10 @@ def test_what_reads_share_is_given_back_before_a_transaction_begins(journal: Jou
             with database.read() as connection:
                 counted(connection)
             with begun():
-                assert database.engine.pool.checkedout() == 1
+                assert taken(database) == 1
         with database.read() as connection:
             assert counted(connection) == 0
-    assert database.engine.pool.checkedout() == 0
+    assert taken(database) == 0
 
 
 def test_a_decision_and_its_retry_each_read_what_is_true_then(journal: Journal) -> None:

@@ -12,6 +12,7 @@ from anyio import to_thread
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import Response
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from fastapi.telemetry import TelemetryConfig
 
 from services.kernel.http import problems
 from services.kernel.http.context import RequestContext
@@ -22,6 +23,8 @@ from services.kernel.http.rates import RateLimit
 from services.kernel.http.requests import Edge, admit, query_parameters
 
 API_VERSION: Final = "1.0.0"
+_TELEMETRY: Final[TelemetryConfig] = {"metrics": False, "logs": False, "operation_spans": False}
+"""A span for each request; the metrics and the log lines are ours, and none holds what was given."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ def create_application(service: ServiceHttp) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,  # it would lead to whatever host the request named
         swagger_ui_parameters={"persistAuthorization": True},
+        telemetry=_TELEMETRY,
     )
     app.state.edge = service.edge
     app.state.catalogue = catalogue

@@ -7,6 +7,7 @@ the interpreter's lock to the threads that serve requests.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import itemgetter
@@ -16,6 +17,7 @@ from uuid import UUID
 import psycopg
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 
 from services.kernel.database import OUTGOING, psycopg_connection
 
@@ -240,6 +242,33 @@ class ByKeys:
             _send(connection, self._deleted, [list(keys)])
         else:
             connection.execute(self._delete, {"keys": list(keys)})
+
+
+class Prepared:
+    """A query asked often, with a value for each named parameter; compiled once where that saves most.
+
+    On PostgreSQL it goes to the driver as it was compiled, which prepares it: SQLAlchemy's way there costs
+    more of the interpreter than the driver's own. For columns that the driver reads without conversion.
+    """
+
+    def __init__(self, query: sa.Select[Any]) -> None:
+        self._query = query
+        compiled = query.compile(dialect=psycopg_dialect.dialect())  # type: ignore[no-untyped-call]  # as above
+        self._text, self._fixed = str(compiled), dict(compiled.params)
+        self._row = namedtuple("Row", query.selected_columns.keys())  # type: ignore[misc]  # names of this query
+
+    def all(self, connection: sa.Connection, **values: object) -> Sequence[Any]:
+        """The rows, their columns by name."""
+        if connection.dialect.name != "postgresql":
+            return connection.execute(self._query, values).all()
+        if (held := connection.info.get(OUTGOING)) is not None:
+            held.send()
+        raw = psycopg_connection(connection)
+        return [self._row(*row) for row in raw.execute(self._text, {**self._fixed, **values}, binary=True)]
+
+    def first_column(self, connection: sa.Connection, **values: object) -> list[Any]:
+        """The first value of each row."""
+        return [row[0] for row in self.all(connection, **values)]
 
 
 class Stored:

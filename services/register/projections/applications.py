@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from services.kernel.journal.events import Event
 from services.kernel.journal.projection import RowFold
-from services.kernel.journal.rows import Row
+from services.kernel.journal.rows import Prepared, Row
 from services.kernel.journal.units import Recorded
 from services.register.contract.events import (
     ApplicationClosed,
@@ -84,15 +84,19 @@ class Applications(RowFold):
         return {**row, "status": _ENDS[type(data)]}
 
 
-def of_product(connection: sa.Connection, product_id: UUID, *statuses: str) -> list[UUID]:
-    """The applications for a product in one of `statuses`, oldest first."""
-    columns = APPLICATIONS.c
-    found = connection.execute(
-        sa.select(columns.application_id)
-        .where(columns.product_id == product_id, columns.status.in_(statuses))
-        .order_by(columns.number)
+_OF_PRODUCT: Final = Prepared(
+    sa.select(APPLICATIONS.c.application_id)
+    .where(
+        APPLICATIONS.c.product_id == sa.bindparam("product_id"),
+        APPLICATIONS.c.status == sa.bindparam("status"),
     )
-    return list(found.scalars())
+    .order_by(APPLICATIONS.c.number)
+)
+
+
+def of_product(connection: sa.Connection, product_id: UUID, status: str) -> list[UUID]:
+    """The applications for a product with this status, oldest first."""
+    return _OF_PRODUCT.first_column(connection, product_id=product_id, status=status)
 
 
 def products_pending(connection: sa.Connection, producer_id: UUID) -> set[UUID]:

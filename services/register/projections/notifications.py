@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from services.kernel.database import BigInt
 from services.kernel.journal.events import Event
-from services.kernel.journal.rows import Row
+from services.kernel.journal.rows import Prepared, Row
 from services.kernel.journal.units import Recorded
 from services.register.contract.events import (
     NotificationKind,
@@ -170,15 +170,16 @@ def _states_at(
     return {key: state for key, state in made.items() if state is not None}
 
 
+_OPEN_FOR_PRODUCT: Final = Prepared(
+    sa.select(NOTIFICATIONS.c.notification_id)
+    .where(NOTIFICATIONS.c.product_id == sa.bindparam("product_id"), NOTIFICATIONS.c.status != "settled")
+    .order_by(NOTIFICATIONS.c.first_position)
+)
+
+
 def open_for_product(connection: sa.Connection, product_id: UUID) -> list[UUID]:
     """The notifications on a product that nothing has come of yet, oldest first."""
-    columns = NOTIFICATIONS.c
-    found = connection.execute(
-        sa.select(columns.notification_id)
-        .where(columns.product_id == product_id, columns.status != "settled")
-        .order_by(columns.first_position)
-    )
-    return list(found.scalars())
+    return _OPEN_FOR_PRODUCT.first_column(connection, product_id=product_id)
 
 
 def products_with_open(connection: sa.Connection, producer_id: UUID) -> set[UUID]:

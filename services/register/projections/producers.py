@@ -12,7 +12,7 @@ from services.kernel.contract import OfficialText, ProducerRef
 from services.kernel.identifiers import is_bin
 from services.kernel.journal.events import Event
 from services.kernel.journal.projection import RowFold
-from services.kernel.journal.rows import BulkInsert, Row
+from services.kernel.journal.rows import BulkInsert, Prepared, Row
 from services.kernel.journal.units import Recorded
 from services.kernel.personal_keys import pseudonym
 from services.register.contract.events import (
@@ -132,19 +132,20 @@ def ref_of(row: sa.Row[tuple[object, ...]]) -> ProducerRef:
     )
 
 
+_NUMBER: Final[sa.BindParameter[str]] = sa.bindparam("number", type_=sa.Text)
+_BY_ANY_BIN: Final = Prepared(sa.select(PRODUCER_BINS.c.producer_id).where(PRODUCER_BINS.c.bin == _NUMBER))
+_BY_PRESENT_BIN: Final = Prepared(sa.select(PRODUCERS.c.producer_id).where(PRODUCERS.c.bin == _NUMBER))
+_BY_IIN: Final = Prepared(sa.select(INDIVIDUALS.c.producer_id).where(INDIVIDUALS.c.number == _NUMBER))
+
+
 def producer_of(connection: sa.Connection, number: str) -> UUID | None:
     """The producer that a BIN, present or former, or an IIN names."""
-    if is_bin(number):
-        query = sa.select(PRODUCER_BINS.c.producer_id).where(PRODUCER_BINS.c.bin == number)
-    else:
-        columns = INDIVIDUALS.c
-        query = sa.select(columns.producer_id).where(columns.number == pseudonym(connection, number))
-    return connection.execute(query).scalar_one_or_none()
+    query = _BY_ANY_BIN if is_bin(number) else _BY_IIN
+    return next(iter(query.first_column(connection, number=pseudonym(connection, number))), None)
 
 
 def acting_producer(connection: sa.Connection, number: str) -> UUID | None:
     """The producer that whoever holds this number acts for: a former BIN names it but acts no more."""
     if not is_bin(number):
         return producer_of(connection, number)
-    query = sa.select(PRODUCERS.c.producer_id).where(PRODUCERS.c.bin == number)
-    return connection.execute(query).scalar_one_or_none()
+    return next(iter(_BY_PRESENT_BIN.first_column(connection, number=number)), None)

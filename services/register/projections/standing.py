@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from services.kernel.contract import OfficialText, ProducerRef
 from services.kernel.errors import Conflict
 from services.kernel.identifiers import is_bin
+from services.kernel.journal.rows import Prepared
 from services.kernel.names import normalised_name
 from services.kernel.personal_keys import pseudonym
 from services.register.domain.application import Standing
@@ -30,14 +31,14 @@ class Known:
     standing: Standing = field(default_factory=Standing)
 
 
-def _query(number: sa.ColumnElement[str], start: sa.FromClause) -> sa.Select[tuple[object, ...]]:
+def _query(number: sa.ColumnElement[str], start: sa.FromClause) -> Prepared:
     names = PRODUCT_NAMES.c
     same_name = sa.or_(
         sa.and_(names.language == "kk", names.name == sa.bindparam("kk")),
         sa.and_(names.language == "ru", names.name == sa.bindparam("ru")),
     )
     pending = sa.and_(APPLICATIONS.c.product_id == PRODUCTS.c.product_id, APPLICATIONS.c.status == "filed")
-    return (
+    return Prepared(
         sa.select(
             PRODUCERS.c.producer_id,
             PRODUCERS.c.kind,
@@ -71,14 +72,13 @@ def known(connection: sa.Connection, number: str, product_name: OfficialText) ->
     The same normalised name in Kazakh or in Russian, in any of its filings, is the same product. Raises
     `Conflict` (`product_name_ambiguous`) when the two names belong to two products.
     """
-    rows = connection.execute(
-        _BY_BIN if is_bin(number) else _BY_IIN,
-        {
-            "number": pseudonym(connection, number),
-            "kk": normalised_name(product_name.kk),
-            "ru": normalised_name(product_name.ru),
-        },
-    ).all()
+    query = _BY_BIN if is_bin(number) else _BY_IIN
+    rows = query.all(
+        connection,
+        number=pseudonym(connection, number),
+        kk=normalised_name(product_name.kk),
+        ru=normalised_name(product_name.ru),
+    )
     if not rows:
         return Known()
     if rows[0].bin not in (None, number):  # a former BIN, from before a transformation
@@ -95,13 +95,17 @@ def known(connection: sa.Connection, number: str, product_name: OfficialText) ->
     return Known(producer, first.product_id, _standing(connection, first))
 
 
-def _standing(connection: sa.Connection, row: sa.Row[tuple[object, ...]]) -> Standing:
+_ENTRY: Final = Prepared(
+    sa.select(ENTRIES.c.status, ENTRIES.c.exclusion_ground).where(
+        ENTRIES.c.entry_id == sa.bindparam("entry_id")
+    )
+)
+
+
+def _standing(connection: sa.Connection, row: Any) -> Standing:
     if row.decided is None:
         return Standing(ceased=row.ceased, pending=str(row.pending) if row.pending else None)
-    columns = ENTRIES.c
-    entry = connection.execute(
-        sa.select(columns.status, columns.exclusion_ground).where(columns.entry_id == row.product_id)
-    ).one_or_none()
+    entry = next(iter(_ENTRY.all(connection, entry_id=row.product_id)), None)
     return Standing(
         ceased=row.ceased,
         pending=str(row.pending) if row.pending else None,

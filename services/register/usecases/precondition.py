@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from eventsourcing import persistence
 from services.kernel.errors import Forbidden, NotFound, Stale
 from services.kernel.journal.aggregate import Aggregate
 from services.kernel.journal.journal import Work
+from services.kernel.journal.rows import Prepared
 from services.kernel.journal.units import Recorded, Write
 from services.register.domain.erasure import Held
 from services.register.projections.applications import products_pending
@@ -18,6 +20,12 @@ from services.register.projections.corrections import corrections_pending
 from services.register.projections.entries import appealed_of, included_of
 from services.register.projections.producers import PRODUCERS, acting_producer, producer_of
 from services.register.schema import VAULT
+
+_ENDING: Final = Prepared(
+    sa.select(PRODUCERS.c.ceased, PRODUCERS.c.bin).where(
+        PRODUCERS.c.producer_id == sa.bindparam("producer_id")
+    )
+)
 
 
 def require_version(aggregate: Aggregate, expected: int | None) -> None:
@@ -53,9 +61,7 @@ def still_active(producer_id: UUID, *, known_by: str | None = None) -> Write:
     """
 
     def check(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
-        columns = PRODUCERS.c
-        query = sa.select(columns.ceased, columns.bin).where(columns.producer_id == producer_id)
-        ceased, present = connection.execute(query).one()
+        ((ceased, present),) = _ENDING.all(connection, producer_id=producer_id)
         if ceased is not None or (known_by is not None and present != known_by):
             raise persistence.IntegrityError("the producer ended or was transformed meanwhile")
 
