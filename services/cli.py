@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from contextlib import suppress
+from datetime import date, datetime
 from pathlib import Path
 
 from sqlalchemy.exc import DatabaseError
@@ -186,10 +187,18 @@ def _clock(parsed: argparse.Namespace, installation: Installation) -> int:
     if parsed.instant == "real":
         clear_simulated_clock(file)
     elif parsed.instant is not None:
-        instant = datetime.fromisoformat(parsed.instant)
-        set_simulated_clock(file, instant if instant.tzinfo else instant.replace(tzinfo=UTC))
+        set_simulated_clock(file, _instant(parsed.instant))
     print(f"{LegalClock(file).now().isoformat()} ({'simulated' if file.exists() else 'real'})")
     return 0
+
+
+def _instant(text: str) -> datetime:
+    """Raises `ValueError`: a legal day begins in Asia/Almaty, so an instant without its offset is none."""
+    with suppress(ValueError):
+        instant = datetime.fromisoformat(text)
+        if instant.tzinfo is not None:
+            return instant
+    raise ValueError(f"{text} is no instant with its offset, such as 2026-03-02T10:00:00+05:00, nor `real`")
 
 
 def _migrate(parsed: argparse.Namespace, installation: Installation) -> int:

@@ -21,6 +21,7 @@ from fastapi import FastAPI
 
 from services.kernel.clock import Clock, LegalClock
 from services.kernel.database import Database
+from services.kernel.http.connections import Connection
 from services.kernel.http.rates import Rate
 from services.kernel.http.requests import ROLES, Edge
 from services.kernel.identity.tokens import (
@@ -276,6 +277,8 @@ def serve(app: FastAPI, settings: ServiceSettings, *, on_exit: Sequence[Callable
 def _server_config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=Connection,
+        ws="none",
         host=settings.host,
         port=settings.port,
         log_config=None,

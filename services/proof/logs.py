@@ -33,7 +33,7 @@ def read_checkpoint(source: Source, trust: Trust) -> SignedCheckpoint:
     """The log's newest checkpoint, verified. Raises `TileMissing` and what `Trust.open` raises."""
     raw = source.read(CHECKPOINT_PATH)
     if raw is None:
-        raise TileMissing("the log has no checkpoint")
+        raise TileMissing(f"there is no {CHECKPOINT_PATH} here: no log, or nothing is signed yet")
     return trust.open(raw)
 
 

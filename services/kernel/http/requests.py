@@ -193,7 +193,7 @@ def _admitted(request: Request, roles: tuple[str, ...]) -> Principal:
     if header is not None:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer":
-            raise Problem("token_invalid", headers=_INVALID_TOKEN)
+            raise Problem("token_required", headers={"WWW-Authenticate": "Bearer"})
         try:
             principal = edge.verifier.verify(token.strip())
         except TokenRefused as refused:

@@ -8,14 +8,14 @@ from typing import Annotated, Final
 import msgspec
 import sqlalchemy as sa
 from fastapi import Path, Query
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from services.kernel.calendar import end_of, start_of
-from services.kernel.errors import Forbidden, Invalid
+from services.kernel.errors import Forbidden
 from services.kernel.http.forms import LegalDay, ShortText
 from services.kernel.http.requests import Caller
 from services.kernel.http.responses import Page, Representation
-from services.kernel.identifiers import IdentifierWrong, parse_bin_or_iin
+from services.kernel.identifiers import parse_bin_or_iin
 from services.kernel.journal.events import from_microseconds, microseconds
 from services.notifications.projections.matters import AUTHORITIES, Matter
 from services.notifications.projections.messages import Search
@@ -26,8 +26,14 @@ OFFICERS_OF: Final = {
 }
 """An authority's account is read and opened by its own officers."""
 
+
+def _known_number(account: str) -> str:
+    return account if account in AUTHORITIES else parse_bin_or_iin(account)
+
+
 Account = Annotated[
     str,
+    AfterValidator(_known_number),
     Path(
         alias="bin",
         description="BIN or IIN of a producer's account, or the name of an authority's.",
@@ -98,7 +104,7 @@ class AccountShown(Representation):
 
 
 def may_read(caller: Caller, account: str) -> None:
-    """Raise `Forbidden` (`not_yours`) where the account is not the caller's to read; `Invalid` for none.
+    """Raise `Forbidden` (`not_yours`) where the account is not the caller's to read.
 
     Officers and auditors read every producer's account; an authority's its own officers, and auditors.
     """
@@ -106,7 +112,6 @@ def may_read(caller: Caller, account: str) -> None:
         if not caller.is_any(OFFICERS_OF[account], "auditor"):
             raise Forbidden("not_yours")
         return
-    _check_number(account)
     if not caller.acts_for(account):
         raise Forbidden("not_yours")
 
@@ -117,16 +122,8 @@ def may_open(caller: Caller, account: str) -> None:
         if not caller.is_any(OFFICERS_OF[account]):
             raise Forbidden("not_yours")
         return
-    _check_number(account)
     if caller.principal.producer != account:
         raise Forbidden("not_yours")
-
-
-def _check_number(account: str) -> None:
-    try:
-        parse_bin_or_iin(account)
-    except IdentifierWrong as wrong:
-        raise Invalid(wrong.code) from wrong
 
 
 def presented(row: sa.RowMapping, language: str) -> Message:

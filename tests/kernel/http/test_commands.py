@@ -205,7 +205,8 @@ def test_what_is_no_entity_tag_is_422(edge: LedgerService, given: str) -> None:
     ("authorization", "status", "code"),
     [
         (None, 401, "token_required"),
-        ("Basic eDp5", 401, "token_invalid"),
+        ("Basic eDp5", 401, "token_required"),
+        ("x.y.z", 401, "token_required"),
         ("Bearer x.y.z", 401, "token_invalid"),
         ("Bearer", 401, "token_invalid"),
     ],

@@ -185,12 +185,13 @@ def test_a_malformed_id_is_refused(embedded: Api, wrong: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [("18124000652", "request_invalid"), ("181240006528", "bin_check_digit")]
+    ("number", "code"), [("18124000652", "string_pattern_mismatch"), ("181240006528", "bin_check_digit")]
 )
 def test_a_wrong_account_number_is_refused(embedded: Api, number: str, code: str) -> None:
     before = embedded.stored()
     answer = embedded.get(f"/v1/accounts/{number}/messages", role="industry_officer")
-    refused(embedded, answer, 422, code, before)
+    (error,) = refused(embedded, answer, 422, "request_invalid", before)["errors"]
+    assert (error["code"], error["parameter"]) == (code, "bin")
 
 
 def test_a_cursor_of_other_filters_is_refused(api: Api) -> None:
