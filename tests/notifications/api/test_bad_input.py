@@ -185,7 +185,7 @@ def test_a_malformed_id_is_refused(embedded: Api, wrong: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [("18124000652", "string_pattern_mismatch"), ("181240006528", "bin_check_digit")]
+    ("number", "code"), [("18124000652", "iin_form"), ("181240006528", "bin_check_digit")]
 )
 def test_a_wrong_account_number_is_refused(embedded: Api, number: str, code: str) -> None:
     before = embedded.stored()
