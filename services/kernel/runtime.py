@@ -31,14 +31,15 @@ from services.kernel.identity.tokens import (
     development_issuer,
     service_issuer,
     service_name,
-    trusted_issuers,
 )
+from services.kernel.identity.trust import Issuers, Renewal, trusted_issuers
 from services.kernel.personal_keys import PersonalKeys, WrappingKeys
 from services.kernel.settings import ServiceSettings
 from services.kernel.telemetry import logger
 
 GRACE_SECONDS: Final = 5
 ELECTION_SECONDS: Final = 2.0
+MIN_SECRET_BYTES: Final = 32
 
 
 class AlreadyServed(RuntimeError):
@@ -63,7 +64,18 @@ def tokens_for(neighbour: str, service: str, settings: ServiceSettings) -> Calla
 
 
 def edge_of(service: str, settings: ServiceSettings, clock: Clock) -> Edge:
-    """The HTTP edge's verifier, clock, body key and rate."""
+    """The HTTP edge's verifier, clock, body key and rate. Raises `ValueError` for keys not to be used."""
+    read = partial(_trusted, settings)
+    renewal = Renewal(settings.trusted_issuers, read) if settings.trusted_issuers else None
+    issuers, granted = read()
+    audiences = {service_name(service), settings.audience or service_name(service)}
+    verifier = TokenVerifier(issuers, audiences=audiences, granted=granted, renewal=renewal)
+    rate = Rate(settings.rate_per_second, settings.rate_burst)
+    return Edge(verifier, clock, _body_key(settings), rate)
+
+
+def _trusted(settings: ServiceSettings) -> Issuers:
+    """The issuers that the settings trust, with the local one in development. Raises `ValueError`."""
     issuers, granted = trusted_issuers(settings.trusted_issuers) if settings.trusted_issuers else ({}, {})
     if settings.production and DEVELOPMENT_ISSUER in issuers:
         raise ValueError("production does not trust the development issuer")
@@ -73,16 +85,19 @@ def edge_of(service: str, settings: ServiceSettings, clock: Clock) -> Edge:
         raise ValueError(f"production needs the roles that {', '.join(unbound)} may grant")
     if not settings.production:
         issuers[DEVELOPMENT_ISSUER] = development_issuer(settings.var).public_keys()
-    rate = Rate(settings.rate_per_second, settings.rate_burst)
-    audiences = {service_name(service), settings.audience or service_name(service)}
-    verifier = TokenVerifier(issuers, audiences=audiences, granted=granted)
-    return Edge(verifier, clock, _body_key(settings), rate)
+    return issuers, granted
 
 
 def _body_key(settings: ServiceSettings) -> bytes:
-    """The key of the HMAC over request bodies; in development made once and kept in the data folder."""
+    """The key of the HMAC over request bodies; in development made once and kept in the data folder.
+
+    Raises `ValueError` for one that could be guessed: cursors and actors' ids rest on it too.
+    """
     if settings.idempotency_secret_file is not None:
-        return settings.idempotency_secret_file.read_bytes().strip()
+        key = settings.idempotency_secret_file.read_bytes().strip()
+        if len(key) < MIN_SECRET_BYTES:
+            raise ValueError(f"{settings.idempotency_secret_file} holds fewer than {MIN_SECRET_BYTES} bytes")
+        return key
     return _made_once(settings.var / "body-digest.key").read_bytes().strip()
 
 

@@ -408,6 +408,14 @@ def test_in_production_every_issuer_names_the_roles_it_may_grant(tmp_path: Path)
     edge_of("ledger", settings, legal_clock(settings))
 
 
+@pytest.mark.parametrize("secret", ["", "secret", "s" * 31 + "\n"])
+def test_a_secret_that_could_be_guessed_stops_the_start(tmp_path: Path, secret: str) -> None:
+    settings = production(tmp_path)
+    (tmp_path / "secret").write_text(secret)
+    with pytest.raises(ValueError, match="fewer than 32 bytes"):
+        edge_of("ledger", settings, legal_clock(settings))
+
+
 def test_production_refuses_a_simulated_clock(tmp_path: Path) -> None:
     set_simulated_clock(tmp_path / "clock.json", NOON)
     with pytest.raises(SimulatedClockRefused):

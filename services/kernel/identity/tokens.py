@@ -25,11 +25,14 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, OKPKey
 
+from services.kernel.identity.trust import Renewal
+
 ALGORITHMS: Final = ["ES256", "EdDSA", "Ed25519", "PS256"]
 MAX_AGE_SECONDS: Final = 300
 SKEW_SECONDS: Final = 30
 DEVELOPMENT_ISSUER: Final = "urn:tizilim:development"
 CACHE_SIZE: Final = 4_096
+LOOK_SECONDS: Final = 5.0
 MAX_TOKEN_BYTES: Final = 8_192
 SERVICES: Final = ("register", "verification", "notifications")
 _OF_SERVICES: Final = "urn:tizilim:"
@@ -84,7 +87,7 @@ class TokenVerifier:
 
     `audiences` are the names of the service that verifies, of which a token has to hold one.
     `granted` names the roles that an issuer may grant, for those that may not grant every one; a service's
-    own key grants `service` alone.
+    own key grants `service` alone. `renewal` is asked now and then whether both are others by now.
     """
 
     def __init__(
@@ -93,17 +96,33 @@ class TokenVerifier:
         *,
         audiences: Collection[str],
         granted: Mapping[str, frozenset[str]] | None = None,
+        renewal: Renewal | None = None,
     ) -> None:
-        self._issuers = dict(issuers)
-        services = filter(_is_service, issuers)
-        self._granted = {**dict.fromkeys(services, frozenset({"service"})), **(granted or {})}
         self._audiences = frozenset(audiences)
         self._cache: OrderedDict[str, tuple[float, Principal]] = OrderedDict()
         self._mutex = threading.Lock()
+        self._renewal = renewal
+        self._looked_at = 0.0
+        self._trust(issuers, granted or {})
+
+    def _trust(self, issuers: Mapping[str, KeySet], granted: Mapping[str, frozenset[str]]) -> None:
+        services = filter(_is_service, issuers)
+        with self._mutex:
+            self._issuers = dict(issuers)
+            self._granted = {**dict.fromkeys(services, frozenset({"service"})), **granted}
+            self._cache.clear()
+
+    def _look_again(self, renewal: Renewal, now: float) -> None:
+        self._looked_at = now
+        issuers = renewal.changed()
+        if issuers is not None:
+            self._trust(*issuers)
 
     def verify(self, token: str, *, now: float | None = None) -> Principal:
         """The principal a token proves at `now` (seconds since 1970). Raises `TokenRefused`."""
         now = time.time() if now is None else now
+        if self._renewal is not None and abs(now - self._looked_at) >= LOOK_SECONDS:
+            self._look_again(self._renewal, now)
         with self._mutex:
             known = self._cache.get(token)
         if known is not None and now < known[0]:
@@ -208,13 +227,6 @@ def service_issuer(service: str, key_file: Path, neighbour: str) -> TokenIssuer:
     """The issuer with which a service signs its tokens to one neighbour, good nowhere else."""
     key = OKPKey.import_key(json.loads(key_file.read_text()))
     return TokenIssuer(service_name(service), key, audience=service_name(neighbour))
-
-
-def trusted_issuers(file: Path) -> tuple[dict[str, KeySet], dict[str, frozenset[str]]]:
-    """Read `{issuer: JWKS}`; a key set may name beside its `keys` the `roles` that its issuer may grant."""
-    content = json.loads(file.read_text())
-    keys = {name: KeySet.import_key_set({"keys": given["keys"]}) for name, given in content.items()}
-    return keys, {name: frozenset(given["roles"]) for name, given in content.items() if "roles" in given}
 
 
 def bound(issuer: str, granted: Mapping[str, frozenset[str]]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import stat
 import time
@@ -14,14 +15,15 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, OctKey, OKPKey
 
 from services.kernel.identity.tokens import (
+    LOOK_SECONDS,
     MAX_AGE_SECONDS,
     SKEW_SECONDS,
     TokenIssuer,
     TokenRefused,
     TokenVerifier,
     development_issuer,
-    trusted_issuers,
 )
+from services.kernel.identity.trust import Renewal, trusted_issuers
 
 NOW = 1_790_000_000.0
 
@@ -221,3 +223,61 @@ def test_an_issuer_grants_only_the_roles_named_beside_its_keys(tmp_path: Path) -
     assert verifier.verify(issuer.token(subject="a", roles=["integrator"])).roles == {"integrator"}
     with pytest.raises(TokenRefused, match="may not grant"):
         verifier.verify(issuer.token(subject="a", roles=["integrator", "auditor"]))
+
+
+# Trusted issuers change.
+
+
+def written(file: Path, *issuers: TokenIssuer) -> None:
+    """The file replaced as a whole, as one should."""
+    draft = file.with_suffix(".draft")
+    draft.write_text(json.dumps({one.issuer: one.public_keys().as_dict() for one in issuers}))
+    draft.replace(file)
+
+
+def test_keys_rotate_and_are_taken_back_without_a_restart(tmp_path: Path) -> None:
+    file, first, second = tmp_path / "issuers.json", an_issuer(), an_issuer()
+    written(file, first)
+    renewal = Renewal(file, lambda: trusted_issuers(file))
+    verifier = TokenVerifier(trusted_issuers(file)[0], audiences=["urn:tizilim:ledger"], renewal=renewal)
+    old, new = (issuer.token(subject="x", roles=["auditor"], now=NOW) for issuer in (first, second))
+    assert verifier.verify(old, now=NOW).subject == "x"
+    with pytest.raises(TokenRefused):
+        verifier.verify(new, now=NOW)
+    written(file, second)
+    assert verifier.verify(old, now=NOW + LOOK_SECONDS - 1).subject == "x"
+    with pytest.raises(TokenRefused):
+        verifier.verify(old, now=NOW + LOOK_SECONDS)
+    assert verifier.verify(new, now=NOW + LOOK_SECONDS).subject == "x"
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"urn:test": {}}', '{"urn:test": {"keys": []}}'])
+def test_a_file_that_cannot_be_used_changes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, content: str | None
+) -> None:
+    file, issuer = tmp_path / "issuers.json", an_issuer()
+    written(file, issuer)
+    renewal = Renewal(file, lambda: trusted_issuers(file))
+    verifier = TokenVerifier(trusted_issuers(file)[0], audiences=["urn:tizilim:ledger"], renewal=renewal)
+    file.unlink()
+    if content is not None:
+        file.write_text(content)
+    for later in range(3):
+        now = NOW + later * LOOK_SECONDS
+        assert verifier.verify(issuer.token(subject="x", roles=["auditor"], now=NOW), now=now).subject == "x"
+    assert [record.message for record in caplog.records] == ["trusted issuers unusable, the former stay"]
+
+
+def test_no_secret_and_no_weak_key_is_trusted(tmp_path: Path) -> None:
+    file = tmp_path / "issuers.json"
+    modulus = base64.urlsafe_b64encode(b"\xff" * 128).decode().rstrip("=")
+    private = OKPKey.generate_key("Ed25519")
+    for key, told in (
+        ({"kty": "RSA", "e": "AQAB", "n": modulus}, "too weak"),
+        (private.as_dict(private=True), "a secret key of urn:test"),
+        (OctKey.generate_key(256).as_dict(private=True), "a secret key of urn:test"),
+    ):
+        file.write_text(json.dumps({"urn:test": {"keys": [key]}}))
+        with pytest.raises(ValueError, match=told) as refused:
+            trusted_issuers(file)
+        assert str(key.get("d", key.get("k", "-" * 9))) not in str(refused.value)
