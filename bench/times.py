@@ -27,7 +27,7 @@ from services.kernel.runtime import quiet_collector
 from services.register.domain.origin import Question
 from services.register.journal import open_journal
 from services.register.projections.entries import ENTRIES, EntryFilter
-from services.register.projections.moments import Moment, find_at, list_at, recorded_at
+from services.register.projections.moments import Moment, find_at, list_at, producer_at, recorded_at
 from services.register.projections.origin_checks import Knowledge, answers
 from services.register.projections.periods import PERIODS
 from services.register.projections.producers import PRODUCERS
@@ -104,6 +104,9 @@ def _round(report: Report, kind: str, database: Database, head: int, chosen: ran
             "list of 50": (_list, moments),
             "list of 50, unchanged since": (_list, latest),
             "list of 50 excluded": (_list_excluded, moments),
+            "list of 50 by a product's name": (_list_named, moments),
+            "list of 50 by words": (_list_with, moments),
+            "list by BIN": (_list_of, moments),
             "origin check": (_origin, moments),
         }
         quiet_collector()
@@ -140,13 +143,31 @@ def _list_excluded(connection: sa.Connection, entry_id: UUID, moment: Moment) ->
     return list_at(connection, EntryFilter(status="excluded"), moment, after=entry_id, limit=50)
 
 
-def _origin(connection: sa.Connection, entry_id: UUID, moment: Moment) -> object:
+def _list_named(connection: sa.Connection, entry_id: UUID, moment: Moment) -> object:
+    name = connection.execute(sa.select(ENTRIES.c.name_ru).where(ENTRIES.c.entry_id == entry_id)).scalar_one()
+    return list_at(connection, EntryFilter(product=name), moment, after=entry_id, limit=50)
+
+
+def _list_with(connection: sa.Connection, entry_id: UUID, moment: Moment) -> object:
+    return list_at(connection, EntryFilter(q="Дала Плюс"), moment, after=entry_id, limit=50)
+
+
+def _list_of(connection: sa.Connection, entry_id: UUID, moment: Moment) -> object:
+    producer_id = producer_at(connection, _bin_of(connection, entry_id), moment)
+    return list_at(connection, EntryFilter(producer_id=producer_id), moment, after=None, limit=50)
+
+
+def _bin_of(connection: sa.Connection, entry_id: UUID) -> str:
     query = (
         sa.select(PRODUCERS.c.bin)
         .join(ENTRIES, ENTRIES.c.producer_id == PRODUCERS.c.producer_id)
         .where(ENTRIES.c.entry_id == entry_id)
     )
-    number = connection.execute(query).scalar_one()
+    return connection.execute(query).scalar_one() or ""
+
+
+def _origin(connection: sa.Connection, entry_id: UUID, moment: Moment) -> object:
+    number = _bin_of(connection, entry_id)
     on = legal_date(from_microseconds(moment.valid_at))
-    question = Question(number or "", str(entry_id), on, moment.valid_at)
+    question = Question(number, str(entry_id), on, moment.valid_at)
     return answers(connection, [question], Knowledge(moment.known_at, moment.valid_at))

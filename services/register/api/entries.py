@@ -32,10 +32,11 @@ from services.register.projections import entries, moments
 from services.register.projections.entries import EntryFilter, FoundEntry
 from services.register.projections.moments import Moment
 from services.register.projections.personal import personal_values
-from services.register.projections.producers import producer_of
 
 reads: Final = APIRouter(tags=["entries"], dependencies=[Depends(Reading("public"))])
-BinFilter = Annotated[BinOrIin | None, Query(description="Of the producer: BIN, present or former, or IIN.")]
+BinFilter = Annotated[
+    BinOrIin | None, Query(description="Of the producer: BIN, present or former at the moment, or IIN.")
+]
 
 
 @reads.get(
@@ -64,7 +65,7 @@ def list_entries(
         last, *kept = desk.cursors.read(request, cursor, filters)
         after, moment = UUID(str(last)), unpinned(kept, moment)
     with desk.journal.database.snapshot() as connection:
-        producer_id = producer_of(connection, bin) if bin is not None else None
+        producer_id = moments.producer_at(connection, bin, moment) if bin is not None else None
         wanted = EntryFilter(producer_id=producer_id, product=product, status=status, q=q)
         found: list[FoundEntry] = []
         if bin is None or producer_id is not None:

@@ -68,6 +68,7 @@ class EntryState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `included` is what the last inclusion stated, brought up to date by the producer; `stated` tells by which
     event each field was. An update stands after those that stand from before it, whenever it was given.
+    `former_names` are the product's in earlier inclusions.
     """
 
     status: EntryStatus
@@ -84,6 +85,7 @@ class EntryState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reinstated_on: str | None = None
     missed: tuple[FixedTerm, ...] = ()
     rulings: tuple[CourtRuling, ...] = ()
+    former_names: tuple[OfficialText, ...] = ()
     stated: dict[UpdatedField, Stated] = {}
     updated_at: datetime | None = None
     update: LastUpdate | None = None
@@ -198,10 +200,17 @@ def _included(state: EntryState | None, event: Included, fact: Fact) -> EntrySta
         requested_on=None,
         request_term=None,
         reinstated_on=None,
+        former_names=_names_before(state, event),
         stated={},
         updated_at=None,
         update=None,
     )
+
+
+def _names_before(state: EntryState, event: Included) -> tuple[OfficialText, ...]:
+    """What the product was called in earlier inclusions, if it was another name than now."""
+    names = dict.fromkeys((*state.former_names, state.included.product.name))
+    return tuple(name for name in names if name != event.product.name)
 
 
 @singledispatch

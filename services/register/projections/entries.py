@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 from uuid import UUID
@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 import sqlalchemy as sa
 
-from services.kernel.contract import ProducerRef
+from services.kernel.contract import OfficialText, ProducerRef
 from services.kernel.database import BigInt
 from services.kernel.journal.events import Event, Fact, microseconds
 from services.kernel.journal.rows import Row
@@ -36,6 +36,7 @@ from services.register.domain.producer import Transformed, named
 from services.register.projections.applications import APPLICATIONS
 from services.register.projections.facts import facts_until
 from services.register.projections.producers import PRODUCERS, ref_of
+from services.register.projections.products import PRODUCT_NAMES
 from services.register.projections.state_fold import STATE, StateFold
 from services.register.schema import METADATA
 
@@ -49,6 +50,7 @@ ENTRIES: Final = sa.Table(
     sa.Column("exclusion_ground", sa.Text, nullable=True),
     sa.Column("name_kk", sa.Text, nullable=False, index=True),
     sa.Column("name_ru", sa.Text, nullable=False, index=True),
+    sa.Column("former_names", sa.Text, nullable=True),
     sa.Column("reference", sa.Text, nullable=True),
     sa.Column("search", sa.Text, nullable=False),
     sa.Column("state", sa.LargeBinary, nullable=False),
@@ -58,7 +60,9 @@ ENTRIES: Final = sa.Table(
     sa.Column("counts_from", BigInt, nullable=True),
     sa.Index("entries_status", "status", "entry_id"),
 )
-"""`name_*` are normalised names of the product, `search` all names and numbers for `q`, `state` is JSON.
+"""`name_*` are normalised names of the product, `former_names` those of earlier inclusions, one a line;
+`state` is JSON. `search` has a line for each name and number that the entry's facts ever stated: `q` finds by
+it which entries are worth a look, and what they are called at the moment asked about decides.
 
 From the instant `counts_from` on (microseconds since 1970, UTC) the row is also the answer about any past
 that knows its last fact. It is null where facts were not recorded in the order in which they count, or one
@@ -113,6 +117,7 @@ class Entries(StateFold[EntryState]):
             "entry_id": entry_id,
             STATE: standing(known),
             "counts_from": microseconds(in_order(known)[-1].effective_at),
+            "search": _search_text("", *(fact.data for fact in known)),
             "version": facts[-1].fact.originator_version,
             "position": facts[-1].position,
             "first_position": before[0].position if before else facts[0].position,
@@ -122,7 +127,8 @@ class Entries(StateFold[EntryState]):
     def evolve(self, key: Hashable, row: Row | None, recorded: Recorded) -> Row:
         """The row after the fact, and from when it holds for a past too."""
         after = super().evolve(key, row, recorded)
-        return {**after, "counts_from": _counts_from(row, recorded.fact)}
+        search = _search_text(row["search"] if row else "", recorded.fact.data)
+        return {**after, "counts_from": _counts_from(row, recorded.fact), "search": search}
 
     def evolved(self, state: EntryState | None, recorded: Recorded) -> EntryState:
         """The entry after the fact."""
@@ -141,8 +147,8 @@ class Entries(StateFold[EntryState]):
             "exclusion_ground": state.exclusion.ground if state.exclusion else None,
             "name_kk": normalised_name(name.kk),
             "name_ru": normalised_name(name.ru),
+            "former_names": _lines(name for one in state.former_names for name in (one.kk, one.ru)) or None,
             "reference": state.included.trusted_register_reference,
-            "search": _search_text(state),
         }
 
 
@@ -162,13 +168,33 @@ def _counts_from(row: Row | None, fact: Fact) -> int | None:
     return at if before is not None and before <= at else None
 
 
-def _search_text(state: EntryState) -> str:
+def _search_text(before: str, *stated: Event) -> str:
     """What `q` is looked for in; of an individual no name, because that stands in the vault alone."""
-    names = [state.included.product.name]
-    if state.producer.name is not None:
-        names.append(state.producer.name)
-    texts = [text for name in names for text in (name.kk, name.ru, name.en) if text]
-    return "\n".join([*map(normalised_name, texts), state.included.number, state.included.application_number])
+    lines = set(before.splitlines())
+    for event in stated:
+        lines.update(_words(event))
+    return "\n".join(sorted(lines))
+
+
+def _words(event: Event) -> list[str]:
+    """The names and numbers that a fact states."""
+    if isinstance(event, Included):
+        return shown_as(event.product.name, event.producer.name, event.number, event.application_number)
+    if isinstance(event, EntryUpdated):
+        return shown_as(event.producer.name)
+    return shown_as(event.product.name) if isinstance(event, EntryCorrected) and event.product else []
+
+
+def shown_as(*shown: OfficialText | str | None) -> list[str]:
+    """Names in each language, and numbers, as `q` compares them."""
+    texts: list[str | None] = []
+    for one in shown:
+        texts += [one] if isinstance(one, str) or one is None else [one.kk, one.ru, one.en]
+    return [normalised_name(text) for text in texts if text]
+
+
+def _lines(names: Iterable[str]) -> str:
+    return "\n".join(dict.fromkeys(map(normalised_name, names)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +216,26 @@ class FoundEntry:
         update = self.state.stated.get("name")
         return self.filed_by if update is None else update.event_id
 
+    @property
+    def entry_id(self) -> UUID:
+        """Its id."""
+        return UUID(self.state.included.entry_id)
+
+    def is_called(self, wanted: EntryFilter) -> bool:
+        """True where its names and numbers are what a list is filtered by."""
+        included = self.state.included
+        if wanted.product is not None and as_uuid(wanted.product) is None:
+            name = included.product.name
+            if normalised_name(wanted.product) not in (normalised_name(name.kk), normalised_name(name.ru)):
+                return False
+        if wanted.q is None:
+            return True
+        words = shown_as(
+            included.product.name, self.producer.name, included.number, included.application_number
+        )
+        part = normalised_name(wanted.q)
+        return any(part in word for word in words)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryFilter:
@@ -201,32 +247,39 @@ class EntryFilter:
     q: str | None = None
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
-        """The conditions on the present state."""
-        found = self.unchanging()
+        """The conditions on the present state, of which `q` may let pass what is called otherwise now."""
+        found = self.ever()
         if self.status is not None:
             found.append(ENTRIES.c.status == self.status)
+        if self.product is not None and as_uuid(self.product) is None:
+            name = normalised_name(self.product)
+            found.append(sa.or_(ENTRIES.c.name_kk == name, ENTRIES.c.name_ru == name))
         return found
 
-    def unchanging(self) -> list[sa.ColumnElement[bool]]:
-        """The conditions that time travel leaves alone: everything but the status."""
+    def ever(self) -> list[sa.ColumnElement[bool]]:
+        """What holds of an entry that was ever called so: what it is called at a moment decides."""
         columns = ENTRIES.c
         found: list[sa.ColumnElement[bool]] = []
         if self.producer_id is not None:
             found.append(columns.producer_id == self.producer_id)
         if self.product is not None:
-            found.append(is_product(self.product))
+            found.append(columns.entry_id.in_(_products_ever(self.product)))
         if self.q is not None:
-            found.append(columns.search.contains(normalised_name(self.q), autoescape=True))
+            part = normalised_name(self.q)
+            renamed = sa.select(PRODUCERS.c.producer_id).where(
+                PRODUCERS.c.search.contains(part, autoescape=True)
+            )
+            said = columns.search.contains(part, autoescape=True)
+            found.append(sa.or_(said, columns.producer_id.in_(renamed)))
         return found
 
 
-def is_product(product: str) -> sa.ColumnElement[bool]:
-    """The condition that an entry is of this product: by its id, or by its name in Kazakh or Russian."""
-    columns = ENTRIES.c
+def _products_ever(product: str) -> sa.Select[tuple[UUID]] | list[UUID]:
+    """The one of that id, or those that ever bore that name in Kazakh or Russian."""
     if (product_id := as_uuid(product)) is not None:
-        return columns.entry_id == product_id
-    name = normalised_name(product)
-    return sa.or_(columns.name_kk == name, columns.name_ru == name)
+        return [product_id]
+    names = PRODUCT_NAMES.c
+    return sa.select(names.product_id).where(names.name == normalised_name(product))
 
 
 def as_uuid(text: str) -> UUID | None:
@@ -266,9 +319,32 @@ def list_entries(
 ) -> list[FoundEntry]:
     """At most `limit` entries behind `after`, in the order of their ids."""
     query = FOUND.where(*wanted.conditions()).order_by(ENTRIES.c.entry_id).limit(limit)
-    if after is not None:
-        query = query.where(ENTRIES.c.entry_id > after)
-    return [_found(row) for row in connection.execute(query)]
+
+    def behind(last: UUID | None) -> tuple[Sequence[UUID], list[FoundEntry]]:
+        some = query if last is None else query.where(ENTRIES.c.entry_id > last)
+        found = [_found(row) for row in connection.execute(some)]
+        return [one.entry_id for one in found], found
+
+    return called_so(wanted, behind, after, limit)
+
+
+def called_so(
+    wanted: EntryFilter,
+    behind: Callable[[UUID | None], tuple[Sequence[UUID], list[FoundEntry]]],
+    after: UUID | None,
+    limit: int,
+) -> list[FoundEntry]:
+    """At most `limit` entries called what is wanted.
+
+    `behind` gives the next `limit` ids behind one that may be, and their entries.
+    """
+    found: list[FoundEntry] = []
+    while True:
+        ids, some = behind(after)
+        found += [one for one in some if one.is_called(wanted)]
+        if len(ids) < limit or len(found) >= limit:
+            return found[:limit]
+        after = ids[-1]
 
 
 def included_of(connection: sa.Connection, producer_id: UUID) -> set[UUID]:

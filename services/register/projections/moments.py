@@ -15,6 +15,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.kernel.contract import ProducerRef
+from services.kernel.identifiers import is_bin
 from services.kernel.journal.events import Fact, from_microseconds, microseconds
 from services.register.contract.events import ProducerRegistered, ProducerTransformed
 from services.register.domain.application import Application
@@ -26,12 +27,14 @@ from services.register.projections.entries import (
     FOUND,
     EntryFilter,
     FoundEntry,
+    called_so,
     filings_of,
     state_in,
 )
 from services.register.projections.facts import KnownFact, facts_until
 from services.register.projections.parts import AT_ONCE, among, in_parts
 from services.register.projections.periods import covers, few_begun
+from services.register.projections.producers import bins_at, producer_of
 from services.register.schema import JOURNAL
 
 
@@ -53,26 +56,32 @@ def list_at(
 ) -> list[FoundEntry]:
     """At most `limit` entries behind `after` that were in the register by that moment, by their ids.
 
-    The status is that of the moment; product and producer are looked for under their present names.
+    Status, names and numbers are those of the moment.
     """
     columns = ENTRIES.c
-    query = (
-        sa.select(columns.entry_id)
-        .where(
-            *wanted.unchanging(),
-            covers(columns.entry_id, moment.valid_at, moment.known_at, wanted.status, after=after),
-        )
-        .order_by(columns.entry_id)
-        .limit(limit)
-    )
-    if after is not None:
-        query = query.where(columns.entry_id > after)
+    query = sa.select(columns.entry_id).where(*wanted.ever()).order_by(columns.entry_id).limit(limit)
     if wanted.producer_id is None:  # nothing is known before it counts, so that few are early on either axis
         begun_by = min(moment.valid_at, recorded_at(connection, moment.known_at))
         few = few_begun(connection, wanted.status, begun_by)
         if few is not None:
             query = query.where(among(connection, columns.entry_id, few))
-    return entries_at(connection, connection.execute(query).scalars().all(), moment)
+
+    def behind(last: UUID | None) -> tuple[Sequence[UUID], list[FoundEntry]]:
+        covered = covers(columns.entry_id, moment.valid_at, moment.known_at, wanted.status, after=last)
+        some = query.where(covered) if last is None else query.where(covered, columns.entry_id > last)
+        ids = connection.execute(some).scalars().all()
+        return ids, entries_at(connection, ids, moment)
+
+    return called_so(wanted, behind, after, limit)
+
+
+def producer_at(connection: sa.Connection, number: str, moment: Moment | None) -> UUID | None:
+    """The producer that a BIN, present or former at a moment, or an IIN names; now without one."""
+    producer_id = producer_of(connection, number)
+    if producer_id is None or moment is None or not is_bin(number):
+        return producer_id
+    had = bins_at(connection, producer_id, moment.valid_at, moment.known_at)
+    return producer_id if number in had else None
 
 
 def entries_of(

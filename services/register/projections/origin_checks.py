@@ -52,6 +52,12 @@ class _Entry:
     name_kk: str
     name_ru: str
     reference: str | None
+    former_names: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> set[str]:
+        """What the product is called."""
+        return {self.name_kk, self.name_ru}
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,17 +171,19 @@ def _entries_until(
         corrections = corrections_of(facts)
         inclusions = [fact for fact in facts if isinstance(fact.data, Included)]
         standing = [fact for fact in inclusions if fact.id not in corrections.left_out]
-        included = corrections.applied((standing or inclusions)[-1]).data
-        if isinstance(included, Included):
-            name = included.product.name
-            found.setdefault(owners[entry_id], []).append(
-                _Entry(
-                    entry_id,
-                    normalised_name(name.kk),
-                    normalised_name(name.ru),
-                    included.trusted_register_reference,
-                )
+        named = [corrections.applied(fact).data for fact in standing or inclusions[:1]]
+        *before, last = (one for one in named if isinstance(one, Included))
+        former = (text for one in before for text in (one.product.name.kk, one.product.name.ru))
+        name = last.product.name
+        found.setdefault(owners[entry_id], []).append(
+            _Entry(
+                entry_id,
+                normalised_name(name.kk),
+                normalised_name(name.ru),
+                last.trusted_register_reference,
+                frozenset(map(normalised_name, former)),
             )
+        )
     return found
 
 
@@ -185,11 +193,18 @@ def _entries(connection: sa.Connection, producer_ids: Collection[UUID]) -> dict[
     for some in in_parts(set(producer_ids)):
         rows = connection.execute(
             sa.select(
-                columns.producer_id, columns.entry_id, columns.name_kk, columns.name_ru, columns.reference
+                columns.producer_id,
+                columns.entry_id,
+                columns.name_kk,
+                columns.name_ru,
+                columns.reference,
+                columns.former_names,
             ).where(columns.producer_id.in_(some))
         )
-        for producer_id, *entry in rows:
-            found.setdefault(producer_id, []).append(_Entry(*entry))
+        for row in rows:
+            former = frozenset((row.former_names or "").splitlines())
+            entry = _Entry(row.entry_id, row.name_kk, row.name_ru, row.reference, former)
+            found.setdefault(row.producer_id, []).append(entry)
     return found
 
 
@@ -198,19 +213,25 @@ def _is_nobodys(listing: Listing, names: set[str]) -> bool:
     return listing.holder is None and not names.isdisjoint((listing.name_kk, listing.name_ru))
 
 
+def _entry(entries: Sequence[_Entry], product_id: UUID | None, name: str) -> _Entry | None:
+    """The entry asked about: by its id, its name, or one that it was in the register under before.
+
+    The same name of the same producer is the same product, so an earlier name leads to no other; where two
+    products bear it, one in Kazakh and one in Russian, the one that is called so now is meant.
+    """
+    if product_id is not None:
+        return next((entry for entry in entries if entry.entry_id == product_id), None)
+    called = [entry for entry in entries if name in entry.names]
+    before = [entry for entry in entries if name in entry.former_names]
+    return min(called or before, key=lambda entry: entry.entry_id, default=None)
+
+
 def _answer(question: Question, facts: _Facts) -> OriginAnswer:
     asked = facts.asked[question.number]
     producer_id = facts.producers.get(asked)
     product_id, name = as_uuid(question.product), normalised_name(question.product)
-    entry = next(
-        (
-            entry
-            for entry in (facts.entries.get(producer_id, ()) if producer_id else ())
-            if entry.entry_id == product_id or name in (entry.name_kk, entry.name_ru)
-        ),
-        None,
-    )
-    names = {name} if entry is None else {name, entry.name_kk, entry.name_ru}
+    entry = _entry(facts.entries.get(producer_id, ()) if producer_id else (), product_id, name)
+    names = {name} if entry is None else {name, *entry.names}
     holders = facts.numbers.get(producer_id, set()) if producer_id else set()
     listings = [
         listing

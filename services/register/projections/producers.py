@@ -10,10 +10,11 @@ import sqlalchemy as sa
 
 from services.kernel.contract import OfficialText, ProducerRef
 from services.kernel.identifiers import is_bin
-from services.kernel.journal.events import Event
+from services.kernel.journal.events import Event, microseconds
 from services.kernel.journal.projection import RowFold
 from services.kernel.journal.rows import BulkInsert, Prepared, Row
 from services.kernel.journal.units import Recorded
+from services.kernel.names import normalised_name
 from services.kernel.personal_keys import pseudonym
 from services.register.contract.events import (
     ProducerLiquidated,
@@ -21,6 +22,7 @@ from services.register.contract.events import (
     ProducerReorganised,
     ProducerTransformed,
 )
+from services.register.projections.facts import facts_until
 from services.register.schema import INDIVIDUALS, METADATA
 
 PRODUCERS: Final = sa.Table(
@@ -36,9 +38,10 @@ PRODUCERS: Final = sa.Table(
     sa.Column("ceased", sa.Text, nullable=True),
     sa.Column("transformed_by", sa.Text, nullable=True),
     sa.Column("renamed_by", sa.Text, nullable=True),
+    sa.Column("search", sa.Text, nullable=False),
 )
 """`ceased` is the ground on which the producer ended, `transformed_by` its last transformation's event,
-`renamed_by` that of the last one that gave another name."""
+`renamed_by` that of the last one that gave another name, `search` every name it ever had, one a line."""
 
 PRODUCER_BINS: Final = sa.Table(
     "producer_bins",
@@ -70,11 +73,11 @@ class Producers(RowFold):
         """The row after the fact."""
         data = recorded.fact.data
         if isinstance(data, ProducerRegistered):
-            return _row(key, data.producer, None, None)
+            return _row(key, data.producer, None, None, "")
         if row is None:
             raise ValueError(f"{key} was never registered")
         if isinstance(data, ProducerTransformed):
-            after = _row(key, data.producer, recorded.fact.id, recorded.fact.id)
+            after = _row(key, data.producer, recorded.fact.id, recorded.fact.id, row["search"])
             renamed = any(after[name] != row[name] for name in ("name_kk", "name_ru", "name_en"))
             return after if renamed else {**after, "renamed_by": row["renamed_by"]}
         ground = "liquidation" if isinstance(data, ProducerLiquidated) else "reorganisation"
@@ -103,7 +106,10 @@ def _bin_row(recorded: Recorded) -> Row | None:
     return None
 
 
-def _row(key: Hashable, ref: ProducerRef, transformed_by: str | None, renamed_by: str | None) -> Row:
+def _row(
+    key: Hashable, ref: ProducerRef, transformed_by: str | None, renamed_by: str | None, search: str
+) -> Row:
+    names = [ref.name.kk, ref.name.ru, ref.name.en] if ref.name else []
     return {
         "producer_id": key,
         "kind": ref.kind,
@@ -115,6 +121,7 @@ def _row(key: Hashable, ref: ProducerRef, transformed_by: str | None, renamed_by
         "ceased": None,
         "transformed_by": transformed_by,
         "renamed_by": renamed_by,
+        "search": "\n".join(sorted({*search.splitlines(), *(normalised_name(n) for n in names if n)})),
     }
 
 
@@ -142,6 +149,22 @@ def producer_of(connection: sa.Connection, number: str) -> UUID | None:
     """The producer that a BIN, present or former, or an IIN names."""
     query = _BY_ANY_BIN if is_bin(number) else _BY_IIN
     return next(iter(query.first_column(connection, number=pseudonym(connection, number))), None)
+
+
+def bins_at(connection: sa.Connection, producer_id: UUID, valid_at: int, known_at: int) -> set[str]:
+    """The BINs, present or former, that a producer had had by a legal instant, as known at a position.
+
+    It has the one it registered with from the start; `valid_at` is in microseconds since 1970 (UTC).
+    """
+    known = facts_until(connection, [producer_id], known_at, ProducerRegistered, ProducerTransformed)
+    return {
+        one.fact.data.producer.bin or ""
+        for one in known.get(producer_id, ())
+        if isinstance(one.fact.data, ProducerRegistered)
+        or (
+            isinstance(one.fact.data, ProducerTransformed) and microseconds(one.fact.effective_at) <= valid_at
+        )
+    }
 
 
 def acting_producer(connection: sa.Connection, number: str) -> UUID | None:

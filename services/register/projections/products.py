@@ -34,6 +34,7 @@ PRODUCT_NAMES: Final = sa.Table(
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("producer_id", sa.Uuid, nullable=False),
     sa.UniqueConstraint("producer_id", "language", "name", name="product_names_one_product"),
+    sa.Index("product_names_name", "name"),
 )
 """Every normalised name, Kazakh (`kk`) or Russian (`ru`), ever filed for a product or corrected to."""
 

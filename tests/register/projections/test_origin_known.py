@@ -153,7 +153,9 @@ def test_a_listing_followed_after_a_position_is_not_known_at_it(automatic: Desk)
     assert (since.register.code, since.trusted_register.code) == ("in_force", "listed")
 
 
-def test_a_name_given_by_a_later_inclusion_is_not_known_before_it(automatic: Desk) -> None:
+def test_a_product_is_found_by_every_name_it_was_included_under_once_that_is_known(
+    automatic: Desk,
+) -> None:
     entry = automatic.include()
     first = automatic.journal.head()
     automatic.exclude(entry)
@@ -170,5 +172,6 @@ def test_a_name_given_by_a_later_inclusion_is_not_known_before_it(automatic: Des
         now = answers(connection, questions)
         never = answers(connection, questions, Knowledge(0, 0))
     assert [found.register.code for found in then] == ["in_force", "product_unknown"]
-    assert [found.register.code for found in now] == ["product_unknown", "in_force"]
+    assert [found.register.code for found in now] == ["in_force", "in_force"]
+    assert len({found.entry_id for found in now}) == 1
     assert {found.register.code for found in never} == {"producer_unknown"}
