@@ -54,7 +54,7 @@ class Installation:
         """The settings a service process of this installation gets; what is already set outside wins."""
         prefix = f"TIZILIM_{service.upper()}_"
         wanted = {f"{prefix}VAR": str(self.var), f"{prefix}PORT": str(self.port(service))}
-        for neighbour in SERVICES:
+        for neighbour in JOURNALS:
             if neighbour != service:
                 wanted[f"{prefix}{neighbour.upper()}_URL"] = self.url(neighbour)
         return {**wanted, **{name: value for name, value in os.environ.items() if name.startswith(prefix)}}

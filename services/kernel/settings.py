@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Literal, Self
 
@@ -71,6 +72,16 @@ class ServiceSettings(BaseSettings):
         if self.personal_keys_url_file is not None:
             return self.personal_keys_url_file.read_text().strip()
         return self.personal_keys_url or f"sqlite:///{self.var / 'keys' / service}.db"
+
+    @model_validator(mode="after")
+    def _variables_are_settings(self) -> Self:
+        """A misspelt `ENVIRONMENT` must not leave a production with development's keys."""
+        prefix = self.model_config.get("env_prefix", "").upper()
+        known = {f"{prefix}{name.upper()}" for name in type(self).model_fields}
+        given = [name for name in os.environ if prefix and name.upper().startswith(prefix)]
+        if unknown := sorted(name for name in given if name.upper() not in known):
+            raise ValueError(f"there is no setting {', '.join(unknown)}")
+        return self
 
     @model_validator(mode="after")
     def _audience_is_no_service_of_ours(self) -> Self:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from pydantic_settings import SettingsConfigDict
 
 from services.kernel.settings import ServiceSettings
 
@@ -24,6 +25,22 @@ def production(tmp_path: Path, **changes: Any) -> ServiceSettings:
         "database_url": f"postgresql+psycopg://register:{PASSWORD}@db/register",
     }
     return ServiceSettings(_env_file=None, **given | changes)
+
+
+class PrefixedSettings(ServiceSettings):
+    model_config = SettingsConfigDict(env_prefix="TIZILIM_LEDGER_")
+
+
+@pytest.mark.parametrize("name", ["ENVIROMENT", "environment_", "RATE_PER_SECONDS"])
+def test_a_misspelt_setting_stops_the_start(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Else a production that meant to be one would trust development's keys without a word."""
+    monkeypatch.setenv("TIZILIM_LEDGER_VAR", "/data")
+    monkeypatch.setenv("TIZILIM_OTHER_ENVIROMENT", "production")
+    assert PrefixedSettings(_env_file=None).var == Path("/data")
+    monkeypatch.setenv(f"TIZILIM_LEDGER_{name}", PASSWORD)
+    with pytest.raises(ValidationError, match=f"there is no setting TIZILIM_LEDGER_{name}") as refused:
+        PrefixedSettings(_env_file=None)
+    assert PASSWORD not in str(refused.value)
 
 
 def test_development_needs_nothing(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from asyncio import TimerHandle, Transport
 from functools import cache
+from http import HTTPStatus
 from typing import Final
 from uuid import uuid4
 
@@ -164,7 +165,8 @@ def _answer(code: str) -> bytes:
     request_id = uuid4().hex
     body = told + f',"instance":"urn:request:{request_id}"}}'.encode()
     head = (
-        f"HTTP/1.1 {status} Refused\r\nContent-Type: {MEDIA_TYPE}\r\nContent-Language: kk\r\n"
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+        f"Content-Type: {MEDIA_TYPE}\r\nContent-Language: kk\r\n"
         f"Content-Length: {len(body)}\r\nCache-Control: no-store\r\nRequest-Id: {request_id}\r\n"
         "X-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n"
     )
