@@ -9,6 +9,7 @@ from services.register import schema
 from services.register.contract.events import REGISTER_EVENTS
 from services.register.projections.applications import Applications
 from services.register.projections.corrections import Corrections
+from services.register.projections.data_facts import DataFacts
 from services.register.projections.entries import Entries
 from services.register.projections.erasures import Erasures
 from services.register.projections.extracts import Extracts
@@ -33,6 +34,7 @@ def open_journal(database: Database, clock: Clock) -> Journal:
             Applications(),
             Entries(),
             Periods(),
+            DataFacts(),
             Corrections(),
             Erasures(),
             Extracts(),

@@ -3,6 +3,7 @@
 from services.register.projections import (
     applications,
     corrections,
+    data_facts,
     entries,
     erasures,
     extracts,
@@ -19,6 +20,7 @@ __all__ = [
     "METADATA",
     "applications",
     "corrections",
+    "data_facts",
     "entries",
     "erasures",
     "extracts",

@@ -134,7 +134,8 @@ def list_changes(
     start: Annotated[KnownAt, Query(alias="from", description="An instant, or a position on `axis=known`.")],
     end: Annotated[KnownAt, Query(alias="to", description="The same; now when absent.")] = None,
     axis: Annotated[
-        Axis, Query(description="`known`: what the register learnt. `valid`: which status began in law.")
+        Axis,
+        Query(description="`known`: what the register learnt. `valid`: which status or data began in law."),
     ] = "known",
     valid_at: ValidAt = None,
     known_at: KnownAt = None,
@@ -216,7 +217,8 @@ def _changes(connection: sa.Connection, entry_ids: Sequence[UUID], window: Windo
             facts=facts[entry_id],
         )
         for entry_id in entry_ids
-        if before.get(str(entry_id)) != after.get(str(entry_id)) or facts[entry_id]
+        if before.get(str(entry_id)) != after.get(str(entry_id))
+        or (facts[entry_id] and (window.axis == "known" or str(entry_id) in after))
     ]
 
 

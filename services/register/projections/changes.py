@@ -1,7 +1,7 @@
 """How the register differs between two moments: which entries changed, found page by page.
 
 Between two positions an entry changed where facts of it or a transformation of its producer were recorded;
-between two legal instants where, as known at one position, another status begins.
+between two legal instants where, as known at one position, another status begins or its data changed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from services.register.contract.events import REGISTER_EVENTS, ProducerTransformed
 from services.register.domain.correcting import EntryStatus
+from services.register.projections.data_facts import data_changed_within, first_data_change
 from services.register.projections.entries import ENTRIES
 from services.register.projections.facts import KnownFact, facts_until
 from services.register.projections.moments import Moment
@@ -126,13 +127,27 @@ def _by_instant(
         )
         for status in _STATUSES
     ]
-    rows = [Place(at, entry_id) for at, entry_id in islice(heapq.merge(*found), asked)]
-    known = periods_known(connection, list({place.entry_id for place in rows}), window.end.known_at)
-    first = {
-        entry_id: next(p.valid_from for p in periods if p.valid_from > window.start.valid_at)
-        for entry_id, periods in known.items()
-    }
+    data = data_changed_within(
+        connection,
+        after=(after.at, after.entry_id),
+        upto=window.end.valid_at,
+        known_at=window.end.known_at,
+        limit=asked,
+    )
+    rows = [Place(at, entry_id) for at, entry_id in islice(heapq.merge(*found, data), asked)]
+    first = _first_instants(connection, {place.entry_id for place in rows}, window)
     return _page(rows, first, limit, None if len(rows) < asked else rows[-1])
+
+
+def _first_instants(connection: sa.Connection, entry_ids: set[UUID], window: Window) -> dict[UUID, int]:
+    """From when each entry first differs from what it was at the window's start, in status or in data."""
+    since, known_at = window.start.valid_at, window.end.known_at
+    first = first_data_change(connection, entry_ids, after=since, known_at=known_at)
+    for entry_id, periods in periods_known(connection, list(entry_ids), known_at).items():
+        begun = [period.valid_from for period in periods if period.valid_from > since]
+        if begun:
+            first[entry_id] = min(begun[0], first.get(entry_id, begun[0]))
+    return first
 
 
 def _page(

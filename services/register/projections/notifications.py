@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 import msgspec
 import sqlalchemy as sa
 
 from services.kernel.database import BigInt
-from services.kernel.journal.events import Event
+from services.kernel.journal.events import Event, microseconds
 from services.kernel.journal.rows import Prepared, Row
 from services.kernel.journal.units import Recorded
 from services.register.contract.events import (
@@ -40,15 +40,18 @@ NOTIFICATIONS: Final = sa.Table(
     sa.Column("state", sa.LargeBinary, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("position", BigInt, nullable=False),
+    sa.Column("counts_from", BigInt, nullable=True),
     sa.Index("notifications_status", "status", "first_position"),
     sa.Index("notifications_product", "product_id", "status"),
     sa.Index("notifications_producer", "producer_id", "status"),
 )
-"""`first_position` is that of the first receipt: the order of lists."""
+"""`first_position` is that of the first receipt: the order of lists. From the instant `counts_from` on
+(microseconds since 1970, UTC) the row also answers about any past that knows its last fact; null where facts
+were not recorded in the order in which they count."""
 
 _KINDS: Final = (NotificationReceived, NotificationReturned, NotificationSettled)
 LOOKED_AT: Final = 2_000
-"""So many notifications one page of a past looks through at the most."""
+"""Of so many notifications that stand otherwise now one page of a past makes out the status they had."""
 _DECODER: Final = msgspec.json.Decoder(NotificationState)
 
 
@@ -65,6 +68,13 @@ class Notifications(StateFold[NotificationState]):
         data = recorded.fact.data
         own_term = isinstance(data, TermMissed) and data.term.name != "own_request"
         return (recorded.fact.originator_id,) if own_term or isinstance(data, _KINDS) else ()
+
+    def evolve(self, key: Hashable, row: Row | None, recorded: Recorded) -> Row:
+        """The row after the fact, and from when it holds for a past too."""
+        at = microseconds(recorded.fact.effective_at)
+        before = row["counts_from"] if row else at
+        in_order = before is not None and before <= at
+        return {**super().evolve(key, row, recorded), "counts_from": at if in_order else None}
 
     def evolved(self, state: NotificationState | None, recorded: Recorded) -> NotificationState:
         """The notification after the fact."""
@@ -135,31 +145,56 @@ def list_at(
 ) -> tuple[list[FoundNotification], int | None]:
     """At most `limit` notifications as they stood at a moment, and behind which position to go on.
 
-    No index knows the status that was, so a page looks through `LOOKED_AT` of them and may hold fewer than
-    there are; None when nothing is left to look through.
+    Those that stand now as they stood then are found by their status; of the others a page makes out the
+    status that was of `LOOKED_AT`, and may hold fewer than there are. None when nothing is left.
     """
     columns = NOTIFICATIONS.c
+    still = sa.and_(columns.counts_from <= moment.valid_at, columns.position <= moment.known_at)
     query = (
-        sa.select(columns.notification_id, columns.first_position)
+        sa.select(
+            columns.notification_id,
+            columns.first_position,
+            sa.case((still, columns.state), else_=sa.null()).label("state"),
+        )
         .where(columns.first_position > after, columns.first_position <= moment.known_at)
         .order_by(columns.first_position)
         .limit(LOOKED_AT)
     )
     if kind is not None:
         query = query.where(columns.kind == kind)
+    if status is not None:
+        query = query.where(
+            sa.or_(
+                columns.status == status,
+                columns.counts_from.is_(None),
+                columns.counts_from > moment.valid_at,
+                columns.position > moment.known_at,
+            )
+        )
     rows = connection.execute(query).all()
     found: list[FoundNotification] = []
     for start in range(0, len(rows), AT_ONCE):
-        some = rows[start : start + AT_ONCE]
-        states = _states_at(connection, [row.notification_id for row in some], moment)
-        for row in some:
-            state = states.get(row.notification_id)
+        for place, state in _stood(connection, rows[start : start + AT_ONCE], moment):
             if state is None or status not in (None, state.status):
                 continue
             if len(found) == limit:
                 return found, found[-1].first_position
-            found.append(FoundNotification(state, 0, row.first_position))
+            found.append(FoundNotification(state, 0, place))
     return found, rows[-1].first_position if len(rows) == LOOKED_AT else None
+
+
+def _stood(
+    connection: sa.Connection, rows: Sequence[sa.Row[Any, Any, Any]], moment: Moment
+) -> list[tuple[int, NotificationState | None]]:
+    """Each row's place and the state at the moment: the row's own where it is the same, else folded."""
+    others = _states_at(connection, [row.notification_id for row in rows if row.state is None], moment)
+    return [
+        (
+            row.first_position,
+            others.get(row.notification_id) if row.state is None else _DECODER.decode(bytes(row.state)),
+        )
+        for row in rows
+    ]
 
 
 def _states_at(

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.kernel.clock import set_simulated_clock
 from services.register.domain.correction import Proposed
+from services.register.domain.entry import Entry
+from services.register.domain.updating import Given
+from services.register.usecases.transform_producer import TransformProducer, transform_producer
 from tests.register.api.conftest import Api
-from tests.register.given import BIN, OTHER_BIN, REASONS, at
+from tests.register.given import BIN, OTHER_BIN, REASONS, at, product
 
 
 def changes(api: Api, **query: Any) -> list[dict[str, Any]]:
@@ -131,6 +137,37 @@ def test_what_began_in_law_between_two_instants_as_known_then(quick: Api) -> Non
     assert changes(quick, **window, known_at=known) == []
     whole = {"from": "2026-02-01T00:00:00Z", "to": "2026-03-02T07:00:00Z", "axis": "valid"}
     assert [item["entry_id"] for item in changes(quick, **whole, known_at=known)] == [str(entry.id)]
+
+
+def test_what_data_changed_in_law_between_two_instants(quick: Api, tmp_path: Path) -> None:
+    desk = quick.desk
+    entry, other = desk.include(), desk.include(OTHER_BIN, "Карта")
+    desk.on("2026-03-20")
+    desk.update(entry, Given(capacity_per_year="7", changed_on=date(2026, 3, 10)))
+    window = {"from": "2026-03-05T00:00:00Z", "to": "2026-03-15T00:00:00Z", "axis": "valid"}
+    set_simulated_clock(tmp_path / "clock.json", at("2026-03-20"))
+    (change,) = changes(quick, **window)
+    assert told([change]) == [("included", "included", ["entry.updated.v1"])]
+    capacities = [change[when]["product"]["capacity_per_year"] for when in ("before", "after")]
+    assert capacities == ["1000", "7"]
+    assert changes(quick, **window, known_at=desk.journal.head() - 1) == []
+    restate = Proposed(
+        entry_id=str(entry.id),
+        event_id=desk.journal.load(Entry, entry.id).state.included_by,
+        kind="restatement",
+        reasons=REASONS,
+        legal_basis="order-327 para. 5",
+        product=product("Басқа"),
+    )
+    desk.correct(restate)
+    command = TransformProducer(bin=OTHER_BIN, on=date(2026, 3, 12), reference="R", new_bin="151040025562")
+    transform_producer(desk.journal, command, desk.act())
+    corrected = {"from": "2026-03-15T00:00:00Z", "to": "2026-03-20T07:00:00Z", "axis": "valid"}
+    assert told(changes(quick, **corrected)) == [("included", "included", ["entry.corrected.v1"])]
+    found = changes(quick, **window, limit=1)
+    assert [item["entry_id"] for item in found] == [str(entry.id), str(other.id)]
+    assert found[1]["after"]["producer"]["bin"] == "151040025562"
+    assert changes(quick, **{**window, "from": "2026-02-01T00:00:00Z", "to": "2026-02-02T00:00:00Z"}) == []
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -18,7 +19,7 @@ from services.register.domain.application import Application
 from services.register.domain.notification import Notification, NotificationState, NotificationStatus, evolved
 from services.register.projections import notifications
 from services.register.projections.moments import Moment, application_at
-from services.register.projections.notifications import notification_at
+from services.register.projections.notifications import LOOKED_AT, notification_at
 from services.register.usecases.record_missed_terms import record_missed_terms
 from services.register.usecases.return_notification import ReturnNotification, return_notification
 from services.register.usecases.withdraw_application import WithdrawApplication, withdraw_application
@@ -156,3 +157,25 @@ def test_pages_of_notifications_of_a_past_leave_none_out(desk: Desk) -> None:
     assert [state.content.notification_id for state in seen] == [c.notification_id for c in contents]
     assert none == []
     assert desk.journal.load(Notification, UUID(contents[1].notification_id)).status == "settled"
+
+
+def test_what_was_settled_since_hides_nothing_that_waited_then(desk: Desk, monkeypatch: Any) -> None:
+    """However many stand settled then and now: a page of a past is full while there is something to show."""
+    monkeypatch.setattr(notifications, "LOOKED_AT", 3)
+    application = desk.file()
+    contents = [desk.notify("confirmation", "refused", application) for _ in range(2)]
+    desk.accept(contents[0])
+    done = [desk.notify("confirmation", "confirmed", application) for _ in range(5)]
+    waiting = desk.notify("confirmation", "confirmed", desk.file(name="Карта"))
+    then = Moment(microseconds(desk.clock.now()), desk.journal.head())
+    desk.later(hours=1)
+    desk.accept(waiting)
+    with desk.journal.database.read() as connection:
+        found, following = notifications.list_at(
+            connection, then, status="received", kind=None, after=0, limit=5
+        )
+        settled, _ = notifications.list_at(connection, then, status="settled", kind=None, after=0, limit=2)
+    assert [one.state.content.notification_id for one in found] == [waiting.notification_id]
+    assert following is None
+    assert [one.state.content.notification_id for one in settled] == [c.notification_id for c in contents]
+    assert len(done) < LOOKED_AT

@@ -1,9 +1,10 @@
-"""Lists are filtered by what entries are called at the moment asked about, as known then."""
+"""Lists are filtered by what entries are called at the moment asked about; differences leave none out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
+from itertools import combinations
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -21,8 +22,9 @@ from services.register.contract.events import ApplicationFiled, ProducerRegister
 from services.register.domain.correction import Proposed
 from services.register.domain.entry import Entry
 from services.register.domain.updating import Given
-from services.register.projections.entries import EntryFilter, list_entries
-from services.register.projections.moments import Moment, list_at, producer_at
+from services.register.projections.changes import Window, changed_within
+from services.register.projections.entries import EntryFilter, FoundEntry, list_entries
+from services.register.projections.moments import Moment, find_at, list_at, producer_at
 from services.register.projections.products import PRODUCTS
 from services.register.usecases.transform_producer import TransformProducer, transform_producer
 from tests.register.desk import RECTIFIED, Desk, open_desk
@@ -175,6 +177,36 @@ def all_filters_agree(lives: Lives) -> None:
                 assert ids(found) == expected
 
 
+def all_changes_are_told(lives: Lives) -> None:
+    """Between any two instants, as known at any position, each entry that differs is told, and once."""
+    desk = lives.desk
+    everything = [one for page in desk.journal.replay() for one in page]
+    instants = sorted({microseconds(one.fact.effective_at) for one in everything})[-5:]
+    with desk.journal.database.read() as connection:
+        for known_at in [one.position for one in everything][-4:]:
+            for start, end in combinations([instants[0] - 1, *instants], 2):
+                window = Window(Moment(start, known_at), Moment(end, known_at), "valid")
+                told: list[Any] = []
+                some, place = changed_within(connection, window, None, 1)
+                told += some
+                while place is not None:
+                    some, place = changed_within(connection, window, place, 1)
+                    told += some
+                assert len(told) == len(set(told))
+                for entry in lives.entries:
+                    before, after = (
+                        find_at(connection, entry.id, Moment(at, known_at)) for at in (start, end)
+                    )
+                    if seen(before) != seen(after):
+                        assert entry.id in told
+
+
+def seen(found: FoundEntry | None) -> object:
+    if found is None:
+        return None
+    return found.state.status, found.state.included, found.producer
+
+
 def ids(found: Iterable[Any]) -> set[Any]:
     listed = [one.entry_id for one in found]
     assert listed == sorted(set(listed))
@@ -193,6 +225,7 @@ def test_every_filter_finds_by_what_was_in_force_then_as_known_then(plan: list[t
             lives.happen(choice, which, back)
         event(f"{len(set(desk.kinds()) & {'EntryUpdated', 'EntryCorrected', 'ProducerTransformed'})} ways")
         all_filters_agree(lives)
+        all_changes_are_told(lives)
 
 
 def test_pages_by_a_former_name_are_whole_and_show_none_that_is_called_otherwise(

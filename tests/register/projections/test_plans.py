@@ -18,7 +18,7 @@ from services.register.projections.origin_checks import Knowledge, answers
 from tests.register.desk import Desk
 from tests.register.given import BIN, NOON
 
-LONG: Final = ("events", "entry_periods", "entry_status_facts")
+LONG: Final = ("events", "entry_periods", "entry_status_facts", "entry_data_facts", "product_names")
 
 
 def test_no_read_of_a_past_scans_the_journal_or_the_periods(automatic: Desk) -> None:
@@ -46,6 +46,7 @@ def read_pasts(connection: sa.Connection, entry_id: UUID, moment: Moment) -> Non
     for after in (None, UUID(int=0)):
         list_at(connection, EntryFilter(status="included"), moment, after=after, limit=50)
     list_at(connection, EntryFilter(), moment, after=UUID(int=0), limit=50)
+    list_at(connection, EntryFilter(product="Система Есеп"), moment, after=None, limit=50)
     question = Question(BIN, "Система Есеп", legal_date(NOON), moment.valid_at)
     answers(connection, [question], Knowledge(moment.known_at, moment.valid_at))
     changed_within(connection, Window(Moment(moment.valid_at, 1), moment, "known"), None, 50)
