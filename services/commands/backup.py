@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from services.commands.copies import (
     distinct,
     schema_of,
 )
-from services.commands.registry import Installation, database_of, log_of
+from services.commands.registry import JOURNALS, Installation, database_of, log_of
 from services.kernel.database import Database
 from services.kernel.journal.sealing.files import settle
 from services.kernel.migrating import is_current
@@ -113,13 +114,24 @@ def contents_in(
         engine.dispose()
 
 
+@contextmanager
+def _one_moment(service: str, database: Database) -> Iterator[sa.Connection]:
+    """A snapshot that no rebuild puts tables in place under: it would copy them without their rows."""
+    if service in JOURNALS:
+        with database.snapshot() as connection:
+            yield connection
+        return
+    fixed = database.engine.execution_options(isolation_level="REPEATABLE READ")
+    with fixed.begin() as connection:
+        yield connection
+
+
 def _postgresql(
     service: str, database: Database, folder: Path, signed: dict[str, Checkpoint]
 ) -> tuple[Path, Contents]:
     """`pg_dump` under a snapshot that the journal is read under too."""
     file = folder / POSTGRESQL_FILE
-    fixed = database.engine.execution_options(isolation_level="REPEATABLE READ")
-    with fixed.begin() as connection:
+    with _one_moment(service, database) as connection:
         snapshot = str(connection.execute(sa.text("SELECT pg_export_snapshot()")).scalar_one())
         postgres_programs.dump(database.url, schema_of(database) or "public", snapshot, file)
         return file, contents_of(service, connection, signed)

@@ -8,18 +8,22 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 
 from services.cli import main
+from services.commands import postgres_programs
 from services.commands import restore as restoring
 from services.commands.copies import Contents
 from services.commands.registry import Installation, database_of, journal_of, log_of, signer_of
 from services.kernel.clock import SystemClock
 from services.kernel.database import Database, RestoreUnfinished
+from services.kernel.journal import rebuilding
 from services.kernel.journal.journal import Journal
+from services.kernel.journal.rebuilding import ReadersInTheWay, rebuild_read_models
 from services.kernel.journal.rows import BulkInsert
 from services.kernel.journal.sealing.sealer import Sealer
 from services.kernel.migrating import upgrade
@@ -413,3 +417,30 @@ def test_a_backup_killed_half_way_is_none(
     killed_half_way("services.commands.backup.settle", "backup", "register", str(tmp_path / "copy"))
     assert main(["restore", str(tmp_path / "copy")]) == 2
     assert "is no backup: it has no manifest.json" in capsys.readouterr().err
+
+
+def test_no_rebuild_puts_its_tables_in_place_under_a_backup(
+    fresh_postgres: str,
+    postgres_server: PostgresServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    records: list[dict[str, object]],
+) -> None:
+    """The dump's snapshot would see the new tables, and none of their rows (decision 9)."""
+    monkeypatch.setenv("VAR", str(tmp_path))
+    monkeypatch.setenv("TIZILIM_REGISTER_DATABASE_URL", fresh_postgres)
+    monkeypatch.setenv("PATH", f"{postgres_server.programs}{os.pathsep}{os.environ['PATH']}")
+    made = Site(tmp_path, records)
+    with closing(Database(fresh_postgres)) as database:
+        upgrade("register", database)
+    made.record(1, 20)
+    dumped = postgres_programs.dump
+
+    def dump_while_rebuilding(*given: Any) -> None:
+        monkeypatch.setattr(rebuilding, "SWAP_TRIES", 1)
+        with made.journal() as journal, pytest.raises(ReadersInTheWay):
+            rebuild_read_models(journal)
+        dumped(*given)
+
+    monkeypatch.setattr(postgres_programs, "dump", dump_while_rebuilding)
+    assert main(["backup", "register", str(tmp_path / "copy")]) == 0

@@ -36,7 +36,8 @@ ROLES: Final = (
 )
 _ENTITY_TAGS: Final = r'^(\*|(W/)?"[\x21\x23-\x7e]*"([ \t]*,[ \t]*(W/)?"[\x21\x23-\x7e]*")*)$'
 """What `If-Match` may hold (RFC 9110 section 13.1.1)."""
-_VERSION: Final = re.compile(r'"(0|[1-9][0-9]{0,8})"')
+_VERSION: Final = re.compile(r'"(0|[1-9][0-9]{0,8})(?:-[0-9a-f]{32})?"')
+"""An entity tag that names a version, with or without the digest of what was shown of it."""
 _INVALID_TOKEN: Final = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
 _OFFICERS: Final = frozenset({"informatization_officer", "industry_officer"})
 
@@ -158,9 +159,10 @@ class Deciding(Commanding):
     ) -> CommandRequest:
         """The command's frame with the version it was decided on."""
         command = await _command(request, self.roles, self.status, idempotency_key, None)
-        if _VERSION.fullmatch(if_match) is None:
+        named = _VERSION.fullmatch(if_match)
+        if named is None:
             raise Problem("version_not_named")
-        return replace(command, if_match=int(if_match.strip('"')))
+        return replace(command, if_match=int(named[1]))
 
 
 def authorised(request: Request, roles: tuple[str, ...]) -> Caller:

@@ -70,15 +70,19 @@ def read(
     model: BaseModel,
     *,
     version: int | None = None,
+    shows_more: bool = False,
     pinned: str | None = None,
     public: bool = False,
 ) -> Response:
     """The answer to a read: 304 when the caller already has this version (`If-None-Match`).
 
-    `pinned` tells what the read was pinned to and stands in the entity tag behind the body's digest.
+    What `shows_more` than the stream of that version has the body's digest in its entity tag too, which
+    `If-Match` passes over. `pinned` tells what the read was pinned to and stands behind the digest.
     """
     body = rendered(model)
     tag = None if version is None else etag_of(version)
+    if version is not None and shows_more:
+        tag = f'"{version}-{_digest(body)}"'
     if pinned is not None:
         tag = f'"{_digest(body)}.{pinned}"'
     return read_bytes(request, body, JSON, etag=tag, public=public)

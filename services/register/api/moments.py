@@ -85,9 +85,12 @@ def read_at(
     version: int | None = None,
     public: bool = False,
 ) -> Response:
-    """The answer to a read of the present under its `version`, or of a moment that it then tells."""
+    """The answer to a read of the present under its `version`, or of a moment that it then tells.
+
+    The present shows the producer's name and what the vault holds too, which the version knows nothing of.
+    """
     if moment is None:
-        return read(request, model, version=version, public=public)
+        return read(request, model, version=version, shows_more=True, public=public)
     return dated(read(request, model, pinned=_tag(moment), public=public), moment)
 
 
