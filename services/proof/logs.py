@@ -33,7 +33,7 @@ def read_checkpoint(source: Source, trust: Trust) -> SignedCheckpoint:
     """The log's newest checkpoint, verified. Raises `TileMissing` and what `Trust.open` raises."""
     raw = source.read(CHECKPOINT_PATH)
     if raw is None:
-        raise TileMissing(f"there is no {CHECKPOINT_PATH} here: no log, or nothing is signed yet")
+        raise TileMissing("there is no checkpoint here; a service's log is under /v1/journal/log")
     return trust.open(raw)
 
 

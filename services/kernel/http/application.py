@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from fastapi.telemetry import TelemetryConfig
 
 from services.kernel.http import problems
+from services.kernel.http.api_page import api_page_router
 from services.kernel.http.context import RequestContext
 from services.kernel.http.health import Check, health_router
 from services.kernel.http.openapi import described, roles_of
@@ -53,9 +54,9 @@ def create_application(service: ServiceHttp) -> FastAPI:
         description=service.description,
         version=API_VERSION,
         lifespan=_lifespan(service),
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,  # it would lead to whatever host the request named
-        swagger_ui_parameters={"persistAuthorization": True},
         telemetry=_TELEMETRY,
     )
     app.state.edge = service.edge
@@ -64,6 +65,7 @@ def create_application(service: ServiceHttp) -> FastAPI:
         app.include_router(router)
     app.include_router(health_router(service.checks))
     app.include_router(_problem_pages(catalogue))
+    app.include_router(api_page_router(app))
     problems.install(app, catalogue, admit)
     app.add_middleware(
         RequestContext,
