@@ -9,8 +9,6 @@ from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 
-from sqlalchemy.exc import DatabaseError
-
 from services.commands.registry import JOURNALS, SERVICES, Installation, log_key
 from services.kernel.clock import ClockUnreadable
 from services.proof.notes import VerifierKey
@@ -28,7 +26,11 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError, ClockUnreadable) as error:
         print(f"tizilim: {error}", file=sys.stderr)
         return 2
-    except DatabaseError as error:
+    except Exception as error:
+        from sqlalchemy.exc import DatabaseError
+
+        if not isinstance(error, DatabaseError):
+            raise
         print(f"tizilim: the database cannot be used: {error.orig}", file=sys.stderr)
         return 2
 

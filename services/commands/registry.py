@@ -1,4 +1,7 @@
-"""The three services as the commands see them: name, settings, application, address."""
+"""The three services as the commands see them: name, settings, application, address.
+
+What only some commands need is loaded when they ask for it: a token is printed without a web framework.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,22 @@ import os
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
-
-from fastapi import FastAPI
+from typing import TYPE_CHECKING, Any, Final
 
 from services.kernel.clock import SystemClock
-from services.kernel.database import Database
 from services.kernel.identity import tokens
-from services.kernel.journal.journal import Journal
-from services.kernel.journal.sealing.published import PublishedLog
-from services.kernel.journal.sealing.signer_state import SignerState
-from services.kernel.settings import ServiceSettings
 from services.proof.command import key_in
 from services.proof.notes import VerifierKey
 from services.proof.refusals import KeyMalformed
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from services.kernel.database import Database
+    from services.kernel.journal.journal import Journal
+    from services.kernel.journal.sealing.published import PublishedLog
+    from services.kernel.journal.sealing.signer_state import SignerState
+    from services.kernel.settings import ServiceSettings
 
 SERVICES: Final = tokens.SERVICES
 JOURNALS: Final = ("register", "verification")
@@ -62,6 +67,8 @@ class Installation:
 
 def settings_of(service: str, **given: Any) -> ServiceSettings:
     """A service's settings from the environment, with `given` values before them."""
+    from services.kernel.settings import ServiceSettings
+
     module = import_module(f"services.{service}.settings")
     for kind in vars(module).values():
         if not isinstance(kind, type) or kind.__module__ != module.__name__:
@@ -73,6 +80,8 @@ def settings_of(service: str, **given: Any) -> ServiceSettings:
 
 def application_of(service: str, settings: ServiceSettings) -> FastAPI:
     """A service's HTTP application, not yet started."""
+    from fastapi import FastAPI
+
     app = import_module(f"services.{service}.main").create_app(settings)
     if not isinstance(app, FastAPI):
         raise TypeError(f"services.{service}.main.create_app makes no application")
@@ -81,6 +90,8 @@ def application_of(service: str, settings: ServiceSettings) -> FastAPI:
 
 def journal_of(service: str, database: Database) -> Journal:
     """A service's journal on a migrated database of its own or any other, with the machine's clock."""
+    from services.kernel.journal.journal import Journal
+
     opened = import_module(f"services.{service}.journal").open_journal(database, SystemClock())
     if not isinstance(opened, Journal):
         raise TypeError(f"services.{service}.journal.open_journal opens no journal")
@@ -89,6 +100,8 @@ def journal_of(service: str, database: Database) -> Journal:
 
 def database_of(service: str, var: Path) -> Database:
     """A service's database by the three settings that name it; needs nothing else to be configured."""
+    from services.kernel.database import Database
+
     prefix = f"TIZILIM_{service.upper()}_"
     file = os.environ.get(f"{prefix}DATABASE_URL_FILE")
     url = Path(file).read_text().strip() if file else os.environ.get(f"{prefix}DATABASE_URL")
@@ -101,6 +114,8 @@ def database_of(service: str, var: Path) -> Database:
 
 def log_of(installation: Installation, service: str) -> PublishedLog:
     """The log's folder by the two settings that name it; needs nothing else to be configured."""
+    from services.kernel.journal.sealing.published import PublishedLog
+
     prefix = f"TIZILIM_{service.upper()}_"
     var = Path(os.environ.get(f"{prefix}VAR") or installation.var)
     folder = os.environ.get(f"{prefix}LOG_FOLDER")
@@ -121,6 +136,8 @@ def log_key(installation: Installation, service: str, given: str | None) -> Veri
 
 def signer_of(installation: Installation, service: str) -> SignerState:
     """What the signer of a service remembers, if it is on this machine; found as `log_of` finds the log."""
+    from services.kernel.journal.sealing.signer_state import SignerState
+
     prefix = f"TIZILIM_{service.upper()}_"
     var = Path(os.environ.get(f"{prefix}VAR") or installation.var)
     folder = os.environ.get(f"{prefix}LOG_SIGNER_FOLDER")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from services.commands.registry import SERVICES, Installation
-from services.kernel.http.requests import ROLES
 from services.kernel.identifiers import parse_bin_or_iin
-from services.kernel.identity.tokens import development_issuer
+from services.kernel.identity.tokens import ROLES, development_issuer
 
 
 def make_token(

@@ -23,9 +23,10 @@ from services.kernel.clock import Clock, LegalClock
 from services.kernel.database import Database
 from services.kernel.http.connections import Connection
 from services.kernel.http.rates import Rate
-from services.kernel.http.requests import ROLES, Edge
+from services.kernel.http.requests import Edge
 from services.kernel.identity.tokens import (
     DEVELOPMENT_ISSUER,
+    ROLES,
     TokenVerifier,
     bound,
     development_issuer,

@@ -11,8 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from services.commands.registry import SERVICES
-from services.kernel.http.requests import ROLES
-from services.kernel.identity.tokens import development_issuer
+from services.kernel.identity.tokens import ROLES, development_issuer
 from tests.contract.apps import A_BIN, headers_of, served
 
 AN_ID = "0191f3c0-0000-7000-8000-000000000000"

@@ -20,20 +20,11 @@ from services.kernel.errors import Stale
 from services.kernel.http.language import preferred_language
 from services.kernel.http.problems import Problem
 from services.kernel.http.rates import Rate
-from services.kernel.identity.tokens import PUBLIC, Principal, TokenRefused, TokenVerifier
+from services.kernel.identity.tokens import PUBLIC, ROLES, Principal, TokenRefused, TokenVerifier
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import Provenance
 from services.kernel.journal.units import AnswerKey
 
-ROLES: Final = (
-    "producer",
-    "informatization_officer",
-    "industry_officer",
-    "auditor",
-    "integrator",
-    "service",
-    "public",
-)
 _ENTITY_TAGS: Final = r'^(\*|(W/)?"[\x21\x23-\x7e]*"([ \t]*,[ \t]*(W/)?"[\x21\x23-\x7e]*")*)$'
 """What `If-Match` may hold (RFC 9110 section 13.1.1)."""
 _VERSION: Final = re.compile(r'"(0|[1-9][0-9]{0,8})(?:-[0-9a-f]{32})?"')

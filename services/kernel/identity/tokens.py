@@ -34,6 +34,15 @@ DEVELOPMENT_ISSUER: Final = "urn:tizilim:development"
 CACHE_SIZE: Final = 4_096
 LOOK_SECONDS: Final = 5.0
 MAX_TOKEN_BYTES: Final = 8_192
+ROLES: Final = (
+    "producer",
+    "informatization_officer",
+    "industry_officer",
+    "auditor",
+    "integrator",
+    "service",
+    "public",
+)
 SERVICES: Final = ("register", "verification", "notifications")
 _OF_SERVICES: Final = "urn:tizilim:"
 
