@@ -1,7 +1,8 @@
 """Applications filed and withdrawn over HTTP against a bare FastAPI app that inserts one row: 8 clients.
 
-Filing is the largest command, and each brings a token that was not seen before; a withdrawal is an ordinary
-one, of a caller already known.
+Filing is the largest command. It is measured twice: each by a producer never met, with a token never seen,
+and by eight producers, a client each, that file for one product after another. A withdrawal is small, of a
+caller already known.
 """
 
 from __future__ import annotations
@@ -79,10 +80,22 @@ def _compare(report: Report, rounds: int, kind: str, fleet: Fleet, bare_port: in
             for shown in map(json.loads, answers)
         ]
         withdrawn = sent(port, withdrawals, clients=CLIENTS, status=201)
+        further = [
+            request_bytes("POST", url, _headers(tokens[body["producer"]["bin"]]), json.dumps(body).encode())
+            for body in (_further(bodies[index % CLIENTS], index) for index in range(REQUESTS))
+        ]
+        filed_again = sent(port, further, clients=CLIENTS, status=201)
         if number:  # the first round warms both up
             report.rate(f"bare FastAPI, one row, {kind}", floor)
-            report.ratio(f"POST /v1/applications, {kind}", filed, floor)
+            report.ratio(f"POST /v1/applications, producers never met, {kind}", filed, floor)
+            report.ratio(f"POST /v1/applications, eight producers, {kind}", filed_again, floor)
             report.ratio(f"POST .../withdrawal, {kind}", withdrawn, floor)
+
+
+def _further(body: dict[str, Any], number: int) -> dict[str, Any]:
+    """An application of the same producer for another product."""
+    names = {language: f"{name} {number}" for language, name in body["product"]["name"].items()}
+    return {**body, "product": {**body["product"], "name": names}}
 
 
 def _token(issuer: TokenIssuer, bin_: str) -> str:
