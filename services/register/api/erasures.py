@@ -46,7 +46,8 @@ def propose(
     """Law 418-V art. 36. `If-Match` names the producer's version; whose values is not public before approval.
 
     Refused while a product is in the register, because they are public then (order 327 para. 5), and while an
-    application, an appeal or a correction is undecided. By opaque id: no number of a person stands in a URL.
+    application, appeal, notification or correction is undecided. By opaque id: no number of a person stands
+    in a URL.
     """
     desk = desk_of(request)
     proposing = ProposeErasure(proposed=body.proposed(producer_id), version=command.if_match)

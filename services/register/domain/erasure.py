@@ -80,8 +80,9 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
         """Raise `Conflict` unless the values can be erased now.
 
         `erasure_while_published` while a product is in the register, whose producer's values are public
-        (order 327 para. 5, Appendix 1); `erasure_while_pending` while an application, an appeal or a
-        correction waits for its decision; `nothing_to_erase`.
+        (order 327 para. 5, Appendix 1); `erasure_while_pending` while an application, an appeal, a
+        notification or a correction waits for its decision, which could bring a product (back) into the
+        register; `nothing_to_erase`.
         """
         if self.included:
             raise Conflict("erasure_while_published")

@@ -18,6 +18,7 @@ from services.register.domain.erasure import Held
 from services.register.projections.applications import products_pending
 from services.register.projections.corrections import corrections_pending
 from services.register.projections.entries import appealed_of, included_of
+from services.register.projections.notifications import products_with_open
 from services.register.projections.producers import PRODUCERS, acting_producer, producer_of
 from services.register.schema import VAULT
 
@@ -83,7 +84,7 @@ def held_of(work: Work, producer_id: UUID) -> Held:
     """What is kept of a producer and what stands in the way of erasing it, still so when committed."""
 
     def read(connection: sa.Connection) -> Held:
-        waiting = (products_pending, appealed_of, corrections_pending)
+        waiting = (products_pending, appealed_of, products_with_open, corrections_pending)
         return Held(
             included=bool(included_of(connection, producer_id)),
             pending=any(found(connection, producer_id) for found in waiting),

@@ -110,6 +110,22 @@ def test_what_came_since_the_proposal_stands_in_the_way_of_its_approval(api: Api
     assert decide(api, proposed).status_code == 201
 
 
+def test_a_notification_that_waits_could_bring_the_entry_back_and_is_decided_first(api: Api) -> None:
+    """Art. 51-2(4): it undoes the exclusion; order 327 para. 5 then publishes the values again."""
+    entry = api.desk.include()
+    excluded = api.desk.exclude(entry).state.exclusion
+    path = f"/v1/producers/{entry.state.producer.producer_id}"
+    proposed = propose(api, path)
+    assert proposed.status_code == 201
+    assert excluded is not None
+    content = api.desk.notify("monitoring", "conforms", entry, corrects=excluded.notification_id)
+    waiting = decide(api, proposed)
+    assert (waiting.status_code, waiting.json()["code"]) == (409, "erasure_while_pending")
+    api.desk.accept(content)
+    back = decide(api, proposed)
+    assert (back.status_code, back.json()["code"]) == (409, "erasure_while_published")
+
+
 def test_erasures_are_for_officers_and_auditors_and_wait_in_a_list(api: Api) -> None:
     proposed = propose(api, withdrawn(api)[0])
     path = f"/v1/erasures/{proposed.json()['erasure_id']}"
