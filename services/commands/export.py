@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 import sys
@@ -72,10 +73,24 @@ def _written(to: Path) -> Iterator[BinaryIO]:
         with _opened(unfinished, packed=to.suffix == ".gz") as file:
             yield file
         settle(unfinished)
-        os.link(unfinished, to)  # which replaces nothing that came meanwhile
-        settle(to.parent)
+        _name(unfinished, to)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _name(unfinished: Path, to: Path) -> None:
+    """Give a whole file its name, in place of nothing that came meanwhile.
+
+    Where a file system knows no second name of a file, as on a stick, it is renamed.
+    """
+    try:
+        os.link(unfinished, to)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+            raise
+        if to.exists():
+            raise FileExistsError(f"{to} exists already") from None
+        unfinished.rename(to)
 
 
 @contextmanager

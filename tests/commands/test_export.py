@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import errno
 import io
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -200,6 +202,25 @@ def test_an_export_killed_half_way_is_no_file_and_is_done_again(
     assert not file.exists()
     assert main(["export", "register", str(file)]) == 0
     assert file.read_bytes() == source.read_bytes()
+
+
+def test_an_export_goes_where_a_file_has_one_name_only_and_replaces_nothing_there(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stick's file system has no links."""
+
+    def no_links(_from: Path, to: Path) -> None:
+        if to.name == "taken":
+            to.write_text("came meanwhile")
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setenv("VAR", str(tmp_path / "source"))
+    monkeypatch.setattr(os, "link", no_links)
+    assert main(["export", "register", str(tmp_path / "stick")]) == 0
+    assert (tmp_path / "stick").read_bytes() == source.read_bytes()
+    assert main(["export", "register", str(tmp_path / "taken")]) == 2
+    assert (tmp_path / "taken").read_text() == "came meanwhile"
+    assert not list(tmp_path.glob("*.unfinished"))
 
 
 def test_an_export_is_held_against_the_key_that_is_given_or_known(

@@ -20,7 +20,7 @@ from services.kernel.journal.journal import Journal
 from services.kernel.journal.sealing.published import KEY_PATH, PREDECESSOR_PATH, WITNESSED_PATH, PublishedLog
 from services.proof.logs import CHECKPOINT_PATH
 from services.proof.notes import encoded
-from services.proof.tiles import TILE_WIDTH, Tiles, bundle, tile_path, tile_width
+from services.proof.tiles import TILE_WIDTH, bundle, tile_path, tile_width
 from services.proof.tree import HASH_BYTES, leaf_hash
 
 TEXT: Final = "text/plain; charset=utf-8"
@@ -91,7 +91,7 @@ def _add_entries(router: APIRouter, journal: Journal, log: PublishedLog, roles: 
         if head is None or tile_width(0, number, head.size) < width:
             raise Problem("log_file_unknown", file=tile_path("entries", number, width))
         records = [row.record for row in journal.after(number * TILE_WIDTH, width)]
-        sealed = Tiles(log, head.size).hashes(0, number)[:width]
+        sealed = log.leaves(number, head.size)[:width]
         if [leaf_hash(record) for record in records] != sealed:  # shown as it is, but not for ever
             return Response(bundle(records), headers={"Cache-Control": "no-store"}, media_type=BYTES)
         return _immutable(bundle(records), public="public" in roles)

@@ -178,3 +178,12 @@ def test_before_the_first_checkpoint_there_is_nothing(sqlite_url: str, tmp_path:
         assert get(f"{LOG}/checkpoint").json()["code"] == "log_file_unknown"
         assert get("/v1/journal/events/1/proof").json()["code"] == "position_not_sealed"
         assert get(f"{LOG}/consistency?earlier=0").json() == {"earlier": 0, "later": 0, "hashes": []}
+
+
+def test_a_lost_tile_is_named_until_the_sealer_has_made_it_anew(served: Served) -> None:
+    (served.case.log.folder / "tile/0/000").unlink()
+    assert served.client.get(f"{LOG}/tile/0/000").status_code == 404
+    auditor = served._auditor
+    for path in ("events/7/proof", "log/consistency?earlier=7", "log/tile/entries/000"):
+        answer = served.client.get(f"/v1/journal/{path}", headers=auditor)
+        assert (answer.status_code, answer.json()["code"]) == (503, "store_unavailable"), path

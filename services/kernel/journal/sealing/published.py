@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from services.kernel.errors import Unavailable
 from services.kernel.journal.sealing.files import read_if_there, write_all_durably, write_durably
+from services.kernel.telemetry import logger
 from services.proof.checkpoints import Checkpoint
 from services.proof.inclusion import LogProof
 from services.proof.logs import CHECKPOINT_PATH
 from services.proof.notes import Note, VerifierKey
+from services.proof.refusals import Malformed, TileMissing
 from services.proof.tiles import Tiles
 from services.proof.tree import consistency_proof, inclusion_proof
 
@@ -51,7 +55,7 @@ class PublishedLog:
     def proof_of(self, position: int) -> str | None:
         """The c2sp.org/tlog-proof@v1 of the record at a position; None while it is not sealed yet.
 
-        Raises `ValueError` for a position below 1.
+        Raises `ValueError` for a position below 1, and `Unavailable` while a tile is lost or damaged.
         """
         if position < 1:
             raise ValueError(f"there is no position {position}")
@@ -61,18 +65,29 @@ class PublishedLog:
         size = Checkpoint.parse(Note.parse(raw).text).size
         if position > size:
             return None
-        path = inclusion_proof(position - 1, size, Tiles(self, size).node)
+        with _readable():
+            path = inclusion_proof(position - 1, size, Tiles(self, size).node)
         return str(LogProof(position - 1, tuple(path), raw))
 
     def consistency(self, earlier: int, later: int) -> list[bytes] | None:
         """What leads from the root over `earlier` records to that over `later`; None beyond the newest size.
 
-        Raises `ValueError` when `later` is before `earlier`.
+        Raises `ValueError` when `later` is before `earlier`, and `Unavailable` while a tile is lost or
+        damaged.
         """
         head = self.head()
         if head is None or later > head.size:
             return None
-        return consistency_proof(earlier, later, Tiles(self, later).node)
+        with _readable():
+            return consistency_proof(earlier, later, Tiles(self, later).node)
+
+    def leaves(self, tile: int, size: int) -> list[bytes]:
+        """The hashes of the records in a tile of the log of that size.
+
+        Raises `Unavailable` while the tile is lost or damaged.
+        """
+        with _readable():
+            return Tiles(self, size).hashes(0, tile)
 
     def publish(self, path: str, raw: bytes) -> None:
         """Replace a file."""
@@ -101,6 +116,16 @@ class PublishedLog:
         for path in list(self.folder.iterdir()):
             if path != previous:
                 path.rename(aside / path.name)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """A tile that is not there, or not whole, is made anew by the sealer: until then nobody can read it."""
+    try:
+        yield
+    except (TileMissing, Malformed) as damaged:
+        logger.error("the log's files are damaged", extra={"why": str(damaged)})
+        raise Unavailable("store_unavailable") from None
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
