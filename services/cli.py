@@ -23,15 +23,20 @@ def main(arguments: list[str] | None = None) -> int:
     command: Command = parsed.command
     try:
         return command(parsed, Installation.from_environment())
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
     except (ValueError, OSError, ClockUnreadable) as error:
         print(f"tizilim: {error}", file=sys.stderr)
         return 2
     except Exception as error:
-        from sqlalchemy.exc import DatabaseError
+        from sqlalchemy.exc import DatabaseError, OperationalError, ProgrammingError
 
         if not isinstance(error, DatabaseError):
             raise
         print(f"tizilim: the database cannot be used: {error.orig}", file=sys.stderr)
+        if isinstance(error, OperationalError | ProgrammingError):
+            print("tizilim: `tizilim migrate` makes tables that are missing", file=sys.stderr)
         return 2
 
 

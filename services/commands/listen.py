@@ -154,7 +154,7 @@ class Subscriber:
         answer = self._send("POST", "/v1/subscriptions", json=asked)
         made = answer.json()
         if answer.status_code != 201:
-            raise ValueError(f"the subscription is refused: {made.get('title')} {made.get('detail', '')}")
+            raise ValueError(f"the subscription is refused: {made.get('title')}. {made.get('detail', '')}")
         return str(made["subscription_id"]), parse_verification_key(made["secret"])
 
     def unsubscribe(self, subscription_id: str) -> bool:
@@ -166,6 +166,7 @@ class Subscriber:
 
     def _send(self, method: str, path: str, **given: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.token()}", "Idempotency-Key": uuid4().hex}
+        headers["Accept-Language"] = "en"  # as the command itself speaks
         try:
             return self.http.request(method, path, headers=headers, **given)
         except httpx.HTTPError as error:
@@ -198,7 +199,7 @@ def run(
 def _subscribed(
     installation: Installation, consumer: Consumer, asked: Mapping[str, Any], stopped: threading.Event
 ) -> int:
-    issuer = development_issuer(installation.var)
+    issuer = development_issuer(installation.var, ["notifications"])
     with httpx.Client(base_url=installation.url("notifications"), trust_env=False) as http:
         subscriber = Subscriber(http, lambda: issuer.token(subject="listener", roles=["integrator"]))
         return attend(subscriber, consumer, asked, stopped)

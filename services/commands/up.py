@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -216,7 +217,7 @@ def _settings_of(installation: Installation) -> str:
     """What has to stand before a command so that it speaks to this installation; nothing by default."""
     settings = []
     if installation.var != Path("var"):
-        settings.append(f"VAR={installation.var}")
+        settings.append(f"VAR={shlex.quote(str(installation.var))}")
     if installation.port_base != DEFAULT_PORT_BASE:
         settings.append(f"PORT_BASE={installation.port_base}")
     return "".join(f"{setting} " for setting in settings)

@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from services import cli
 from services.commands import demo
 from services.commands.registry import DEFAULT_PORT_BASE, Installation
 from services.commands.up import _ready_text, free_installation, running
@@ -51,9 +52,21 @@ def test_the_demo_tells_nothing_on_services_that_hold_facts(
         ("other", DEFAULT_PORT_BASE, "VAR=other "),
         ("var", 9_000, "PORT_BASE=9000 "),
         ("other", 9_000, "VAR=other PORT_BASE=9000 "),
+        ("my data", DEFAULT_PORT_BASE, "VAR='my data' "),
     ],
 )
 def test_hints_speak_to_the_installation_that_gives_them(var: str, base: int, before: str) -> None:
     text = _ready_text(Installation(Path(var), base))
     assert f" {before}make token ROLE=industry_officer\n" in text
     assert f" {before}make demo\n" in text
+
+
+def test_a_command_that_is_interrupted_ends_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "run", interrupted)
+    assert cli.main(["demo"]) == 130
+    assert capsys.readouterr().err == "\nstopped\n"

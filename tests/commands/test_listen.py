@@ -120,6 +120,7 @@ class Notifications:
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.asked.append((request.method, request.url.path))
+        assert request.headers["Accept-Language"] == "en", "the command speaks English"
         if request.method == "DELETE":
             return httpx.Response(200 if self.ends else 503, json={})
         return httpx.Response(
