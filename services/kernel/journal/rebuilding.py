@@ -1,9 +1,8 @@
 """Read models emptied and folded again from the journal, while reads go on from the old ones.
 
-On SQLite in one transaction: readers see the old rows until it commits, and writers wait. On PostgreSQL the
-new ones are made in a schema of their own beside the live one; only for what was recorded meanwhile, and for
-putting the new tables in the place of the old, writers wait. Either way it is one transaction: a rebuild that
-is killed leaves everything as it was.
+The new ones are made beside the live ones: on PostgreSQL in a schema of their own, on SQLite in a file. Only
+for what was recorded meanwhile, and for putting the new tables in the place of the old, writers wait. A
+rebuild that is killed leaves the live read models as they were.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import gc
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,11 +18,14 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from services.kernel.journal.beside_file import beside
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.rows import outgoing
 from services.kernel.journal.units import Recorded
 
 PAGE: Final = 5_000
+LEFT_TO_THE_LOCK: Final = 500
+"""On SQLite so many events at the most are folded while writers wait."""
 SWAP_TRIES: Final = 150
 SWAP_WAIT_MILLISECONDS: Final = 300
 _BETWEEN_TRIES_SECONDS: Final = 0.1
@@ -47,7 +49,7 @@ def rebuild_read_models(journal: Journal) -> int:
     Must run as the tables' owner. Raises `RebuildUnderWay` and, on PostgreSQL, `ReadersInTheWay`.
     """
     with _uncollected():
-        return _beside(journal) if journal.database.is_postgresql else _in_place(journal)
+        return _in_a_schema(journal) if journal.database.is_postgresql else _in_a_file(journal)
 
 
 def fold_all(journal: Journal, connection: sa.Connection, *, after: int, to: int) -> int:
@@ -75,16 +77,31 @@ def read_models(journal: Journal) -> list[sa.Table]:
     return [table for projection in journal.projections for table in projection.tables]
 
 
+def _until_few_are_left(
+    journal: Journal, fold: Callable[[int, int], int], count: int, few: int | None = None
+) -> int:
+    """Fold what is recorded, and what is meanwhile, down to `few` events; returns how many are folded."""
+    while (head := journal.head()) - count > (PAGE if few is None else few):
+        count += fold(count, head)
+    return count
+
+
 # --- SQLite ----------------------------------------------------------------------------------------------
 
 
-def _in_place(journal: Journal) -> int:
-    with _only_one(Path(journal.database.url.database or "")), journal.database.write() as connection:
-        head = journal.recorder.hold_order(connection)
-        with _without_indexes(connection, read_models(journal)):
-            for table in read_models(journal):
-                connection.execute(sa.delete(table))
-            return fold_all(journal, connection, after=0, to=head)
+def _in_a_file(journal: Journal) -> int:
+    def fold(connection: sa.Connection, after: int, to: int) -> int:
+        return fold_all(journal, connection, after=after, to=to)
+
+    with (
+        _only_one(Path(journal.database.url.database or "")),
+        beside(journal.database, read_models(journal), fold) as made,
+    ):
+        made.make()
+        count = _until_few_are_left(journal, made.fold, 0)
+        made.copy()
+        count = _until_few_are_left(journal, made.fold, count, LEFT_TO_THE_LOCK)
+        return made.put_in_place(journal.recorder.hold_order, count)
 
 
 @contextmanager
@@ -97,24 +114,10 @@ def _only_one(file: Path) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _without_indexes(connection: sa.Connection, tables: Sequence[sa.Table]) -> Iterator[None]:
-    """Indexes are made anew at the end, from the same words: that is cheaper than keeping them all along."""
-    query = sa.text(
-        "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = :name AND sql <> ''"
-    )
-    found = [row for table in tables for row in connection.execute(query, {"name": table.name})]
-    for name, _ in found:
-        connection.exec_driver_sql(f'DROP INDEX "{name}"')
-    yield
-    for _, made_by in found:
-        connection.exec_driver_sql(made_by)
-
-
 # --- PostgreSQL ------------------------------------------------------------------------------------------
 
 
-def _beside(journal: Journal) -> int:
+def _in_a_schema(journal: Journal) -> int:
     with journal.database.write() as connection:
         live = str(connection.execute(sa.text("SELECT current_schema()")).scalar_one())
         key = {"key": f"{live}.rebuild"}
@@ -123,9 +126,7 @@ def _beside(journal: Journal) -> int:
             raise RebuildUnderWay(f"schema {live} is being rebuilt already")
         shadow = _Shadow(journal, connection, live)
         shadow.make()
-        count = 0
-        while (head := journal.head()) - count > PAGE:
-            count += shadow.fold(count, head)
+        count = _until_few_are_left(journal, shadow.fold, 0)
         shadow.finish()
         return shadow.put_in_place(count)
 

@@ -40,11 +40,11 @@ def shown(journal: Journal) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def half_way(journal: Journal) -> Iterator[subprocess.Popen[str]]:
+def half_way(journal: Journal, stage: str = "folding") -> Iterator[subprocess.Popen[str]]:
     """Another process that has rebuilt half of the ledgers and waits."""
     url = journal.database.url.render_as_string(hide_password=False)
     with subprocess.Popen(
-        [sys.executable, "-m", "tests.kernel.journal.halfway", url],
+        [sys.executable, "-m", "tests.kernel.journal.halfway", url, stage],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -64,9 +64,8 @@ def test_reads_go_on_and_a_second_rebuild_is_refused(journal: Journal) -> None:
         assert shown(journal) == live
         with pytest.raises(RebuildUnderWay, match="is being rebuilt already"):
             rebuild_read_models(journal)
-        if journal.database.is_postgresql:  # writers, too, go on, and what they record meanwhile is not lost
-            journal.transact(lambda work: open_ledger(work, new_stream_id(), "came meanwhile"))
-            live = shown(journal)
+        journal.transact(lambda work: open_ledger(work, new_stream_id(), "came meanwhile"))
+        live = shown(journal)  # writers, too, go on, and what they record meanwhile is not lost
         told, _ = process.communicate("go on\n", timeout=60)
         assert int(told) == journal.head()
     assert shown(journal) == live
@@ -84,6 +83,60 @@ def test_killed_half_way_it_leaves_the_old_read_models_in_place(journal: Journal
         connection.execute(sa.update(LEDGERS).values(lines=7))
     assert rebuild_read_models(journal) == journal.head()
     assert shown(journal) == live
+
+
+@pytest.mark.parametrize("stage", ["copying", "clearing"])
+def test_between_two_chunks_writers_go_on_and_a_kill_leaves_what_the_next_rebuild_clears(
+    sqlite_url: str, stage: str
+) -> None:
+    with ledger_journal(sqlite_url) as journal:
+        for number in range(OWNERS):
+            journal.transact(lambda work, n=number: open_ledger(work, new_stream_id(), f"owner {n}"))  # type: ignore[misc]
+        with half_way(journal, stage) as process:
+            journal.transact(lambda work: open_ledger(work, new_stream_id(), "came meanwhile"))
+            live = shown(journal)
+            assert beside(journal) == [f"{LEDGERS.name}__next"]
+            process.kill()
+            process.wait()
+        assert shown(journal) == live
+        journal.transact(lambda work: open_ledger(work, new_stream_id(), "came after"))
+        live = shown(journal)
+        assert rebuild_read_models(journal) == journal.head()
+        assert (shown(journal), beside(journal)) == (live, [])
+        sound(journal)
+
+
+def test_what_is_recorded_while_the_tables_are_copied_is_in_them_too(sqlite_url: str) -> None:
+    """New ledgers, and a line in one that was copied already."""
+    with ledger_journal(sqlite_url) as journal:
+        streams = [new_stream_id() for _ in range(OWNERS)]
+        for number, stream in enumerate(streams):
+            journal.transact(lambda work, n=number, s=stream: open_ledger(work, s, f"owner {n}"))  # type: ignore[misc]
+        with half_way(journal, "copying") as process:
+            for stream in streams:
+                journal.transact(lambda work, s=stream: write_line(work, s, "a line"))  # type: ignore[misc]
+            journal.transact(lambda work: open_ledger(work, new_stream_id(), "came meanwhile"))
+            live = shown(journal)
+            told, _ = process.communicate("go on\n", timeout=60)
+            assert int(told) == journal.head()
+        assert (shown(journal), beside(journal)) == (live, [])
+        assert {row["lines"] for row in live if row["owner"] != "came meanwhile"} == {1}
+        sound(journal)
+
+
+def beside(journal: Journal) -> list[str]:
+    """The tables that stand beside the live ones."""
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE '%__next'"
+    with journal.database.read() as connection:
+        return list(connection.exec_driver_sql(query).scalars())
+
+
+def sound(journal: Journal) -> None:
+    """Every page and every entry of an index is where SQLite says it is; no file was left."""
+    with journal.database.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalars().all() == ["ok"]
+    file = Path(journal.database.url.database or "")
+    assert [one.name for one in file.parent.glob(f"{file.name}.next*")] == []
 
 
 def test_a_rebuild_leaves_indexes_and_constraints_as_they_were(journal: Journal) -> None:
