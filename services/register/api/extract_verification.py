@@ -8,7 +8,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
-from services.kernel.errors import NotFound
+from services.kernel.errors import NotFound, Unavailable
 from services.kernel.http.negotiation import preferred_type
 from services.kernel.http.problems import Problem
 from services.kernel.http.requests import Caller, Reading
@@ -20,6 +20,7 @@ from services.register.api.verdicts import HTML, PAGE_HEADERS, VerdictShown, pag
 from services.register.projections.extracts import extract_of_code
 
 MAX_GIVEN_BYTES: Final = 4 * 1024 * 1024
+WAITING_AT_MOST: Final = 64
 LARGER_BODIES: Final = {VERIFICATION: MAX_GIVEN_BYTES}
 reads: Final = APIRouter(tags=["extracts"])
 PUBLIC: Final = Reading("public")
@@ -52,7 +53,11 @@ async def verify(request: Request, _caller: Annotated[Caller, Depends(PUBLIC)]) 
         given += chunk
     desk = desk_of(request)
     judge = _judge(request)
-    verdict = await to_thread.run_sync(judge.pdf if kind == PDF else judge.json, bytes(given))
+    verifying = office_of(request).verifying
+    if verifying.statistics().tasks_waiting >= WAITING_AT_MOST:
+        raise Unavailable("verification_busy")
+    judging = judge.pdf if kind == PDF else judge.json
+    verdict = await to_thread.run_sync(judging, bytes(given), limiter=verifying)
     return Response(rendered(_shown(desk, verdict)), 200, {"Cache-Control": "no-store"}, JSON)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 import msgspec
+from anyio import CapacityLimiter
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import Response
 
@@ -35,6 +36,7 @@ PATH: Final = "/v1/extracts"
 PDF: Final = "application/pdf"
 VERIFICATION: Final = PATH + "/verification"
 OFFICERS: Final = ("industry_officer", "informatization_officer")
+VERIFIED_AT_ONCE: Final = 2
 _KINDS: Final[dict[str, str]] = {"json": JSON, "pdf": PDF}
 _PDF_CONTENT: Final[dict[str, Any]] = {PDF: {"schema": {"type": "string", "contentMediaType": PDF}}}
 
@@ -47,6 +49,8 @@ class ExtractOffice:
     typesetter: Typesetter
     seal: Seal
     log: PublishedLog
+    verifying: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(VERIFIED_AT_ONCE))
+    """How many given files are judged at once: anybody may send them, and they cost more than a read."""
 
 
 def office_of(request: Request) -> ExtractOffice:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,8 +34,10 @@ from services.register.adapters.given_pdf import judged
 from services.register.adapters.incremental import update_of
 from services.register.adapters.seals import Seal, open_seal_key, self_signed
 from services.register.adapters.typesetting import Typesetter
+from services.register.api import extract_verification
 from services.register.api.extract_verification import MAX_GIVEN_BYTES
-from services.register.api.extracts import ExtractOffice
+from services.register.api.extracts import VERIFIED_AT_ONCE, ExtractOffice
+from services.register.api.judging import Judge, Verdict
 from services.register.domain.entry import Entry
 from services.register.domain.extract import ExtractContent, ExtractFile
 from services.register.schema import VAULT
@@ -414,3 +418,34 @@ def test_an_individual_is_shown_to_the_public_only_while_in_the_register(api: Ap
     erased = api.get(code).json()
     assert (erased["outcome"], erased["reason"]) == ("unknown", "content_erased")
     assert result(api, extract)[0] == "no_longer_true"
+
+
+# --- strangers' files hold up nobody else -------------------------------------------------------------------
+
+
+def test_few_files_are_judged_at_once_and_a_queue_has_its_end(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may send four MiB of PDF; the threads that answer everything else are not theirs."""
+    let_go, under_way, most = threading.Event(), [0], [0]
+
+    def judged_late(_judge: Judge, _given: bytes) -> Verdict:
+        under_way[0] += 1
+        most[0] = max(most[0], under_way[0])
+        let_go.wait(20)
+        under_way[0] -= 1
+        return Verdict(outcome="unknown", known_at=0)
+
+    monkeypatch.setattr(Judge, "json", judged_late)
+    monkeypatch.setattr(extract_verification, "WAITING_AT_MOST", 4)
+    with ThreadPoolExecutor(6) as strangers:
+        asked = [strangers.submit(lambda: shown(api, {})) for _ in range(6)]
+        limiter = api.client.app.state.extracts.verifying  # type: ignore[attr-defined]  # the application's own
+        while limiter.statistics().tasks_waiting < 4:
+            time.sleep(0.01)
+        refused = api.client.post(PATH, json={})
+        assert (refused.status_code, refused.json()["code"]) == (503, "verification_busy")
+        assert api.get("/v1/entries").status_code == 200
+        let_go.set()
+        assert {one.result()["outcome"] for one in asked} == {"unknown"}
+    assert most == [VERIFIED_AT_ONCE]
