@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from services.kernel.contract import OfficialText, ProducerRef
+from services.kernel.contract import OfficialText
 from services.register.contract.events import ExclusionGround
 from services.register.domain.entry_state import EntryState
-from services.register.domain.extract import ExtractContent, ExtractProduct, product_shown
+from services.register.domain.extract import ExtractContent, ExtractProducer, ExtractProduct, product_shown
 
 ChangeKind = Literal[
     "excluded", "was_not_in_force", "included_anew", "data_changed", "producer_changed", "included_since"
@@ -48,11 +48,12 @@ def changes(
     *,
     now: Mapping[str, EntryState],
     in_force_then: frozenset[str],
-    producer: ProducerRef | None,
+    producer: ExtractProducer | None,
 ) -> list[Change]:
-    """What is otherwise than said: by the producer's entries `now`, in force or not, and its name now.
+    """What is otherwise than said: by the producer's entries `now`, in force or not, and by its own data now.
 
-    `in_force_then` are the entries in force at the extract's legal instant, as known today. Pure.
+    Of the `producer` only what is held and may be shown is compared. `in_force_then` are the entries in force
+    at the extract's legal instant, as known today. Pure.
     """
     found = _of_producer(said, producer)
     for product in said.products:
@@ -61,13 +62,13 @@ def changes(
     return [*found, *_since(named, now.values())]
 
 
-def _of_producer(said: ExtractContent, producer: ProducerRef | None) -> list[Change]:
-    """A legal entity's new name or BIN (art. 51-6 excepts transformation from exclusion)."""
-    if producer is None or producer.kind != "legal_entity":
+def _of_producer(said: ExtractContent, now: ExtractProducer | None) -> list[Change]:
+    """A new name, BIN (art. 51-6 excepts transformation from exclusion) or state registration number."""
+    if now is None:
         return []
-    then = said.producer
-    fields = tuple(name for name in ("bin", "name") if getattr(then, name) != getattr(producer, name))
-    return [Change(kind="producer_changed", name=producer.name, fields=fields)] if fields else []
+    held = [name for name in ("bin", "name", "state_registration_number") if getattr(now, name) is not None]
+    fields = tuple(name for name in held if getattr(said.producer, name) != getattr(now, name))
+    return [Change(kind="producer_changed", name=now.name, fields=fields)] if fields else []
 
 
 def _of_product(

@@ -170,10 +170,10 @@ def _counts_from(row: Row | None, fact: Fact) -> int | None:
 
 def _search_text(before: str, *stated: Event) -> str:
     """What `q` is looked for in; of an individual no name, because that stands in the vault alone."""
-    lines = set(before.splitlines())
-    for event in stated:
-        lines.update(_words(event))
-    return "\n".join(sorted(lines))
+    words = {word for event in stated for word in _words(event)}
+    if not words:
+        return before
+    return "\n".join(sorted(words.union(before.splitlines())))
 
 
 def _words(event: Event) -> list[str]:

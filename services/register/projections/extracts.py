@@ -18,8 +18,10 @@ from services.register.contract.extracts import ExtractIssued
 from services.register.domain.extract import (
     PERSONAL,
     ExtractContent,
+    ExtractProducer,
     canonical,
     digest_of_code,
+    producer_shown,
     with_personal,
     without_personal,
 )
@@ -114,10 +116,22 @@ def changes_since(connection: sa.Connection, said: ExtractContent, now: Moment) 
     issued_for = microseconds(datetime.fromisoformat(said.valid_at))
     then = in_force_at(connection, producer_id, Moment(issued_for, now.known_at))
     present = entries_of(connection, producer_id, now)
-    newest = max(present, key=lambda entry: entry.state.stated_by("name"), default=None)
     return changes(
         said,
         now={entry.state.included.entry_id: entry.state for entry in present},
         in_force_then=frozenset(entry.state.included.entry_id for entry in then),
-        producer=newest.producer if newest else None,
+        producer=_producer_now(connection, present),
     )
+
+
+def _producer_now(connection: sa.Connection, present: Sequence[FoundEntry]) -> ExtractProducer | None:
+    """The producer as an extract would name it now; an individual only while it is published."""
+    newest = max(present, key=lambda entry: entry.state.stated_by("name"), default=None)
+    if newest is None:
+        return None
+    states = [entry.state for entry in present if entry.state.status == "included"]
+    if newest.producer.kind == "legal_entity":
+        return producer_shown(newest.producer, {}, states or [newest.state])
+    personal = personal_of(connection, [newest.named_by]) if states else {}
+    is_held = all(field in personal for field in PERSONAL)
+    return producer_shown(newest.producer, personal, states) if is_held else None

@@ -40,6 +40,7 @@ from services.register.api.extracts import VERIFIED_AT_ONCE, ExtractOffice
 from services.register.api.judging import Judge, Verdict
 from services.register.domain.entry import Entry
 from services.register.domain.extract import ExtractContent, ExtractFile
+from services.register.domain.updating import Given
 from services.register.schema import VAULT
 from services.register.usecases.transform_producer import TransformProducer, transform_producer
 from tests.register.api.conftest import Api, serve
@@ -148,6 +149,22 @@ def test_a_producer_transformed_since_is_named_art_51_6(api: Api) -> None:
     assert [(change["kind"], change["fields"]) for change in found["changes"]] == [
         ("producer_changed", ["name"])
     ]
+
+
+def test_what_a_producer_brought_up_to_date_since_is_named_para_26(api: Api) -> None:
+    """Its contacts stand in no extract; of an individual too, while it is published."""
+    entry, other = api.desk.include(), api.desk.include(IIN, "Карта")
+    extract, own = issued(api), issued(api, IIN)
+    api.desk.update(entry, Given(email="new@dala.example"))
+    assert result(api, extract)[0] == "genuine"
+    api.desk.update(entry, Given(capacity_per_year="7", registration_number="GU-9"))
+    api.desk.update(other, Given(name=OfficialText(kk="Асан", ru="Асан")), IIN)
+    changes = [(change["kind"], change["fields"]) for change in shown(api, extract)["changes"]]
+    assert changes == [
+        ("producer_changed", ["state_registration_number"]),
+        ("data_changed", ["capacity_per_year"]),
+    ]
+    assert [change["fields"] for change in shown(api, own)["changes"]] == [["name"]]
 
 
 # --- altered ------------------------------------------------------------------------------------------------
