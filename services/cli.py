@@ -8,10 +8,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from services.commands.registry import JOURNALS, SERVICES, Installation, log_key
 from services.kernel.clock import ClockUnreadable
-from services.proof.notes import VerifierKey
+
+if TYPE_CHECKING:
+    from services.proof.notes import VerifierKey
 
 Command = Callable[[argparse.Namespace, Installation], int]
 

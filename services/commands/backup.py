@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 import sqlalchemy as sa
 
@@ -102,7 +103,8 @@ def contents_in(
     service: str, file: Path, signed: dict[str, Checkpoint], *, may_lack: bool = False
 ) -> Contents:
     """What the journal in a SQLite file comes to; nothing is written beside it. See `contents_of`."""
-    engine = sa.create_engine(f"sqlite:///file:{file}?mode=ro&immutable=1&uri=true")
+    only_read = {"mode": "ro", "immutable": "1", "uri": "true"}
+    engine = sa.create_engine(sa.URL.create("sqlite", database=f"file:{quote(str(file))}", query=only_read))
     try:
         with engine.connect() as connection:
             if (said := connection.exec_driver_sql("PRAGMA quick_check").scalar_one()) != "ok":

@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from services.kernel.clock import SystemClock
 from services.kernel.identity import tokens
-from services.proof.command import key_in
-from services.proof.notes import VerifierKey
-from services.proof.refusals import KeyMalformed
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
     from services.kernel.journal.sealing.published import PublishedLog
     from services.kernel.journal.sealing.signer_state import SignerState
     from services.kernel.settings import ServiceSettings
+    from services.proof.notes import VerifierKey
 
 SERVICES: Final = tokens.SERVICES
 JOURNALS: Final = ("register", "verification")
@@ -100,7 +98,7 @@ def journal_of(service: str, database: Database) -> Journal:
 
 def database_of(service: str, var: Path) -> Database:
     """A service's database by the three settings that name it; needs nothing else to be configured."""
-    from services.kernel.database import Database
+    from services.kernel.database import Database, sqlite_url
 
     prefix = f"TIZILIM_{service.upper()}_"
     file = os.environ.get(f"{prefix}DATABASE_URL_FILE")
@@ -108,7 +106,7 @@ def database_of(service: str, var: Path) -> Database:
     folder = Path(os.environ.get(f"{prefix}VAR") or var)
     if url is None:
         folder.mkdir(parents=True, exist_ok=True)
-        url = f"sqlite:///{folder / service}.db"
+        url = sqlite_url(folder / f"{service}.db")
     return Database(url, schema=os.environ.get(f"{prefix}DATABASE_SCHEMA"))
 
 
@@ -128,6 +126,9 @@ def log_key(installation: Installation, service: str, given: str | None) -> Veri
     It is the one given, as text or in a file, else the one published in the log's folder. Raises `ValueError`
     and `OSError`.
     """
+    from services.proof.command import key_in
+    from services.proof.refusals import KeyMalformed
+
     try:
         return log_of(installation, service).key() if given is None else key_in(given)
     except KeyMalformed as refused:

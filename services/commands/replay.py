@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from services.commands.comparing import Compared, compare
 from services.commands.registry import Installation, database_of, journal_of
 from services.kernel.clock import LegalClock
-from services.kernel.database import Database
+from services.kernel.database import Database, sqlite_url
 from services.kernel.journal.events import from_microseconds, microseconds
 from services.kernel.journal.filling import Filling
 from services.kernel.journal.journal import Journal
@@ -113,7 +113,7 @@ def _fresh(service: str, into: str | None) -> Iterator[Database]:
         if "://" not in name:
             if Path(name).exists():
                 raise FileExistsError(f"{name} exists already")
-            name = f"sqlite:///{name}"
+            name = sqlite_url(Path(name))
         fresh = Database(name)
         try:
             with fresh.read() as connection:

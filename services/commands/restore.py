@@ -24,7 +24,7 @@ from services.commands.copies import (
 )
 from services.commands.registry import SERVICES, Installation, database_of, log_key, log_of, signer_of
 from services.commands.restored_values import Gone, erase_again, gone_from, store_of_keys
-from services.kernel.database import UNFINISHED, Database
+from services.kernel.database import UNFINISHED, Database, sqlite_url
 from services.kernel.journal.sealing.files import settle
 from services.kernel.runtime import AlreadyServed, Election, ServingLock
 from services.proof.checkpoints import Checkpoint
@@ -134,7 +134,7 @@ def _into_sqlite(database: Database, asked: _Restoring) -> Gone:
     for left in (draft, *(draft.with_name(f"{draft.name}{end}") for end in ("-wal", "-shm"))):
         left.unlink(missing_ok=True)  # of a restore that was cut short
     shutil.copyfile(asked.file, draft)
-    with closing(Database(f"sqlite:///{draft}")) as copy:
+    with closing(Database(sqlite_url(draft))) as copy:
         gone = _erased_again(asked, copy)
         copy.forget_deleted()
     settle(draft)

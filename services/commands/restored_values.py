@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from services.commands.registry import Installation, journal_of
 from services.kernel.clock import LegalClock
-from services.kernel.database import Database
+from services.kernel.database import Database, sqlite_url
 from services.kernel.personal_keys import destroyed_and_lost
 from services.kernel.vault import Vault
 from services.register.usecases.repeat_erasures import repeat_erasures
@@ -60,7 +60,7 @@ def store_of_keys(installation: Installation, service: str) -> Iterator[Database
     file = os.environ.get(f"{prefix}PERSONAL_KEYS_URL_FILE")
     given = Path(file).read_text().strip() if file else os.environ.get(f"{prefix}PERSONAL_KEYS_URL")
     var = Path(os.environ.get(f"{prefix}VAR") or installation.var)
-    url = sa.make_url(given or f"sqlite:///{var / 'keys' / service}.db")
+    url = sa.make_url(given or sqlite_url(var / "keys" / f"{service}.db"))
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
         yield None
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
@@ -34,6 +35,11 @@ BigInt: Final = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 UNFINISHED: Final = sa.Table("restore_unfinished", sa.MetaData(), sa.Column("since", sa.Text, nullable=False))
 """Stands beside the tables of a copy until that was found to be whole, and what it says to be true."""
+
+
+def sqlite_url(file: Path) -> str:
+    """The URL of a SQLite file, whatever characters its path holds."""
+    return sa.URL.create("sqlite", database=str(file)).render_as_string(hide_password=False)
 
 
 class RestoreUnfinished(RuntimeError):

@@ -9,6 +9,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.kernel.database import sqlite_url
+
 MIB = 1024 * 1024
 
 
@@ -65,13 +67,13 @@ class ServiceSettings(BaseSettings):
         """The database URL: from the secret file, the setting, or a SQLite file under `var`."""
         if self.database_url_file is not None:
             return self.database_url_file.read_text().strip()
-        return self.database_url or f"sqlite:///{self.var / service}.db"
+        return self.database_url or sqlite_url(self.var / f"{service}.db")
 
     def personal_keys(self, service: str) -> str:
         """The URL of the store of keys: from the secret file, the setting, or a SQLite file under `var`."""
         if self.personal_keys_url_file is not None:
             return self.personal_keys_url_file.read_text().strip()
-        return self.personal_keys_url or f"sqlite:///{self.var / 'keys' / service}.db"
+        return self.personal_keys_url or sqlite_url(self.var / "keys" / f"{service}.db")
 
     @model_validator(mode="after")
     def _variables_are_settings(self) -> Self:

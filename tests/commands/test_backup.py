@@ -148,6 +148,16 @@ def test_a_backup_of_a_running_service_comes_back_whole_and_works(
     site.seal()
 
 
+def test_a_backup_stands_under_any_name(
+    site: Site, tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "100% of 2026? #1"
+    assert main(["backup", "register", str(copy)]) == 0, capsys.readouterr().err
+    lose(database_url)
+    assert main(["restore", str(copy)]) == 0
+    assert site.head() == 20
+
+
 def test_a_stale_backup_is_refused_unless_a_new_log_is_to_begin(
     site: Site, tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict
 
+from services.kernel.database import Database
 from services.kernel.settings import ServiceSettings
 
 PASSWORD = "correct-horse"
@@ -95,3 +98,15 @@ def test_a_secret_file_goes_before_the_setting(tmp_path: Path) -> None:
 def test_a_wrong_setting_is_named(tmp_path: Path, name: str, value: object) -> None:
     with pytest.raises(ValidationError, match=name):
         ServiceSettings(var=tmp_path, _env_file=None, **{name: value})  # type: ignore[arg-type]
+
+
+def test_a_data_folder_has_any_name(tmp_path: Path) -> None:
+    """What a URL would take for a query, a fragment or an escape is a part of the path."""
+    var = tmp_path / "100%41? #1"
+    var.mkdir()
+    settings = ServiceSettings(var=var, _env_file=None)
+    for service in ("register", "verification"):
+        with closing(Database(settings.database(service))) as database, database.write() as connection:
+            connection.exec_driver_sql("CREATE TABLE one (it)")
+    assert {file.name for file in var.glob("*.db")} == {"register.db", "verification.db"}
+    assert str(var) in str(sa.make_url(settings.personal_keys("register")).database)
