@@ -55,6 +55,8 @@ def page_of(document: Schema) -> bytes:
     main = ET.SubElement(ET.SubElement(html, "body"), "main")
     _add(main, "h1", title)
     _add(main, "p", document["info"]["description"])
+    for scheme in document["components"].get("securitySchemes", {}).values():
+        _add(main, "p", f"Who one is: {scheme['description']}")
     said = _add(main, "p", "The same for programs: ")
     _link(said, "/openapi.json", "openapi.json")
     operations = list(_operations(document))

@@ -22,6 +22,7 @@ from services.kernel.http.openapi import described, roles_of
 from services.kernel.http.problems import Problem, ProblemCatalogue
 from services.kernel.http.rates import RateLimit
 from services.kernel.http.requests import Edge, admit, query_parameters
+from services.kernel.identity.tokens import service_name
 
 API_VERSION: Final = "1.0.0"
 _TELEMETRY: Final[TelemetryConfig] = {"metrics": False, "logs": False, "operation_spans": False}
@@ -83,7 +84,9 @@ def create_application(service: ServiceHttp) -> FastAPI:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = described(plain(), operations, webhooks=service.webhooks)
+            app.openapi_schema = described(
+                plain(), operations, audience=service_name(service.name), webhooks=service.webhooks
+            )
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the schema

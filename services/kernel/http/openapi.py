@@ -80,14 +80,23 @@ _RATE_HEADERS: Final = {
 
 
 def described(
-    schema: dict[str, Any], routes: Mapping[str, RouteContext], *, webhooks: Mapping[str, Any]
+    schema: dict[str, Any],
+    routes: Mapping[str, RouteContext],
+    *,
+    audience: str,
+    webhooks: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """The complete document of one service."""
+    """The complete document of the service that tokens know as `audience`."""
     components = schema.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     schemas["Problem"] = _PROBLEM_SCHEMA
     components["securitySchemes"] = {
-        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "at+jwt (RFC 9068)"}
+        "bearer": {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "at+jwt (RFC 9068)",
+            "description": f"A JWT whose `aud` names `{audience}`, of five minutes at the most.",
+        }
     }
     for method, operation in _all_operations(schema):
         _complete(method, operation, routes[operation["operationId"]])
