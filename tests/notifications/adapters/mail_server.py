@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 import threading
@@ -47,6 +48,32 @@ class MailBox:
         return self.data_answer
 
 
+class _Server(Controller):
+    """Hangs up on whoever is still there before its loop ends, which would leave their sockets open."""
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        self._sessions: list[SMTP] = []
+
+    def factory(self) -> SMTP:
+        """A session."""
+        session: SMTP = super().factory()
+        self._sessions.append(session)
+        return session
+
+    def stop(self, no_assert: bool = False) -> None:
+        """Hang up, and stop."""
+        asyncio.run_coroutine_threadsafe(self._hang_up(), self.loop).result(timeout=10)
+        super().stop(no_assert)
+
+    async def _hang_up(self) -> None:
+        for session in self._sessions:
+            if session.transport is not None:
+                session.transport.abort()
+        while any(session.transport is not None for session in self._sessions):
+            await asyncio.sleep(0.001)
+
+
 @contextmanager
 def mail_server(
     *, tls: ssl.SSLContext | None = None, implicit: bool = False, password: str | None = None
@@ -65,7 +92,7 @@ def mail_server(
         options |= {"tls_context": tls, "require_starttls": True}
     if password is not None:
         options |= {"authenticator": let_in, "auth_required": True, "auth_require_tls": not implicit}
-    controller = Controller(
+    controller = _Server(
         box, hostname="127.0.0.1", port=_free_port(), ssl_context=tls if implicit else None, **options
     )
     controller.start()
