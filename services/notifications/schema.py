@@ -28,6 +28,14 @@ PRODUCERS: Final = sa.Table(
 )
 """Whose account an opaque producer id means: its BIN, or the pseudonym of the IIN learnt in confidence."""
 
+FORMER_BINS: Final = sa.Table(
+    "former_bins",
+    METADATA,
+    sa.Column("bin", sa.Text, primary_key=True),
+    sa.Column("producer_id", sa.Text, nullable=False, index=True),
+)
+"""BINs that producers had before a transformation (law 86-VII art. 51-6 excepts it from exclusion)."""
+
 PRODUCTS: Final = sa.Table(
     "products",
     METADATA,
@@ -50,6 +58,15 @@ APPLICATIONS: Final = sa.Table(
     sa.Column("product_id", sa.Text, nullable=False),
     sa.Column("number", sa.Text, nullable=False),
 )
+
+NOTICES: Final = sa.Table(
+    "notices",
+    METADATA,
+    sa.Column("notification_id", sa.Text, primary_key=True),
+    sa.Column("product_id", sa.Text, nullable=False),
+    sa.Column("track", sa.Text, nullable=False),
+)
+"""Which product a notification to the industry authority is about: facts of its settling name only it."""
 
 LISTINGS: Final = sa.Table(
     "listings",

@@ -12,6 +12,7 @@ from services.register.contract.events import (
     ApplicationWithdrawn,
     Included,
     NotificationReceived,
+    ProducerTransformed,
     Product,
 )
 from services.register.contract.updates import EntryUpdated
@@ -114,6 +115,14 @@ def updated(application: ApplicationFiled, **given: Any) -> EntryUpdated:
         "commitments": {"email": "c0"},
     }
     return EntryUpdated(**{**values, **given})
+
+
+def transformed(ref: ProducerRef, number: str) -> ProducerTransformed:
+    """The same producer under another BIN (law 86-VII art. 51-6)."""
+    after = ProducerRef(producer_id=ref.producer_id, kind=ref.kind, bin=number, iin_commitment=None)
+    return ProducerTransformed(
+        producer=after, former_bin=ref.bin or "", transformed_on="2026-03-02", reference="r-1"
+    )
 
 
 def term(name: str, due_on: str) -> FixedTerm:

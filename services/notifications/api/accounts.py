@@ -14,6 +14,7 @@ from services.kernel.http.responses import CursorParameter, Limit, page, read, r
 from services.kernel.journal.events import microseconds
 from services.notifications.api.desk import AtDesk
 from services.notifications.api.messages import (
+    MOVED,
     Account,
     AccountShown,
     Message,
@@ -25,7 +26,7 @@ from services.notifications.api.messages import (
     presented,
     presented_term,
 )
-from services.notifications.projections.known import account_holder
+from services.notifications.projections.known import account_holder, refuse_former
 from services.notifications.projections.matters import AUTHORITIES, terms_of
 from services.notifications.projections.messages import Search, counts_of, message_of, messages_of
 from services.notifications.usecases.once import once
@@ -41,7 +42,7 @@ MAX_TERMS: Final = 100
     "/v1/accounts/{bin}",
     operation_id="get_account",
     summary="What an account holds: unread messages and running terms",
-    responses={200: {"model": AccountShown}},
+    responses={200: {"model": AccountShown}, **MOVED},
 )
 def get_account(
     request: Request, desk: AtDesk, caller: Annotated[Caller, Depends(Reading(*READERS))], account: Account
@@ -49,6 +50,7 @@ def get_account(
     """An account that holds nothing yet is empty."""
     may_read(caller, account)
     with desk.database.read() as connection:
+        refuse_former(connection, account)
         messages, unread = counts_of(connection, account)
         holder = account if account in AUTHORITIES else account_holder(connection, account)
         terms = terms_of(connection, holder, limit=MAX_TERMS) if holder is not None else ()
@@ -60,7 +62,7 @@ def get_account(
     "/v1/accounts/{bin}/messages",
     operation_id="list_messages",
     summary="Read a personal account",
-    responses={200: {"model": Messages}},
+    responses={200: {"model": Messages}, **MOVED},
 )
 def list_messages(
     request: Request,
@@ -76,6 +78,7 @@ def list_messages(
     filters = {"account": account, "search": search}
     before = str(desk.cursors.read(request, cursor, filters)[0]) if cursor else None
     with desk.database.read() as connection:
+        refuse_former(connection, account)
         rows = messages_of(connection, account, search, before=before, limit=limit + 1)
     following = (
         desk.cursors.write(request, [rows[limit - 1]["message_id"]], filters) if len(rows) > limit else None
@@ -88,7 +91,7 @@ def list_messages(
     "/v1/accounts/{bin}/messages/{message_id}",
     operation_id="get_message",
     summary="Read one message; this is no receipt",
-    responses={200: {"model": Message}},
+    responses={200: {"model": Message}, **MOVED},
 )
 def get_message(
     request: Request,
@@ -121,6 +124,7 @@ def confirm_opening(
     may_open(command.caller, account)
 
     def act(connection: sa.Connection) -> str:
+        refuse_former(connection, account)
         if message_of(connection, account, message_id) is None:
             raise NotFound("message_unknown", id=message_id)
         now = microseconds(desk.legal_clock.now())
@@ -138,8 +142,9 @@ def confirm_opening(
 
 
 def message_at(desk: AtDesk, account: str, message_id: str) -> sa.RowMapping:
-    """A message of an account. Raises `NotFound` (`message_unknown`)."""
+    """A message of an account. Raises `NotFound` (`message_unknown`), and `Conflict` for a former BIN's."""
     with desk.database.read() as connection:
+        refuse_former(connection, account)
         row = message_of(connection, account, message_id)
     if row is None:
         raise NotFound("message_unknown", id=message_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 import sqlalchemy as sa
@@ -44,6 +44,11 @@ Account = Annotated[
 MessageId = Annotated[
     str, Path(pattern=r"^[0-9a-f-]{36}$", examples=["0191f3c0-0000-7000-8000-000000000000"])
 ]
+
+
+MOVED: Final[dict[int | str, dict[str, Any]]] = {
+    409: {"description": "The producer was transformed: its account goes on, whole, under its present BIN."}
+}
 
 
 class MessageText(Representation):

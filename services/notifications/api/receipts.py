@@ -19,7 +19,7 @@ from services.kernel.http.responses import JSON, Representation, read_bytes, ren
 from services.kernel.journal.events import from_microseconds
 from services.notifications.api.accounts import READERS, message_at
 from services.notifications.api.desk import AtDesk
-from services.notifications.api.messages import Account, MessageId, may_read
+from services.notifications.api.messages import MOVED, Account, MessageId, may_read
 from services.notifications.api.receipt_page import HTML, SECURITY, page_of
 from services.notifications.domain.channels import ChannelName
 from services.notifications.projections.messages import channels_of
@@ -61,7 +61,7 @@ class Receipt(Representation):
     "/v1/accounts/{bin}/messages/{message_id}/receipt",
     operation_id="get_receipt",
     summary="The proof of service of a message",
-    responses={200: {"model": Receipt, "content": _HTML_CONTENT}},
+    responses={200: {"model": Receipt, "content": _HTML_CONTENT}, **MOVED},
 )
 def get_receipt(
     request: Request,

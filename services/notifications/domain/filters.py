@@ -19,10 +19,11 @@ _ANYTHING_BELOW: Final = ".*"
 class Concerns:
     """What an event concerns; None where it concerns no one such thing.
 
-    `status` is the entry's after the event, `region` its KATO code.
+    `bins` are those the producer has and had before a transformation; `status` is the entry's after the
+    event, `region` its KATO code.
     """
 
-    bin: str | None = None
+    bins: frozenset[str] = frozenset()
     product_id: str | None = None
     status: str | None = None
     region: str | None = None
@@ -48,7 +49,7 @@ class Filter:
         """True when an event of this type, concerning this, is to be delivered."""
         return (
             (not self.event_types or any(names(pattern, type_name) for pattern in self.event_types))
-            and self.bin in (None, concerns.bin)
+            and (self.bin is None or self.bin in concerns.bins)
             and self.product_id in (None, concerns.product_id)
             and self.status in (None, concerns.status)
             and self.track in (None, concerns.track)

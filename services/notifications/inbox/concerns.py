@@ -41,6 +41,8 @@ _SETTLED: Final[dict[str, Track]] = {
 }
 _PRODUCT_FIELDS: Final = ("product_id", "entry_id")
 """An entry has the id of its product."""
+_OF_SUBJECTS: Final = (register.NotificationSettled, register.TermMissed)
+"""What names neither product nor producer: they follow from the notification, or the entry, it is about."""
 _EITHER: Final = frozenset({"included", "excluded"})
 _STATUSES: Final[dict[type[Event], frozenset[str]]] = {
     register.Included: frozenset({"included"}),
@@ -61,11 +63,11 @@ def concerns_of(known: Known, foreign: Foreign) -> Concerns:
     product_id = _product_id(known, data)
     standing = known.standing_of(product_id)
     return Concerns(
-        bin=_bin(known, data),
+        bins=_bins(known, data, product_id),
         product_id=product_id,
         status=standing.status,
         region=standing.region,
-        track=track_of(data),
+        track=_track(known, data),
     )
 
 
@@ -79,12 +81,20 @@ def concerned_then(known: Known, foreign: Foreign) -> Concerns:
     product_id = _product_id(known, data)
     standing = known.standing_of(product_id)
     return Concerns(
-        bin=_bin(known, data),
+        bins=_bins(known, data, product_id),
         product_id=product_id,
         status=_SAID.get(type(data), standing.status),
         region=standing.region,
-        track=track_of(data),
+        track=_track(known, data),
     )
+
+
+def _track(known: Known, data: Event) -> str | None:
+    """The course of an event, or of the notification that it is about."""
+    track = track_of(data)
+    if track is not None or not isinstance(data, _OF_SUBJECTS):
+        return track
+    return known.track_of_notice(_subject(data))
 
 
 def track_of(data: Event) -> Track | None:
@@ -101,9 +111,10 @@ def track_of(data: Event) -> Track | None:
 def reach_of(kind: type[Event]) -> Reach:
     """What events of a class can concern, for filters that could never match."""
     fields = {field.name for field in msgspec.structs.fields(kind)}
-    product = not fields.isdisjoint(_PRODUCT_FIELDS) or kind is register.NotificationReturned
+    told = kind in (register.NotificationReturned, *_OF_SUBJECTS)
+    product = told or not fields.isdisjoint(_PRODUCT_FIELDS)
     return Reach(
-        producer=not fields.isdisjoint({"producer", "producer_id"}),
+        producer=told or not fields.isdisjoint({"producer", "producer_id"}),
         product=product,
         statuses=_STATUSES.get(kind, _EITHER) if product else frozenset(),
         tracks=_reached_tracks(kind),
@@ -111,7 +122,7 @@ def reach_of(kind: type[Event]) -> Reach:
 
 
 def _reached_tracks(kind: type[Event]) -> frozenset[str]:
-    if kind in (register.NotificationReceived, register.NotificationSettled):
+    if kind in (register.NotificationReceived, *_OF_SUBJECTS):
         return frozenset({"confirmation", "monitoring", "appeal"})
     if kind is register.Excluded:
         return frozenset({"monitoring"})
@@ -134,6 +145,8 @@ def _learn_standing(known: Known, foreign: Foreign) -> None:
         _learn_correction(known, data)
     elif isinstance(data, updates.EntryUpdated):
         _learn_update(known, data)
+    elif isinstance(data, register.NotificationReceived):
+        known.learn_notice(data.notification_id, data.product_id, data.kind)
 
 
 def _learn_correction(known: Known, data: corrections.EntryCorrected) -> None:
@@ -157,12 +170,22 @@ def _product_id(known: Known, data: Event) -> str | None:
             return found
     if isinstance(data, register.NotificationReturned):
         return known.product_of_application(data.application_id)
+    if isinstance(data, _OF_SUBJECTS):
+        return known.product_of_subject(_subject(data))
     return None
 
 
-def _bin(known: Known, data: Event) -> str | None:
+def _subject(data: register.NotificationSettled | register.TermMissed) -> str:
+    return data.subject_id if isinstance(data, register.TermMissed) else data.notification_id
+
+
+def _bins(known: Known, data: Event, product_id: str | None) -> frozenset[str]:
+    """Every BIN of the producer that an event names, or whose product it is about."""
     ref = getattr(data, "producer", None)
     if isinstance(ref, ProducerRef):
-        return ref.bin
+        named = known.bins_of(ref.producer_id)
+        return named if ref.bin is None else named | {ref.bin}
     producer_id = getattr(data, "producer_id", None)
-    return known.bin_of(producer_id) if isinstance(producer_id, str) else None
+    if producer_id is None and isinstance(data, _OF_SUBJECTS) and product_id is not None:
+        producer_id = known.producer_of_product(product_id)
+    return known.bins_of(producer_id) if isinstance(producer_id, str) else frozenset()

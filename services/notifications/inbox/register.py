@@ -234,6 +234,8 @@ def producer_transformed(known: Known, foreign: Foreign) -> Draft:
     data = foreign.fact.data
     assert isinstance(data, register.ProducerTransformed)
     known.learn_producer(data.producer, None, None)
+    if data.former_bin != data.producer.bin:
+        known.learn_former_bin(data.producer.producer_id, data.former_bin)
     params = {"former_bin": data.former_bin, "bin": data.producer.bin or ""}
     return Draft("producer_transformed", params, data.producer.producer_id)
 

@@ -9,20 +9,31 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from services.kernel.contract import Language, OfficialText, ProducerRef
-from services.kernel.errors import NotFound
+from services.kernel.errors import Conflict, NotFound
 from services.kernel.identifiers import is_bin
 from services.kernel.journal.events import Event
-from services.kernel.journal.rows import Row
+from services.kernel.journal.rows import BulkUpsert, ByKeys, Row
 from services.kernel.personal_keys import pseudonym
 from services.notifications.channel_tables import DISPATCHES
 from services.notifications.projections.held import Held, Keyed
-from services.notifications.schema import APPLICATIONS, LISTINGS, MESSAGES, PRODUCERS, PRODUCTS
+from services.notifications.schema import (
+    APPLICATIONS,
+    FORMER_BINS,
+    LISTINGS,
+    MESSAGES,
+    NOTICES,
+    PRODUCERS,
+    PRODUCTS,
+)
 
 _ERASED: Final = "erased:"
 _PRODUCERS: Final = Keyed(PRODUCERS)
 _PRODUCTS: Final = Keyed(PRODUCTS)
 _APPLICATIONS: Final = Keyed(APPLICATIONS)
 _LISTINGS: Final = Keyed(LISTINGS)
+_NOTICES: Final = Keyed(NOTICES)
+_FORMER_OF: Final = ByKeys(FORMER_BINS.c.producer_id)
+_KEEP_FORMER: Final = BulkUpsert(FORMER_BINS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +57,40 @@ class Known:
         self._products = Held(connection, _PRODUCTS)
         self._applications = Held(connection, _APPLICATIONS)
         self._listings = Held(connection, _LISTINGS)
+        self._notices = Held(connection, _NOTICES)
+        self._former: dict[str, frozenset[str]] = {}
         self._moved: list[tuple[str, str]] = []
 
     def expect(self, facts: Collection[Event]) -> None:
         """Read what facts name, a statement for each table, so that none of it is read alone later."""
         self._applications.expect(_named(facts, "application_id", "follows"))
         applications = (self._applications.get(one) for one in _named(facts, "application_id"))
-        products = [row["product_id"] for row in applications if row is not None]
-        self._products.expect([*products, *_named(facts, "product_id", "entry_id")])
+        subjects = _named(facts, "notification_id", "subject_id")
+        self._notices.expect(subjects)
+        notices = (self._notices.get(one) for one in subjects)
+        products = [row["product_id"] for row in (*applications, *notices) if row is not None]
+        named = _named(facts, "product_id", "entry_id", "subject_id")
+        self._products.expect([*products, *named])
         self._listings.expect(_named(facts, "listing_id"))
-        self.expect_producers({*_named(facts, "producer_id"), *_producers_named(facts)})
+        owners = (row["producer_id"] for one in products if (row := self._products.get(one)) is not None)
+        self.expect_producers({*_named(facts, "producer_id"), *_producers_named(facts), *owners})
 
     def expect_producers(self, producer_ids: Iterable[str]) -> None:
-        """Read these producers, in one statement."""
-        self._producers.expect(producer_ids)
+        """Read these producers and their former BINs, in a statement each."""
+        wanted = set(producer_ids)
+        self._producers.expect(wanted)
+        unread = sorted(wanted - self._former.keys())
+        if not unread:
+            return
+        found: dict[str, set[str]] = {one: set() for one in unread}
+        for row in _FORMER_OF.read(self._connection, unread):
+            found[row["producer_id"]].add(row["bin"])
+        self._former.update({one: frozenset(bins) for one, bins in found.items()})
 
     def write(self) -> None:
         """Write what was learnt, and move accounts that go on under a new BIN with all they hold so far."""
-        for held in (self._producers, self._products, self._applications, self._listings):
+        learnt = (self._producers, self._products, self._applications, self._listings, self._notices)
+        for held in learnt:
             held.write()
         for former, present in self._moved:
             moved = sa.update(MESSAGES).where(MESSAGES.c.recipient == former)
@@ -89,6 +116,16 @@ class Known:
         self._producers.put(ref.producer_id, identifier=identifier, language=chosen)
         if known is not None and known["identifier"] != identifier:
             self._moved.append((known["identifier"], identifier))
+
+    def learn_former_bin(self, producer_id: str, former: str) -> None:
+        """Remember that a producer had this BIN before it was transformed."""
+        self.expect_producers((producer_id,))
+        self._former[producer_id] |= {former}
+        _KEEP_FORMER(self._connection, [{"bin": former, "producer_id": producer_id}])
+
+    def learn_notice(self, notification_id: str, product_id: str, track: str) -> None:
+        """Remember which product a notification is about, and in which course."""
+        self._notices.put(notification_id, product_id=product_id, track=track)
 
     def learn_product(self, product_id: str, producer_id: str, name: OfficialText) -> None:
         """Remember a product's name."""
@@ -171,6 +208,29 @@ class Known:
             raise NotFound("application_not_known_yet", id=application_id)
         return row
 
+    def product_of_subject(self, subject_id: str) -> str | None:
+        """The product that a notification is about, or whose entry this is; None for neither."""
+        notice = self._notices.get(subject_id)
+        if notice is not None:
+            return str(notice["product_id"])
+        return subject_id if self._products.get(subject_id) is not None else None
+
+    def track_of_notice(self, notification_id: str) -> str | None:
+        """The course a notification belongs to; None for one that is not known."""
+        notice = self._notices.get(notification_id)
+        return str(notice["track"]) if notice is not None else None
+
+    def bins_of(self, producer_id: str) -> frozenset[str]:
+        """The BINs that a producer has and had; none of an individual or one not known yet."""
+        self.expect_producers((producer_id,))
+        present = self.bin_of(producer_id)
+        return self._former[producer_id] | ({present} if present is not None else set())
+
+    def producer_of_product(self, product_id: str) -> str | None:
+        """Whose product it is; None for one not known yet."""
+        row = self._products.get(product_id)
+        return str(row["producer_id"]) if row is not None else None
+
     def bin_of(self, producer_id: str) -> str | None:
         """The BIN of a producer, None for an individual or one not known yet."""
         row = self._producers.get(producer_id)
@@ -208,11 +268,26 @@ def name_of(row: Row) -> OfficialText:
 
 
 def account_holder(connection: sa.Connection, identifier: str) -> str | None:
-    """The producer id behind a BIN or IIN (or its pseudonym), if it has an account here."""
+    """The producer id behind a BIN, present or former, or an IIN (or its pseudonym), if it has an account."""
     number = pseudonym(connection, identifier)
-    return connection.execute(
-        sa.select(PRODUCERS.c.producer_id).where(PRODUCERS.c.identifier == number).limit(1)
-    ).scalar_one_or_none()
+    present = sa.select(PRODUCERS.c.producer_id).where(PRODUCERS.c.identifier == number).limit(1)
+    found: str | None = connection.scalar(present)
+    former = sa.select(FORMER_BINS.c.producer_id).where(FORMER_BINS.c.bin == number)
+    return found or connection.scalar(former)
+
+
+def refuse_former(connection: sa.Connection, identifier: str) -> None:
+    """Raise `Conflict` (`producer_transformed`) for a BIN whose account goes on under another."""
+    if not is_bin(identifier):
+        return
+    present = connection.scalar(
+        sa.select(PRODUCERS.c.identifier)
+        .join(FORMER_BINS, FORMER_BINS.c.producer_id == PRODUCERS.c.producer_id)
+        .where(FORMER_BINS.c.bin == identifier)
+    )
+    taken = sa.select(PRODUCERS.c.producer_id).where(PRODUCERS.c.identifier == identifier).limit(1)
+    if present is not None and connection.scalar(taken) is None:
+        raise Conflict("producer_transformed", bin=present)
 
 
 def forget_individual(connection: sa.Connection, producer_id: str) -> None:

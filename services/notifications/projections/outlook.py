@@ -9,7 +9,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.notifications.schema import DELIVERIES, PRODUCERS, PRODUCTS
+from services.notifications.schema import DELIVERIES, FORMER_BINS, PRODUCERS, PRODUCTS
 
 QUIET: Final = timedelta(days=30) // timedelta(microseconds=1)
 
@@ -28,7 +28,8 @@ def warnings_of(
             codes.append("product_not_seen")
         if row["bin"] is not None and row["bin"] not in known:
             codes.append("producer_not_seen")
-        if None not in (product_id, row["bin"]) and owners.get(product_id, row["bin"]) != row["bin"]:
+        theirs = known.get(row["bin"], set())
+        if product_id in owners and row["bin"] is not None and owners[product_id] not in theirs:
             codes.append("product_of_another_producer")
         if now - max(row["created_at"], heard.get(row["subscription_id"], 0)) > QUIET:
             codes.append("nothing_for_30_days")
@@ -37,18 +38,23 @@ def warnings_of(
 
 
 def _producers_of_products(connection: sa.Connection, product_ids: set[str]) -> dict[str, str]:
-    """The BIN or IIN behind each known product."""
-    query = (
-        sa.select(PRODUCTS.c.product_id, PRODUCERS.c.identifier)
-        .join(PRODUCERS, PRODUCERS.c.producer_id == PRODUCTS.c.producer_id)
-        .where(PRODUCTS.c.product_id.in_(product_ids))
+    """The producer of each known product."""
+    columns = PRODUCTS.c
+    query = sa.select(columns.product_id, columns.producer_id).where(columns.product_id.in_(product_ids))
+    return {row.product_id: row.producer_id for row in connection.execute(query)} if product_ids else {}
+
+
+def _known_bins(connection: sa.Connection, bins: set[str]) -> dict[str, set[str]]:
+    """The producers that have or had each of these BINs; those that nobody did are absent."""
+    present = sa.select(PRODUCERS.c.identifier.label("bin"), PRODUCERS.c.producer_id)
+    former = sa.select(FORMER_BINS.c.bin, FORMER_BINS.c.producer_id)
+    query = sa.union_all(
+        present.where(PRODUCERS.c.identifier.in_(bins)), former.where(FORMER_BINS.c.bin.in_(bins))
     )
-    return {row.product_id: row.identifier for row in connection.execute(query)} if product_ids else {}
-
-
-def _known_bins(connection: sa.Connection, bins: set[str]) -> set[str]:
-    query = sa.select(PRODUCERS.c.identifier).where(PRODUCERS.c.identifier.in_(bins))
-    return set(connection.execute(query).scalars()) if bins else set()
+    found: dict[str, set[str]] = {}
+    for row in connection.execute(query) if bins else ():
+        found.setdefault(row.bin, set()).add(row.producer_id)
+    return found
 
 
 def _last_heard(connection: sa.Connection, subscription_ids: Sequence[str]) -> dict[str, int]:

@@ -57,7 +57,7 @@ class _Server(Controller):
 
     def factory(self) -> SMTP:
         """A session."""
-        session: SMTP = super().factory()
+        session: SMTP = super().factory()  # type: ignore[no-untyped-call]  # the library leaves it unannotated
         self._sessions.append(session)
         return session
 
@@ -68,9 +68,11 @@ class _Server(Controller):
 
     async def _hang_up(self) -> None:
         for session in self._sessions:
-            if session.transport is not None:
+            if isinstance(session.transport, asyncio.WriteTransport):
                 session.transport.abort()
-        while any(session.transport is not None for session in self._sessions):
+        for _ in range(5_000):
+            if all(session.transport is None for session in self._sessions):
+                return
             await asyncio.sleep(0.001)
 
 

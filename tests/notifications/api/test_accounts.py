@@ -14,8 +14,8 @@ from services.notifications.schema import DELIVERIES, MESSAGES, RECEIPTS
 from services.notifications.usecases.dispatch import queue_dispatches
 from services.register.contract.events import TermMissed
 from services.verification.contract import officers_work
-from tests.notifications.api.conftest import Api
-from tests.notifications.given import BIN, OTHER_BIN, REASONS, filed, producer, term
+from tests.notifications.api.conftest import Api, refused
+from tests.notifications.given import BIN, OTHER_BIN, REASONS, filed, producer, term, transformed
 from tests.notifications.office import NOON
 
 NOBODY = "0191f3c0-0000-7000-8000-000000000000"
@@ -250,3 +250,35 @@ def test_a_message_is_there_though_every_webhook_fails(api: Api) -> None:
     with api.office.database.write() as connection:
         connection.execute(sa.update(DELIVERIES).values(state="exhausted"))
     assert len(messages(api)) == 1
+
+
+@pytest.mark.parametrize("rest", ["", "/messages", "/messages/{id}", "/messages/{id}/receipt"])
+def test_a_former_bins_account_goes_on_under_the_present_one(api: Api, rest: str) -> None:
+    """Law 86-VII art. 51-6: on a transformation nothing ends; the account holds what was put before."""
+    ref = producer(BIN)
+    api.office.register.publish(filed(ref))
+    api.office.register.publish(transformed(ref, OTHER_BIN))
+    api.office.follow()
+    message = api.office.rows(MESSAGES)[0]["message_id"]
+    before = api.stored()
+    for role in ("producer", "auditor"):
+        answer = api.get(f"/v1/accounts/{BIN}{rest.format(id=message)}", role=role)
+        problem = refused(api, answer, 409, "producer_transformed", before)
+        assert OTHER_BIN in problem["detail"]
+    whole = api.get(f"/v1/accounts/{OTHER_BIN}{rest.format(id=message)}", role="producer", number=OTHER_BIN)
+    assert whole.status_code == 200
+    if rest == "/messages":
+        assert message in {item["message_id"] for item in whole.json()["items"]}
+    if rest.endswith("receipt"):
+        opening = api.post(f"/v1/accounts/{BIN}/messages/{message}/receipt", role="producer")
+        refused(api, opening, 409, "producer_transformed", before)
+
+
+def test_a_bin_that_was_taken_back_is_an_account_again(api: Api) -> None:
+    ref = producer(BIN)
+    api.office.register.publish(filed(ref))
+    api.office.register.publish(there := transformed(ref, OTHER_BIN))
+    api.office.register.publish(transformed(there.producer, BIN))
+    api.office.follow()
+    assert api.get(f"/v1/accounts/{BIN}", role="producer").json()["messages"] == 3
+    assert api.get(f"/v1/accounts/{OTHER_BIN}", role="auditor").status_code == 409

@@ -15,7 +15,11 @@ EXCLUDED: Final = "kz.register.entry.excluded.v1"
 FILED: Final = "kz.register.application.filed.v1"
 KNOWN: Final = {name: Reach() for name in (INCLUDED, EXCLUDED, FILED)}
 CONCERNS: Final = Concerns(
-    bin="181240006529", product_id="p-1", status="included", region="750000000", track="confirmation"
+    bins=frozenset({"181240006529", "151040025562"}),
+    product_id="p-1",
+    status="included",
+    region="750000000",
+    track="confirmation",
 )
 
 
@@ -46,6 +50,7 @@ def test_a_prefix_names_whole_segments_only(pattern: str, type_name: str, named:
     ("bound", "met", "unmet"),
     [
         ("bin", "181240006529", "971240001315"),
+        ("bin", "151040025562", "971240001315"),
         ("product_id", "p-1", "p-2"),
         ("status", "included", "excluded"),
         ("region", "75", "71"),
