@@ -92,6 +92,29 @@ def test_a_transformed_producer_stays_in_the_register_under_its_new_bin_and_name
     assert "excluded_on_request" not in own_messages(automatic, old)
 
 
+def test_a_producer_brings_its_data_up_to_date_and_is_told_so_para_26(automatic: World) -> None:
+    """Its product stays equated; the address is in no event, the old one is read of the past."""
+    life, entry = included(automatic, "clean", **another("clean", 7))
+    before = len(automatic.journal("register"))
+    path = f"/v1/entries/{entry['entry_id']}"
+    given = {"contacts": {"email": "office@dala.example"}, "producer": {"name": NEW_NAME}}
+    stale = life.producer.post("register", f"{path}/updates", given, if_match='"999"')
+    assert (stale.status_code, stale.json()["code"]) == (412, "version_stale")
+    life.producer.done("register", f"{path}/updates", given, if_match='"1"')
+    shown = automatic.public().get("register", path)
+    assert (shown["contacts"]["email"], shown["producer"]["name"]) == ("office@dala.example", NEW_NAME)
+    then = automatic.public().get("register", path, known_at=before)
+    assert then["contacts"]["email"] == life.story["contacts"]["email"]
+    since = automatic.journal("register")[before:]
+    (fact,) = [one for one in since if one["type"] == "kz.register.entry.updated.v1"]
+    assert fact["data"]["in_time"]
+    assert "office@dala" not in str(fact)
+    automatic.eventually(
+        lambda: "entry_updated" in own_messages(automatic, life.bin) or None, "a message about the update"
+    )
+    assert life.origin("2026-03-02")["equated"] is True
+
+
 def test_a_transformed_producer_applies_under_its_new_bin_only(automatic: World) -> None:
     life, _entry = included(automatic, "clean", **another("clean", 2))
     new = bin_of(9_102)
