@@ -91,15 +91,19 @@ class Vault:
         """A unit's write that stores `sealed` beside the unit's event at `event_index`."""
         return _Keep(self._insert, event_index, subject_id, sealed)
 
-    def put(self, connection: sa.Connection, subject_id: str, values: Mapping[str, str]) -> None:
-        """Keep the newest values of a subject, by field; what stood there before is erased."""
+    def put(self, connection: sa.Connection, newest: Mapping[str, Mapping[str, str]]) -> None:
+        """Keep the newest values of subjects, by subject and field; what stood there before is erased."""
+        if not newest:
+            return
         columns = self.table.c
-        own = sa.and_(columns.event_id == subject_id, columns.field.in_(list(values)))
-        gone = set(connection.execute(sa.delete(self.table).where(own).returning(columns.key_id)).scalars())
-        used = sa.select(columns.key_id).where(columns.event_id == subject_id, columns.key_id.in_(gone))
+        own = [(subject_id, field) for subject_id, values in newest.items() for field in values]
+        given = sa.tuple_(columns.event_id, columns.field).in_(own)
+        gone = set(connection.execute(sa.delete(self.table).where(given).returning(columns.key_id)).scalars())
+        used = sa.select(columns.key_id).where(columns.event_id.in_(list(newest)), columns.key_id.in_(gone))
         gone -= set(connection.execute(used).scalars())  # what was not given again is still under it
         self._doom(connection, [{"key_id": key_id} for key_id in gone])
-        self._insert(connection, _rows(connection, subject_id, subject_id, seal(values)))
+        rows = [_rows(connection, one, one, seal(values)) for one, values in newest.items()]
+        self._insert(connection, [row for of_one in rows for row in of_one])
 
     def of_events(
         self, connection: sa.Connection, event_ids: Iterable[str]

@@ -133,12 +133,12 @@ def test_what_is_given_anew_destroys_no_key_of_what_is_not(database_url: str) ->
     database, vault = keyed(database_url), Vault(sa.MetaData())
     with database.write() as connection:
         vault.table.metadata.create_all(connection)
-        vault.put(connection, "p-1", {"iin": IIN, "email": "a@example.kz"})
+        vault.put(connection, {"p-1": {"iin": IIN, "email": "a@example.kz"}})
     with database.write() as connection:
-        vault.put(connection, "p-1", {"email": "b@example.kz"})
+        vault.put(connection, {"p-1": {"email": "b@example.kz"}})
     assert vault.destroy_doomed(database) == 0
     with database.write() as connection:
         assert vault.of_subjects(connection, ["p-1"]) == {"p-1": {"iin": IIN, "email": "b@example.kz"}}
-        vault.put(connection, "p-1", {"iin": IIN})
+        vault.put(connection, {"p-1": {"iin": IIN}})
     assert vault.destroy_doomed(database) == 1
     database.close()

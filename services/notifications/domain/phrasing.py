@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 from babel import Locale
@@ -58,6 +59,7 @@ _ROMAN: Final = ("I", "II", "III", "IV")
 _ENGLISH: Final = ("first", "second", "third", "fourth")
 
 
+@lru_cache(maxsize=1_000)
 def date_in(language: Language, day: dt.date, form: str = NOMINATIVE) -> str:
     """The day in a language; `form` is one of `DATE_FORMS`. Raises KeyError for any other."""
     if form not in DATE_FORMS[language]:

@@ -25,7 +25,7 @@ from services.notifications.inbox.concerns import concerns_of, reach_of
 from services.notifications.inbox.drafts import Draft, Drafting
 from services.notifications.inbox.erasures import FORGETTING
 from services.notifications.inbox.matters import MATTERS_OF
-from services.notifications.projections.contacts import learn_contact
+from services.notifications.projections.contacts import learn_contacts
 from services.notifications.projections.known import Known, is_erased
 from services.notifications.projections.matters import Matters
 from services.notifications.usecases.put_message import NewMessage, Occasion, compose, put_messages
@@ -115,6 +115,7 @@ class _Batch:
         self._known = Known(self._connection, putting=True)
         self._matters = Matters(self._connection)
         self._messages: list[NewMessage] = []
+        self._contacts: dict[str, dict[str, str]] = {}
         self._told: list[tuple[Foreign, Concerns]] = []
 
     def expect(self, facts: Sequence[Foreign]) -> None:
@@ -139,6 +140,7 @@ class _Batch:
     def write(self) -> None:
         """Write what the facts so far came to; those that follow read anew."""
         put_messages(self._connection, self._messages)
+        learn_contacts(self._connection, self._contacts)
         self._known.write()
         self._matters.write()
         queue_deliveries(self._connection, self._told, now=self._now)
@@ -179,4 +181,4 @@ class _Batch:
         wanted = [field for field, channel in (("email", "email"), ("iin", "portal")) if channel in channels]
         told = {field: opened[field].value for field in wanted if field in opened and field not in stale}
         if told:
-            learn_contact(self._connection, told_by.producer.producer_id, told)
+            self._contacts.setdefault(told_by.producer.producer_id, {}).update(told)

@@ -18,9 +18,9 @@ class Contact:
     email: str | None = None
 
 
-def learn_contact(connection: sa.Connection, producer_id: str, told: Mapping[str, str]) -> None:
+def learn_contacts(connection: sa.Connection, told: Mapping[str, Mapping[str, str]]) -> None:
     """Remember the `email` that a producer filed and an individual's `iin`, which the portal asks for."""
-    VAULT.put(connection, producer_id, told)
+    VAULT.put(connection, told)
 
 
 def contact_of(connection: sa.Connection, producer_id: str | None) -> Contact:

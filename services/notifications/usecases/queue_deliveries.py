@@ -38,6 +38,26 @@ _FIRST_TRY: Final[Row] = {
 }
 _QUEUE: Final = BulkInsert(DELIVERIES, same=_FIRST_TRY)
 _KEEP: Final = BulkUpsert(EVENTS, replace=False)
+_NOT_OVER: Final = "subject IS NOT NULL AND state IN ('pending', 'waiting')"
+"""As the index of lines says it, so that every plan knows it."""
+_LINES: Final = sa.text(
+    f"""
+    SELECT line.endpoint, line.subject
+    FROM unnest(CAST(:endpoints AS text[]), CAST(:subjects AS text[])) AS line(endpoint, subject)
+    CROSS JOIN LATERAL (
+        SELECT FROM deliveries
+        WHERE subscription_id = line.endpoint AND deliveries.subject = line.subject
+            AND deliveries.{_NOT_OVER}
+        ORDER BY delivery_id LIMIT 1
+    ) AS first
+    """  # noqa: S608  # nothing but constants
+)
+_LINES_AMONG: Final = sa.text(
+    f"""
+    SELECT DISTINCT subscription_id AS endpoint, subject FROM deliveries
+    WHERE subscription_id IN :endpoints AND subject IN :subjects AND {_NOT_OVER}
+    """  # noqa: S608  # nothing but constants
+).bindparams(sa.bindparam("endpoints", expanding=True), sa.bindparam("subjects", expanding=True))
 
 
 def queue_deliveries(
@@ -118,23 +138,24 @@ def line_up(connection: sa.Connection, rows: Iterable[Row]) -> None:
     lined = [row for row in rows if row["subject"] is not None]
     if not lined:
         return
-    columns = DELIVERIES.c
-    endpoints, subjects = {row["subscription_id"] for row in lined}, {row["subject"] for row in lined}
-    hold_lines(connection, endpoints)
-    not_over = (
-        sa.select(columns.subscription_id, columns.subject)
-        .where(columns.subscription_id.in_(endpoints), columns.subject.in_(subjects))
-        .where(
-            columns.subject.is_not(None), sa.text("state IN ('pending', 'waiting')")
-        )  # as the index says it
-        .distinct()
-    )
-    lines = {(row.subscription_id, row.subject) for row in connection.execute(not_over)}
+    hold_lines(connection, {row["subscription_id"] for row in lined})
+    lines = _not_over(connection, {(row["subscription_id"], row["subject"]) for row in lined})
     for row in lined:
         line = (row["subscription_id"], row["subject"])
         if line in lines:
             row["state"] = "waiting"
         lines.add(line)
+
+
+def _not_over(connection: sa.Connection, lines: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those of the lines (endpoint and subject) in which a delivery is not over yet."""
+    endpoints, subjects = [endpoint for endpoint, _ in lines], [subject for _, subject in lines]
+    if connection.dialect.name == "postgresql":
+        found = connection.execute(_LINES, {"endpoints": endpoints, "subjects": subjects})
+    else:
+        among = {"endpoints": list(set(endpoints)), "subjects": list(set(subjects))}
+        found = connection.execute(_LINES_AMONG, among)
+    return {(row.endpoint, row.subject) for row in found}
 
 
 def hold_lines(connection: sa.Connection, endpoints: Collection[str]) -> None:
