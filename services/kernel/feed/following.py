@@ -209,18 +209,21 @@ class Follower:
         for event in page.events:
             if event.is_readable and not self._sink.handles(event.header.type):
                 continue
-            alone = not event.is_readable or event.stream_id in self._blocked
-            if alone or len(run) == self._sink.at_once:
+            if len(run) == self._sink.at_once or self._stands_alone(event):
                 position = self._commit(run, position, event.position - 1)
                 run = []
                 if self._stopped.is_set():
                     return position
-            if alone:
+            if self._stands_alone(event):  # asked again: what was just committed may have parked
                 self._handle(event, CursorStep(self.upstream, position, event.position))
                 position = event.position
             else:
                 run.append(event)
         return self._commit(run, position, page.events[-1].position) if page.events else position
+
+    def _stands_alone(self, event: Upstream) -> bool:
+        """True for an event that parks: unreadable, or of a stream that something is parked of."""
+        return not event.is_readable or event.stream_id in self._blocked
 
     def _commit(self, run: Sequence[Upstream], position: int, reached: int) -> int:
         """Commit the effects of a run and the step to `reached`; one by one where they cannot go together."""

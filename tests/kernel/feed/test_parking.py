@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY
 
 from services.kernel.errors import Unavailable
 from services.kernel.feed.following import Upstream
+from services.kernel.feed.sinks import TableSink
 from services.kernel.journal.events import Header
 from services.kernel.journal.units import CursorStep
 from services.kernel.vault import PersonalValue
@@ -57,6 +58,17 @@ def test_a_poison_event_stops_its_own_stream_only(ledger: LedgerService, mirror:
     assert (mirror.lines(ill), mirror.lines(well), mirror.position) == (1, 2, 8)
     assert mirror.parked() == [(3, "ValueError", 1), (4, "behind_parked", 1), (5, "behind_parked", 1)]
     assert follower.lag == 0
+
+
+def test_nothing_overtakes_what_parked_in_the_transaction_before(
+    ledger: LedgerService, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if isinstance(mirror.sink, TableSink):
+        monkeypatch.setattr(mirror.sink, "at_once", 2)
+    ill, well = opened(ledger, "ill", "poison", "a"), opened(ledger, "well")
+    assert mirror.follower(feed_of(ledger)).turn() == 4
+    assert mirror.parked() == [(2, "ValueError", 1), (3, "behind_parked", 1)]
+    assert (mirror.lines(ill), mirror.lines(well), set(mirror.handled)) == (0, 0, {"poison"})
 
 
 def test_what_comes_later_parks_behind_it_even_after_a_restart(ledger: LedgerService, mirror: Mirror) -> None:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from services.kernel.feed.following import Foreign, Upstream
@@ -92,6 +92,8 @@ KINDS: Final = (
     "liquidated",
     "erased",
 )
+PHASES: Final = (Phase.explicit, Phase.reuse, Phase.generate)
+"""An example takes too long to be made smaller."""
 NOT_YET: Final = {f"{what}_not_known_yet" for what in ("application", "product", "producer", "entry")} | {
     "behind_parked"
 }
@@ -232,7 +234,12 @@ def left(office: Office, life: Life) -> dict[str, Any]:
     }
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=12,
+    phases=PHASES,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(
     begins=st.sampled_from([FILED, FILED, []]),
     goes_on=st.lists(CHOICES, min_size=4, max_size=16),
