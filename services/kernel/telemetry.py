@@ -34,7 +34,8 @@ PARKED_EVENTS: Final = Gauge(
 )
 
 _ENCODER: Final = msgspec.json.Encoder(enc_hook=str)
-_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
+"""What a record holds anyway, and uvicorn's messages in colours."""
 
 
 class JsonLines(logging.Formatter):
@@ -69,5 +70,5 @@ def configure_logging(service: str, *, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("httpx", "httpcore", "uvicorn.access"):
+    for noisy in ("httpx", "httpcore", "uvicorn.access", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -48,6 +48,11 @@ def test_a_line_is_one_json_object_in_utc(log: Kept) -> None:
     assert (line["position"], line["exception"].splitlines()[0]) == (7, "Traceback (most recent call last):")
 
 
+def test_a_servers_colours_stay_out_of_the_log(log: Kept) -> None:
+    logger.info("Started", extra={"color_message": "\x1b[36mStarted"})
+    assert set(json.loads(log.lines[0])) == {"time", "level", "service", "message"}
+
+
 def test_a_request_is_told_by_its_route_and_never_by_what_it_held(service: LedgerService, log: Kept) -> None:
     service.opened(f"Dala {BIN}", email="a@example.kz")
     service.get(f"/v1/ledgers?bin={BIN}", "auditor")

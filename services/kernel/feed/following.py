@@ -33,6 +33,8 @@ __all__ = ["FeedAddress", "FeedBroken", "Follower", "Foreign", "Sink", "Upstream
 
 PAGE: Final = 500
 WAIT_SECONDS: Final = 20
+WARNED_OF: Final = 8
+"""Failures in a row, about ten seconds of them."""
 MAX_PAUSE_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 1.0
 ELECTION_PAUSE_SECONDS: Final = 2.0
@@ -179,10 +181,19 @@ class Follower:
                 self._stopped.wait(pause * (0.5 + random.random() / 2))  # noqa: S311  # jitter, not a secret
 
     def _tell(self, error: Exception) -> None:
-        """Log why following was interrupted, with its place in the code when nobody foresaw it."""
+        """Log why following was interrupted, with its place in the code when nobody foresaw it.
+
+        A neighbour that only starts later is no cause for a warning, one that stays away no cause for a line
+        at every try: told are the first failure, the second, the fourth and so on.
+        """
         foreseen = isinstance(error, (httpx.HTTPError, FeedBroken, *STORE_TROUBLE))
+        if foreseen and self._failures & (self._failures - 1):
+            return
+        level = logging.WARNING if foreseen else logging.ERROR
+        if isinstance(error, httpx.TransportError) and self._failures < WARNED_OF:
+            level = logging.INFO
         logger.log(
-            logging.WARNING if foreseen else logging.ERROR,
+            level,
             "following interrupted",
             exc_info=None if foreseen else error,
             extra={"upstream": self.upstream, "error": type(error).__name__, "failures": self._failures},

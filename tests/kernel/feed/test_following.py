@@ -291,6 +291,25 @@ def test_following_outlives_a_wrong_answer(ledger: LedgerService, sqlite_url: st
         assert mirror.lines(stream) == 2
 
 
+def test_a_neighbour_that_stays_away_is_told_of_ever_more_rarely(
+    mirror: Mirror, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that starts a little later is no cause for a warning; a wrong answer is one at once."""
+    caplog.set_level("INFO")
+    follower = mirror.follower(unanswered)
+    for failures in range(1, 40):
+        follower._failures = failures
+        follower._tell(httpx.ConnectError("refused"))
+    told = [(vars(record)["failures"], record.levelname) for record in caplog.records]
+    assert told == [(1, "INFO"), (2, "INFO"), (4, "INFO"), *((n, "WARNING") for n in (8, 16, 32))]
+    caplog.clear()
+    follower._failures = 1
+    follower._tell(FeedBroken("a gap"))
+    follower._failures = 3
+    follower._tell(RuntimeError("nobody foresaw it"))
+    assert [record.levelname for record in caplog.records] == ["WARNING", "ERROR"]
+
+
 def test_an_upstream_that_lost_its_end_is_refused(ledger: LedgerService, mirror: Mirror) -> None:
     """It was restored from before what we have handled; to go on would miss what it records anew."""
     opened(ledger, "a", "b")
