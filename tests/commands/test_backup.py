@@ -25,6 +25,7 @@ from services.kernel.journal import rebuilding
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.rebuilding import ReadersInTheWay, rebuild_read_models
 from services.kernel.journal.rows import BulkInsert
+from services.kernel.journal.sealing.refusals import SealingRefused
 from services.kernel.journal.sealing.sealer import Sealer
 from services.kernel.migrating import upgrade
 from services.kernel.runtime import personal_keys
@@ -72,13 +73,15 @@ class Site:
         with self.journal() as journal, journal.database.write() as connection:
             BulkInsert(journal.tables.events)(connection, self.records[first - 1 : last])
 
-    def seal(self) -> None:
+    def seal(self, *, anew: bool = False) -> None:
         log, state = log_of(self.installation, "register"), signer_of(self.installation, "register")
         with self.journal() as journal:
             clock = SystemClock()
             signer = Sealer(
                 journal, log, state, lambda name: Signer(name, b"k" * 32), first_origin="r.kz", clock=clock
             )
+            if anew:
+                assert signer.begin_anew().startswith("r.kz/after/")
             signer.seal(again_after=600)
 
     def head(self) -> int:
@@ -364,6 +367,12 @@ def test_what_was_erased_since_a_backup_is_erased_again_with_its_restore(
     assert person.file(OTHER_IIN, "Жоба").filed.producer.producer_id != producer_id
     assert main(["keys", "repeat-erasures", "register"]) == 0
     assert capsys.readouterr().out == ""
+    with pytest.raises(SealingRefused):
+        site.seal()
+    site.seal(anew=True)
+    head = log_of(site.installation, "register").head()
+    assert head is not None
+    assert head.size == person.journal.head()
 
 
 def test_keys_that_are_neither_there_nor_destroyed_are_lost_and_no_erasure(
