@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from tempfile import TemporaryDirectory
 
 import msgspec
@@ -13,7 +14,9 @@ from services.kernel.clock import SystemClock
 from services.kernel.contract import OfficialText
 from services.kernel.database import Database
 from services.kernel.migrating import configuration, drift, is_current, upgrade
+from services.register.domain.updating import Given
 from services.register.journal import open_journal
+from services.register.projections.data_facts import DATA_FACTS
 from services.register.projections.products import PRODUCT_NAMES
 from services.register.schema import JOURNAL
 from tests.personal import keyed
@@ -82,4 +85,24 @@ def test_names_of_filings_made_before_are_carried_over(desk: Desk) -> None:
         with database.read() as connection:
             query = sa.select(PRODUCT_NAMES).order_by(*PRODUCT_NAMES.primary_key.columns)
             assert [dict(row) for row in connection.execute(query).mappings()] == kept
+        database.close()
+
+
+def test_from_when_data_changed_before_is_carried_over(automatic: Desk) -> None:
+    entry = automatic.include()
+    automatic.on("2026-03-20")
+    automatic.update(entry, Given(capacity_per_year="7", changed_on=date(2026, 3, 10)))
+    kept = automatic.rows(DATA_FACTS)
+    events = automatic.rows(JOURNAL.events)
+    assert len(kept) == 1
+    with TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{folder}/register.db")
+        config = configuration("register")
+        with database.write() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "0011")
+            connection.execute(sa.insert(JOURNAL.events), events)
+        upgrade("register", database)
+        with database.read() as connection:
+            assert [dict(row) for row in connection.execute(sa.select(DATA_FACTS)).mappings()] == kept
         database.close()

@@ -15,6 +15,7 @@ from services.kernel.calendar import legal_date
 from services.kernel.contract import OfficialText
 from services.kernel.errors import DomainError
 from services.kernel.journal.events import microseconds, new_stream_id
+from services.register.domain.correction import Proposed
 from services.register.domain.entry import Entry
 from services.register.domain.origin import OriginAnswer, Question
 from services.register.projections.moments import recorded_at
@@ -175,3 +176,27 @@ def test_a_product_is_found_by_every_name_it_was_included_under_once_that_is_kno
     assert [found.register.code for found in now] == ["in_force", "in_force"]
     assert len({found.entry_id for found in now}) == 1
     assert {found.register.code for found in never} == {"producer_unknown"}
+
+
+def test_a_name_that_a_correction_replaced_finds_nothing_and_did_before(automatic: Desk) -> None:
+    """The product never rightly bore it: another one of the producer may."""
+    entry = automatic.include()
+    before = automatic.journal.head()
+    restated = Proposed(
+        entry_id=str(entry.id),
+        event_id=entry.state.included_by,
+        kind="restatement",
+        reasons=REASONS,
+        legal_basis="order-327 para. 5",
+        product=product("Карта"),
+    )
+    automatic.correct(restated)
+    head = automatic.journal.head()
+    questions = [Question(BIN, name, legal_date(NOON)) for name in ("Система Есеп", "Система Карта")]
+    with automatic.journal.database.read() as connection:
+        then = answers(connection, questions, Knowledge(before, recorded_at(connection, before)))
+        since = answers(connection, questions, Knowledge(head, recorded_at(connection, head)))
+        now = answers(connection, questions)
+    assert [found.register.code for found in then] == ["in_force", "product_unknown"]
+    assert [found.register.code for found in since] == ["product_unknown", "in_force"]
+    assert [found.register for found in now] == [found.register for found in since]
