@@ -22,7 +22,7 @@ def walk() -> str:
 def test_the_walk_ends_with_a_product_of_kazakhstani_origin(tmp_path: Path) -> None:
     installation = free_installation(tmp_path / "var")
     shell = walk()
-    for service, port in (("register", 8001), ("verification", 8002)):
+    for service, port in (("register", 8001), ("verification", 8002), ("notifications", 8003)):
         assert f"http://127.0.0.1:{port}\n" in shell
         shell = shell.replace(f"http://127.0.0.1:{port}\n", f"{installation.url(service)}\n")
     environment = {**os.environ, "VAR": str(installation.var), "PORT_BASE": str(installation.port_base)}
@@ -38,4 +38,10 @@ def test_the_walk_ends_with_a_product_of_kazakhstani_origin(tmp_path: Path) -> N
             check=False,
         )
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.splitlines()[-2:] == ["included", "true"]
+    assert ended.stdout.splitlines()[-5:] == [
+        "included",
+        "true",
+        "kz.register.entry.included.v1",
+        "“Dala Accounting” included in the register",
+        "0000000001",
+    ]
