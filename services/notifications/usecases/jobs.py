@@ -16,7 +16,13 @@ from services.kernel.errors import Conflict, NotFound
 from services.kernel.journal.events import new_event_id
 from services.notifications.delivery_tables import JOBS
 from services.notifications.schema import DELIVERIES
-from services.notifications.usecases.queue_deliveries import delivery_row, hold_lines, next_in_line
+from services.notifications.usecases.queue_deliveries import (
+    delivery_row,
+    hold_events,
+    hold_lines,
+    line_up,
+    next_in_line,
+)
 
 HOUR: Final = timedelta(hours=1)
 MOST_PER_HOUR: Final = 600
@@ -43,17 +49,18 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True):
 def resend(connection: sa.Connection, subscription: sa.RowMapping, delivery_id: str, *, now: int) -> str:
     """Deliver one event once more; returns the job's id. Raises `NotFound` and `Conflict`."""
     columns, name = DELIVERIES.c, subscription["subscription_id"]
-    event_id = connection.scalar(
-        sa.select(columns.event_id).where(
+    found = connection.execute(
+        sa.select(columns.event_id, columns.subject).where(
             columns.delivery_id == delivery_id,
             columns.subscription_id == name,
             columns.kind.in_(("event", "operational")),
         )
-    )
-    if event_id is None:
+    ).one_or_none()
+    if found is None or not hold_events(connection, [found.event_id]):
         raise NotFound("delivery_unknown", id=delivery_id)
     job_id = _begin(connection, subscription, "resend", Asked(delivery_id=delivery_id), now, state="done")
-    row = delivery_row(name, event_id, "event", now, job_id=job_id)
+    row = delivery_row(name, found.event_id, "event", now, job_id=job_id, subject=found.subject)
+    line_up(connection, [row])
     connection.execute(sa.insert(DELIVERIES).values(row))
     return job_id
 

@@ -196,6 +196,13 @@ def keep_events(connection: sa.Connection, rows: Sequence[Row]) -> None:
     _KEEP(connection, rows)
 
 
+def hold_events(connection: sa.Connection, event_ids: Collection[str]) -> set[str]:
+    """Those of kept events that are still there, and stay until the transaction ends."""
+    columns = EVENTS.c
+    query = sa.select(columns.event_id).where(columns.event_id.in_(event_ids)).order_by(columns.event_id)
+    return set(connection.execute(query.with_for_update(read=True, key_share=True)).scalars())
+
+
 def delivery_row(
     subscription_id: str, event_id: str, kind: str, now: int, *, job_id: str = "", subject: str | None = None
 ) -> Row:

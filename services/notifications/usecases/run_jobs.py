@@ -30,6 +30,7 @@ from services.notifications.usecases.queue_deliveries import (
     delivery_row,
     event_row,
     filter_of,
+    hold_events,
     keep_events,
     line_up,
 )
@@ -93,9 +94,10 @@ class Jobs:
     def _recover(self, job: sa.RowMapping) -> bool:
         columns, asked = DELIVERIES.c, asked_of(job)
         with self._database.write() as connection:
+            self._subscription(connection, job)
             after = max(job["reached"], first_id(asked.since))
             found = connection.execute(
-                sa.select(columns.delivery_id, columns.event_id)
+                sa.select(columns.delivery_id, columns.event_id, columns.subject)
                 .where(
                     columns.subscription_id == job["subscription_id"],
                     columns.state == sa.literal_column("'exhausted'", sa.Text),
@@ -107,7 +109,8 @@ class Jobs:
                 .limit(PAGE)
             ).all()
             reached = found[-1].delivery_id if found else job["until"]
-            rows = [self._row(job, row.event_id) for row in found]
+            kept = hold_events(connection, {row.event_id for row in found})
+            rows = [self._row(job, row.event_id, row.subject) for row in found if row.event_id in kept]
             over = len(found) < PAGE
             return self._move(connection, job, {"reached": reached}, rows, over=over)
 
@@ -123,15 +126,13 @@ class Jobs:
         if not events:  # what was there when the replay began is not there now
             raise FeedUnread("register_behind")
         with self._database.write() as connection:
-            subscription = connection.execute(
-                _SUBSCRIPTION.where(
-                    SUBSCRIPTIONS.c.subscription_id == job["subscription_id"]
-                ).with_for_update(key_share=True)
-            ).one()
+            subscription = self._subscription(connection, job)
             wanted = filter_of(subscription) if asked.filter is None else _filter(asked.filter)
             chosen = self._matching(connection, events, wanted)
             kept = [event_row(one.header.id, one.header.type, one.record, one.position) for one in chosen]
             keep_events(connection, kept)
+            if len(hold_events(connection, [row["event_id"] for row in kept])) < len(kept):
+                keep_events(connection, kept)  # some were pruned just now
             position = events[-1].position
             in_order = subscription.ordering == "fifo"
             rows = [
@@ -165,6 +166,11 @@ class Jobs:
         return low
 
     # --- what both do --------------------------------------------------------------------------------
+
+    def _subscription(self, connection: sa.Connection, job: sa.RowMapping) -> sa.Row[*tuple[Any, ...]]:
+        """The job's subscription, held before its endpoint and its job are, as by every command."""
+        query = _SUBSCRIPTION.where(SUBSCRIPTIONS.c.subscription_id == job["subscription_id"])
+        return connection.execute(query.with_for_update(key_share=True)).one()
 
     def _row(self, job: sa.RowMapping, event_id: str, subject: str | None = None) -> Row:
         now, name = microseconds(self._clock.now()), job["subscription_id"]

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 
+from services.kernel.clock import FixedClock
 from services.kernel.errors import NotFound
 from services.kernel.feed.following import Upstream
 from services.notifications.delivery_tables import JOBS
 from services.notifications.domain.filters import Filter
 from services.notifications.inbox.replaying import matching
-from services.notifications.schema import DELIVERIES
+from services.notifications.schema import ATTEMPTS, DELIVERIES, EVENTS, SUBSCRIPTIONS
 from services.notifications.usecases import jobs, run_jobs
+from services.notifications.usecases.prune import KEPT, prune
+from services.notifications.usecases.queue_deliveries import delivery_row, hold_events, keep_events
 from services.notifications.usecases.run_jobs import Jobs
 from services.notifications.usecases.subscribe import unsubscribe
 from tests.notifications.given import BIN, filed, withdrawn
-from tests.notifications.office import Office
-from tests.notifications.usecases.redelivering import Journal, all_delivered, replayed, run, worker
+from tests.notifications.office import Office, open_office
+from tests.notifications.usecases.redelivering import (
+    Journal,
+    all_delivered,
+    recovered,
+    replayed,
+    resent,
+    run,
+    worker,
+)
+from tests.notifications.usecases.test_leases import await_blocked
 from tests.notifications.usecases.trying import answered, claimed, publish, recorded
 
 
@@ -43,6 +56,62 @@ def test_cancelling_a_job_lets_the_rest_of_a_subjects_line_go_on(office: Office)
         jobs.cancel_job(connection, subscription, job_id, now=office.now())
     assert {row["state"] for row in office.rows(DELIVERIES, job_id=job_id)} == {"cancelled"}
     assert all_delivered(office) == [3]
+
+
+def test_what_was_given_up_is_recovered_in_its_subjects_order(office: Office) -> None:
+    one = filed()
+    stream = office.register.publish(one).stream_id
+    office.register.publish(withdrawn(one), stream)
+    subscription = office.subscribe(ordering="fifo")
+    office.follow()
+    with office.database.write() as connection:
+        connection.execute(sa.update(DELIVERIES).values(state="exhausted"))
+    recovered(office, subscription)
+    run(office)
+    for position in (1, 2):
+        (due,) = claimed(office)
+        assert due.position == position
+        recorded(office, due, answered(200))
+    (first, _second) = office.rows(DELIVERIES, kind="event", job_id="")
+    for _ in range(2):
+        resent(office, subscription, first["delivery_id"])
+    assert len(claimed(office)) == 1
+
+
+def test_an_event_that_is_about_to_be_pruned_is_kept_for_who_asks_for_it_again(fresh_postgres: str) -> None:
+    """A delivery whose event was pruned meanwhile would never leave."""
+    with open_office(fresh_postgres) as office, ThreadPoolExecutor(1) as thread:
+        subscription = office.subscribe()
+        publish(office)
+        (one,) = claimed(office)
+        recorded(office, one, answered(200))
+        late = FixedClock(datetime.now(UTC) + KEPT + timedelta(days=1))
+        with office.database.write() as connection:
+            keep_again = office.row(EVENTS, event_id=one.event_id)
+            keep_events(connection, [keep_again])
+            hold_events(connection, [one.event_id])
+            pruned = thread.submit(prune, office.database, late)
+            await_blocked(office.database)
+            row = delivery_row(subscription, one.event_id, "event", office.now(), job_id="j")
+            connection.execute(sa.insert(DELIVERIES).values(row))
+        assert pruned.result(timeout=30) == 2  # the challenge too
+        assert [event["event_id"] for event in office.rows(EVENTS)] == [one.event_id]
+        (again,) = claimed(office)
+        assert again.body == one.body
+
+
+def test_what_waited_for_long_is_shown_for_as_long_after_its_last_try(office: Office) -> None:
+    office.subscribe(state="paused")
+    publish(office)
+    with office.database.write() as connection:
+        connection.execute(sa.update(SUBSCRIPTIONS).values(state="active"))
+    start = datetime.now(UTC)
+    office.clock.set(start + KEPT + timedelta(days=10))
+    (one,) = claimed(office)
+    recorded(office, one, answered(200))
+    for days, left in ((11, 1), (99, 1), (101, 0)):
+        prune(office.database, FixedClock(start + KEPT + timedelta(days=days)))
+        assert len(office.rows(ATTEMPTS)) == left
 
 
 def test_a_job_ends_with_its_subscription(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
