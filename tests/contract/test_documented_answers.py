@@ -138,7 +138,11 @@ def test_hostile_requests_get_documented_answers(
             if name in known and data.draw(st.booleans(), label=f"known {name}"):
                 case.path_parameters[name] = data.draw(st.sampled_from(known[name]))
                 changed = True
-        for name in ("wait", "min_position"):  # both may wait for seconds, as documented
+        for name in (
+            "wait",
+            "min_position",
+            "min_verification_position",
+        ):  # both may wait for seconds, as documented
             if case.query and case.query.pop(name, None) is not None:
                 changed = True
         checks = [check for check in CHECKS if not changed or check is not negative_data_rejection]

@@ -26,6 +26,7 @@ from services.notifications.api.messages import (
     presented,
     presented_term,
 )
+from services.notifications.api.reflecting import REFLECTING
 from services.notifications.projections.known import account_holder, refuse_former
 from services.notifications.projections.matters import AUTHORITIES, terms_of
 from services.notifications.projections.messages import Search, counts_of, message_of, messages_of
@@ -41,6 +42,7 @@ MAX_TERMS: Final = 100
 @router.get(
     "/v1/accounts/{bin}",
     operation_id="get_account",
+    dependencies=REFLECTING,
     summary="What an account holds: unread messages and running terms",
     responses={200: {"model": AccountShown}, **MOVED},
 )
@@ -61,6 +63,7 @@ def get_account(
 @router.get(
     "/v1/accounts/{bin}/messages",
     operation_id="list_messages",
+    dependencies=REFLECTING,
     summary="Read a personal account",
     responses={200: {"model": Messages}, **MOVED},
 )
@@ -90,6 +93,7 @@ def list_messages(
 @router.get(
     "/v1/accounts/{bin}/messages/{message_id}",
     operation_id="get_message",
+    dependencies=REFLECTING,
     summary="Read one message; this is no receipt",
     responses={200: {"model": Message}, **MOVED},
 )

@@ -23,6 +23,7 @@ from services.kernel.http.responses import (
 )
 from services.kernel.journal.events import from_microseconds, microseconds
 from services.notifications.api.desk import AtDesk, Desk
+from services.notifications.api.reflecting import REFLECTING
 from services.notifications.api.subscriptions import OWNERS, SubscriptionId
 from services.notifications.projections.statistics import statistics_of
 from services.notifications.projections.subscriptions import attempts_of, deliveries_of, subscription_of
@@ -93,6 +94,7 @@ class Queued(Representation):
 @router.get(
     "/v1/subscriptions/{subscription_id}/deliveries",
     operation_id="list_deliveries",
+    dependencies=REFLECTING,
     summary="See what became of the deliveries",
     responses={200: {"model": Deliveries}},
 )

@@ -21,6 +21,7 @@ from services.notifications.api.accounts import READERS, message_at
 from services.notifications.api.desk import AtDesk
 from services.notifications.api.messages import MOVED, Account, MessageId, may_read
 from services.notifications.api.receipt_page import HTML, SECURITY, page_of
+from services.notifications.api.reflecting import REFLECTING
 from services.notifications.domain.channels import ChannelName
 from services.notifications.projections.messages import channels_of
 
@@ -60,6 +61,7 @@ class Receipt(Representation):
 @router.get(
     "/v1/accounts/{bin}/messages/{message_id}/receipt",
     operation_id="get_receipt",
+    dependencies=REFLECTING,
     summary="The proof of service of a message",
     responses={200: {"model": Receipt, "content": _HTML_CONTENT}, **MOVED},
 )
