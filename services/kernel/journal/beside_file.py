@@ -19,7 +19,7 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy import event as sa_event
 
-from services.kernel.database import Database
+from services.kernel.database import Database, sqlite_url
 
 SUFFIX: Final = "__next"
 """What a rebuild that was killed left behind is called so, and is cleared away by the next one."""
@@ -69,10 +69,10 @@ class Beside:
 
     def clear(self) -> None:
         """Drop tables beside the live ones, emptied some rows at a time."""
-        query = "SELECT name FROM live.sqlite_master WHERE type = ? AND name LIKE ?"
+        query = "SELECT name FROM live.sqlite_master WHERE type = ? AND name GLOB ?"
         for kind in ("index", "table"):
             with self._transaction():
-                names = self._connection.exec_driver_sql(query, (kind, f"%{SUFFIX}")).scalars().all()
+                names = self._connection.exec_driver_sql(query, (kind, f"*{SUFFIX}")).scalars().all()
             for name in names:
                 if kind == "table":
                     self._empty(name)
@@ -173,7 +173,7 @@ def beside(database: Database, tables: Sequence[sa.Table], fold: Fold) -> Iterat
     live = database.url.database or ""
     file = Path(f"{live}.next")
     _throw_away(file)
-    made = Database(f"sqlite:///{file}", personal=database.personal)
+    made = Database(sqlite_url(file), personal=database.personal)
 
     @sa_event.listens_for(made.engine.pool, "connect")
     def attach(connection: Any, _entry: object) -> None:

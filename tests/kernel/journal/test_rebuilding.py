@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from services.kernel.database import sqlite_url
 from services.kernel.journal.events import new_stream_id
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.rebuilding import RebuildUnderWay, rebuild_read_models
@@ -106,9 +107,11 @@ def test_between_two_chunks_writers_go_on_and_a_kill_leaves_what_the_next_rebuil
         sound(journal)
 
 
-def test_what_is_recorded_while_the_tables_are_copied_is_in_them_too(sqlite_url: str) -> None:
-    """New ledgers, and a line in one that was copied already."""
-    with ledger_journal(sqlite_url) as journal:
+def test_what_is_recorded_while_the_tables_are_copied_is_in_them_too(tmp_path: Path) -> None:
+    """New ledgers, and a line in one that was copied already; whatever the folder is called."""
+    folder = tmp_path / "a folder? #1 100%"
+    folder.mkdir()
+    with ledger_journal(sqlite_url(folder / "ledger.db")) as journal:
         streams = [new_stream_id() for _ in range(OWNERS)]
         for number, stream in enumerate(streams):
             journal.transact(lambda work, n=number, s=stream: open_ledger(work, s, f"owner {n}"))  # type: ignore[misc]
