@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -28,15 +29,16 @@ def test_a_read_waits_for_the_position_it_names(api: Api) -> None:
 @pytest.mark.parametrize("name", ["min_position", "min_verification_position"])
 def test_what_is_not_reached_in_time_is_told(api: Api, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(reflecting, "PATIENCE_SECONDS", 0.1)
+    given: dict[str, Any] = {name: 2}
     api.told()
     before = api.stored()
     for path in READS:
-        refused(api, api.get(f"{path}?{name}=2", "producer"), 412, "position_not_reached", before)
+        refused(api, api.get(path, "producer", **given), 412, "position_not_reached", before)
     subscription = api.subscribed()
     before = api.stored()
     path = f"/v1/subscriptions/{subscription['subscription_id']}/deliveries"
-    refused(api, api.get(f"{path}?{name}=2"), 412, "position_not_reached", before)
-    assert api.get(f"{READS[0]}?{name}=2", None).status_code == 401
+    refused(api, api.get(path, **given), 412, "position_not_reached", before)
+    assert api.get(READS[0], None, **given).status_code == 401
 
 
 def test_a_fact_that_is_parked_is_not_reflected(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
