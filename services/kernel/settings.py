@@ -49,6 +49,10 @@ class ServiceSettings(BaseSettings):
     """The key that wraps those keys, 64 hexadecimal digits; further lines hold former ones, which only
     unwrap. Made in `keys` of `var` when absent in development."""
     log_level: str = "INFO"
+    worker_host: str = "127.0.0.1"
+    worker_port: int | None = Field(default=None, ge=0, le=65_535)
+    """Where a worker process answers `/healthz`, `/readyz` and `/metrics`; without a port it does not.
+    Whoever reaches it may ask: bind it to a private network alone."""
     forwarded_allow_ips: str = ""
     """Addresses or networks of the reverse proxies, separated by commas, whose `X-Forwarded-For` and
     `X-Forwarded-Proto` are believed; nobody's by default."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from services.kernel.http.worker_health import WorkerHealth
+from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
 from services.kernel.runtime import legal_clock, open_database, run_until_stopped
 from services.kernel.telemetry import configure_logging
 from services.notifications.adapters.sealing import secret_box
@@ -20,8 +22,20 @@ def main() -> None:
         raise SystemExit("on SQLite the workers run inside the serving process")
     check_templates(database, catalogue())
     box = secret_box(settings.secrets_key_file, settings.var)
-    background = Background(database, legal_clock(settings), box, settings)
-    run_until_stopped([database.open, background.start], [background.stop, database.close])
+    clock = legal_clock(settings)
+    background = Background(database, clock, box, settings)
+    health = WorkerHealth(
+        settings,
+        {
+            "store": StoreAnswers(database),
+            "migrations": TablesCurrent("notifications", database),
+            "clock": ClockReads(clock),
+            **background.checks(),
+        },
+    )
+    run_until_stopped(
+        [database.open, background.start, health.start], [health.stop, background.stop, database.close]
+    )
 
 
 if __name__ == "__main__":

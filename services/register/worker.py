@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from services.kernel.http.worker_health import WorkerHealth
+from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
 from services.kernel.runtime import legal_clock, open_database, run_until_stopped
 from services.kernel.telemetry import configure_logging
 from services.register.background import Background
@@ -19,7 +21,20 @@ def main() -> None:
     clock = legal_clock(settings)
     journal = open_journal(database, clock)
     background = Background(journal, clock, settings)
-    run_until_stopped([database.open, journal.start, background.start], [background.stop, journal.close])
+    health = WorkerHealth(
+        settings,
+        {
+            "store": StoreAnswers(database),
+            "migrations": TablesCurrent("register", database),
+            "clock": ClockReads(clock),
+            "following": background.following,
+            "sealing": background.sealing.trouble,
+        },
+    )
+    run_until_stopped(
+        [database.open, journal.start, background.start, health.start],
+        [health.stop, background.stop, journal.close],
+    )
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from services.kernel.http.worker_health import WorkerHealth
+from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
 from services.kernel.runtime import legal_clock, open_database, run_until_stopped
 from services.kernel.telemetry import configure_logging
 from services.verification.background import Background, documents_of, practice_of
@@ -24,10 +26,20 @@ def main() -> None:
     documents = documents_of(settings, database)
     practice = practice_of(settings, clock, documents)
     background = Background(journal, practice, settings)
+    health = WorkerHealth(
+        settings,
+        {
+            "store": StoreAnswers(database),
+            "migrations": TablesCurrent("verification", database),
+            "clock": ClockReads(clock),
+            "following": background.following,
+            "sealing": background.sealing.trouble,
+        },
+    )
     rules_unchanged = partial(check_rule_sets, database, practice.rule_book)
     run_until_stopped(
-        [database.open, rules_unchanged, documents.prepare, journal.start, background.start],
-        [background.stop, journal.close],
+        [database.open, rules_unchanged, documents.prepare, journal.start, background.start, health.start],
+        [health.stop, background.stop, journal.close],
     )
 
 

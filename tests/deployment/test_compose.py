@@ -83,9 +83,10 @@ def test_a_container_is_no_root_and_can_write_nowhere_but_in_its_volumes(name: s
 @pytest.mark.parametrize("name", [*APIS, *WORKERS])
 def test_a_running_process_is_healthy_when_its_service_is_ready(name: str) -> None:
     service = name.removesuffix("-worker")
-    port = CONTAINERS[service]["environment"][f"TIZILIM_{service.upper()}_PORT"]
+    setting, host = ("WORKER_PORT", "127.0.0.1") if name in WORKERS else ("PORT", service)
+    port = CONTAINERS[service]["environment"][f"TIZILIM_{service.upper()}_{setting}"]
     check = CONTAINERS[name]["healthcheck"]
-    assert f"http://{service}:{port}/readyz" in " ".join(check["test"])
+    assert f"http://{host}:{port}/readyz" in " ".join(check["test"])
     assert {"interval", "timeout", "retries", "start_period"} <= set(check)
 
 
