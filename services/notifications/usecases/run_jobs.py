@@ -83,8 +83,9 @@ class Jobs:
         except (sa.exc.SQLAlchemyError, psycopg.Error):
             raise
         except Exception as error:  # noqa: BLE001  # an event nobody can read stops this job, no other owner's
-            logger.error("job failed", exc_info=error, extra={"job": job["job_id"]})
             trouble = "event_unreadable"
+            if job["trouble"] != trouble:  # it is tried again every second
+                logger.error("job failed", exc_info=error, extra={"job": job["job_id"]})
         with self._database.write() as connection:
             self._move(connection, job, {"trouble": trouble})
         return False
