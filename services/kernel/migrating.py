@@ -16,7 +16,6 @@ from alembic.script import ScriptDirectory
 
 from services.kernel.database import Database
 from services.kernel.identifiers import is_iin
-from services.kernel.journal.beside_file import SUFFIX as BESIDE
 from services.kernel.journal.tables import POSTGRESQL_GUARDS, SQLITE_GUARDS
 
 MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
@@ -104,12 +103,6 @@ def drift(service: str, database: Database) -> list[str]:
     """What the migrated database lacks or has beyond the code's tables; empty when they agree."""
     with database.read() as connection:
         context = MigrationContext.configure(
-            connection,
-            opts={"compare_type": True, "compare_server_default": True, "include_name": _is_ours},
+            connection, opts={"compare_type": True, "compare_server_default": True}
         )
         return [str(difference) for difference in compare_metadata(context, metadata_of(service))]
-
-
-def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
-    """False for the tables that a killed rebuild left behind, which the next one clears away."""
-    return kind != "table" or name is None or not name.endswith(BESIDE)

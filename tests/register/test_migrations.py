@@ -37,15 +37,6 @@ def test_migrated_tables_are_those_of_the_code(database_url: str) -> None:
     database.close()
 
 
-def test_what_a_killed_rebuild_left_behind_is_no_drift(sqlite_url: str) -> None:
-    database = keyed(sqlite_url)
-    upgrade("register", database)
-    with database.write() as connection:
-        connection.exec_driver_sql("CREATE TABLE entries__next (entry_id TEXT)")
-    assert drift("register", database) == []
-    database.close()
-
-
 def test_a_migrated_database_takes_filings_and_refuses_to_change_the_past(database_url: str) -> None:
     from services.register.usecases.file_application import file_application
 

@@ -24,8 +24,6 @@ from services.kernel.journal.rows import outgoing
 from services.kernel.journal.units import Recorded
 
 PAGE: Final = 5_000
-LEFT_TO_THE_LOCK: Final = 500
-"""On SQLite so many events at the most are folded while writers wait."""
 SWAP_TRIES: Final = 150
 SWAP_WAIT_MILLISECONDS: Final = 300
 _BETWEEN_TRIES_SECONDS: Final = 0.1
@@ -77,11 +75,10 @@ def read_models(journal: Journal) -> list[sa.Table]:
     return [table for projection in journal.projections for table in projection.tables]
 
 
-def _until_few_are_left(
-    journal: Journal, fold: Callable[[int, int], int], count: int, few: int | None = None
-) -> int:
-    """Fold what is recorded, and what is meanwhile, down to `few` events; returns how many are folded."""
-    while (head := journal.head()) - count > (PAGE if few is None else few):
+def _until_few_are_left(journal: Journal, fold: Callable[[int, int], int]) -> int:
+    """Fold what is recorded, and what is meanwhile, down to a page; returns how many events are folded."""
+    count = 0
+    while (head := journal.head()) - count > PAGE:
         count += fold(count, head)
     return count
 
@@ -98,9 +95,7 @@ def _in_a_file(journal: Journal) -> int:
         beside(journal.database, read_models(journal), fold) as made,
     ):
         made.make()
-        count = _until_few_are_left(journal, made.fold, 0)
-        made.copy()
-        count = _until_few_are_left(journal, made.fold, count, LEFT_TO_THE_LOCK)
+        count = _until_few_are_left(journal, made.fold)
         return made.put_in_place(journal.recorder.hold_order, count)
 
 
@@ -126,7 +121,7 @@ def _in_a_schema(journal: Journal) -> int:
             raise RebuildUnderWay(f"schema {live} is being rebuilt already")
         shadow = _Shadow(journal, connection, live)
         shadow.make()
-        count = _until_few_are_left(journal, shadow.fold, 0)
+        count = _until_few_are_left(journal, shadow.fold)
         shadow.finish()
         return shadow.put_in_place(count)
 

@@ -1,12 +1,11 @@
 """A rebuild in a process of its own that stops half way: it says so, and goes on when it is told to.
 
-`python -m tests.kernel.journal.halfway URL folding|copying|clearing`: where it stops, on SQLite.
+`python -m tests.kernel.journal.halfway URL folding|placing`: where it stops; `placing` is SQLite's.
 """
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -33,17 +32,12 @@ class HaltingList(LedgerList):
             halt()
 
 
-class Pauses:
-    """Takes the place of `time` between two chunks, where writers come in; one of its pauses is long."""
+class HaltingBeside(beside_file.Beside):
+    """Halts where old rows have been replaced, before that is committed."""
 
-    def __init__(self, halting: int) -> None:
-        self._left = halting
-        self.monotonic = time.monotonic
-
-    def sleep(self, _seconds: float) -> None:
-        self._left -= 1
-        if self._left == 0:
-            halt()
+    def replace(self, table: sa.Table) -> None:
+        super().replace(table)
+        halt()
 
 
 def halt() -> None:
@@ -57,11 +51,10 @@ def say(text: str) -> None:
 
 
 def main(url: str, stage: str) -> None:
-    """Rebuild the ledgers of a database: fifteen in chunks of four are copied, and fifteen cleared away."""
+    """Rebuild the ledgers of a database, in pages of ten events."""
     rebuilding.PAGE = PAGE  # type: ignore[misc]
-    beside_file.ROWS_AT_ONCE = 4  # type: ignore[misc]
-    if stage != "folding":
-        setattr(beside_file, "time", Pauses(1 if stage == "copying" else 6))  # noqa: B010  # for this process
+    if stage == "placing":
+        beside_file.Beside = HaltingBeside  # type: ignore[misc]
     models = [HaltingList() if stage == "folding" else LedgerList()]
     journal = Journal(
         Database(url), EVENTS, TABLES, clock=SystemClock(), projections=models, following=FOLLOWING
