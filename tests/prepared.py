@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import shutil
+import sqlite3
+import tempfile
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -17,9 +19,28 @@ from tests.postgres import PostgresServer, locked
 
 
 def migrate(service: str, database: Database) -> None:
-    """Bring a service's tables to the newest revision, unless the database is a copy that has them."""
-    if standing_at(database) != newest(service):
+    """Give a database a service's tables at their newest revision, unless it is a copy that has them."""
+    if standing_at(database) == newest(service):
+        return
+    if database.is_postgresql:
         upgrade(service, database)
+        return
+    with closing(database.engine.raw_connection()) as connection:
+        target = connection.driver_connection
+        assert isinstance(target, sqlite3.Connection)
+        _original(service).backup(target)
+
+
+@cache
+def _original(service: str) -> sqlite3.Connection:
+    """A SQLite database in memory with a service's tables: migrated once a process."""
+    original = sqlite3.connect(":memory:", check_same_thread=False)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "original.db"
+        _migrate(service, f"sqlite:///{file}")
+        with closing(sqlite3.connect(file)) as migrated:
+            migrated.backup(original)
+    return original
 
 
 def standing_at(database: Database) -> str | None:
