@@ -107,7 +107,7 @@ class DocumentBucket:
                 client.complete_multipart_upload(
                     Bucket=name, Key=key, UploadId=upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*"
                 )
-        except Exception:
+        except Exception:  # raised again; the parts sent so far would be kept for ever
             client.abort_multipart_upload(Bucket=name, Key=key, UploadId=upload)
             raise
 

@@ -106,7 +106,7 @@ def open_archive(file: BinaryIO) -> zipfile.ZipFile:
 
 BROKEN_ARCHIVE: Final[tuple[type[Exception], ...]] = (
     zipfile.BadZipFile,
-    NotImplementedError,
+    NotImplementedError,  # zipfile: a compression or encryption that it does not read
     UnicodeDecodeError,
     ValueError,
     struct.error,
