@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import gzip
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +10,9 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from services.commands.registry import Installation, database_of, journal_of, log_of
+from services.commands.whole_files import named_when_whole
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.plain_file import FORMAT, ExportEnd, ExportHeader, write_export
-from services.kernel.journal.sealing.files import settle
 from services.proof.logs import CHECKPOINT_PATH
 from services.proof.notes import VerifierKey
 
@@ -66,31 +64,8 @@ def _written(to: Path) -> Iterator[BinaryIO]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    if to.exists():
-        raise FileExistsError(f"{to} exists already")
-    unfinished = to.with_name(f"{to.name}.{os.getpid()}.unfinished")
-    try:
-        with _opened(unfinished, packed=to.suffix == ".gz") as file:
-            yield file
-        settle(unfinished)
-        _name(unfinished, to)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def _name(unfinished: Path, to: Path) -> None:
-    """Give a whole file its name, in place of nothing that came meanwhile.
-
-    Where a file system knows no second name of a file, as on a stick, it is renamed.
-    """
-    try:
-        os.link(unfinished, to)
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
-            raise
-        if to.exists():
-            raise FileExistsError(f"{to} exists already") from None
-        unfinished.rename(to)
+    with named_when_whole(to) as unfinished, _opened(unfinished, packed=to.suffix == ".gz") as file:
+        yield file
 
 
 @contextmanager

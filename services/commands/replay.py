@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from services.commands.comparing import Compared, compare
 from services.commands.registry import Installation, database_of, journal_of
+from services.commands.whole_files import named_when_whole
 from services.kernel.clock import LegalClock
 from services.kernel.database import Database, sqlite_url
 from services.kernel.journal.events import from_microseconds, microseconds
@@ -107,22 +108,21 @@ def _instant(live: Journal, position: int) -> datetime:
 
 @contextmanager
 def _fresh(service: str, into: str | None) -> Iterator[Database]:
-    """A migrated database that held nothing before."""
-    with tempfile.TemporaryDirectory(prefix="tizilim-replay-") as folder:
-        name = into or str(Path(folder) / f"{service}.db")
-        if "://" not in name:
-            if Path(name).exists():
-                raise FileExistsError(f"{name} exists already")
-            name = sqlite_url(Path(name))
-        fresh = Database(name)
-        try:
-            with fresh.read() as connection:
-                if tables := sa.inspect(connection).get_table_names():
-                    raise ValueError(f"the database to replay into is not empty: it has {tables[0]}")
-            upgrade(service, fresh)
-            yield fresh
-        finally:
-            fresh.close()
+    """A migrated database that held nothing before; a file gets its name once all is compared."""
+    with ExitStack() as ends:
+        if into is not None and "://" in into:
+            url = into
+        elif into is not None:
+            url = sqlite_url(ends.enter_context(named_when_whole(Path(into))))
+        else:
+            folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="tizilim-replay-"))
+            url = sqlite_url(Path(folder) / f"{service}.db")
+        fresh = ends.enter_context(closing(Database(url)))
+        with fresh.read() as connection:
+            if tables := sa.inspect(connection).get_table_names():
+                raise ValueError(f"the database to replay into is not empty: it has {tables[0]}")
+        upgrade(service, fresh)
+        yield fresh
 
 
 def _whole(live: Journal, replayed: Journal, say: Say) -> bool:

@@ -198,7 +198,7 @@ def test_an_export_killed_half_way_is_no_file_and_is_done_again(
 ) -> None:
     monkeypatch.setenv("VAR", str(tmp_path / "source"))
     file = tmp_path / "second.ndjson"
-    killed_half_way("services.commands.export.settle", "export", "register", str(file))
+    killed_half_way("services.commands.whole_files.settle", "export", "register", str(file))
     assert not file.exists()
     assert main(["export", "register", str(file)]) == 0
     assert file.read_bytes() == source.read_bytes()

@@ -159,6 +159,22 @@ def test_the_replayed_database_can_be_kept(
     assert "is not empty" in replayed(capsys, "--into", f"sqlite:///{kept}")[1]
 
 
+def test_an_interrupted_replay_keeps_no_database(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("VAR", str(tmp_path))
+    monkeypatch.setenv("TIZILIM_REGISTER_DATABASE_URL", sqlite_url)
+    with open_desk(sqlite_url) as desk:
+        desk.file()
+    before = set(tmp_path.iterdir())
+    monkeypatch.setattr("services.commands.replay.compare", interrupted)
+    assert replayed(capsys, "--into", str(tmp_path / "kept.db"))[0] == 130
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_the_authoritys_read_models_are_replayed_too(
     sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -94,10 +94,23 @@ def cancel_job(connection: sa.Connection, subscription_id: str, job_id: str, *, 
         sa.update(DELIVERIES)
         .where(columns.job_id == job_id, columns.job_id != "", columns.state.in_(("pending", "waiting")))
         .values(state="cancelled")
-        .returning(columns.subject)
+        .returning(columns.subject, columns.attempts, columns.next_at, columns.leased_until)
     )
-    for subject in {row.subject for row in cancelled} - {None}:
-        next_in_line(connection, subscription_id, subject, now)
+    free_at: dict[str, int] = {}
+    for one in cancelled:
+        if one.subject is not None:
+            free_at[one.subject] = max(free_at.get(one.subject, now), _surely_over(one))
+    for subject, instant in free_at.items():
+        next_in_line(connection, subscription_id, subject, instant)
+
+
+def _surely_over(cancelled: sa.Row[*tuple[Any, ...]]) -> int:
+    """From when on nothing of a cancelled delivery is under way, nor of one that it was itself waiting for.
+
+    A POST lasts no longer than its lease; before a delivery's first try its time to leave may be such an end.
+    """
+    leaves_at: int = cancelled.next_at if cancelled.attempts == 0 else 0
+    return max(int(cancelled.leased_until), leaves_at)
 
 
 def job_of(

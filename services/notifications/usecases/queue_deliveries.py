@@ -164,8 +164,8 @@ def hold_lines(connection: sa.Connection, endpoints: Collection[str]) -> None:
     connection.execute(rows.order_by(ENDPOINTS.c.subscription_id).with_for_update())
 
 
-def next_in_line(connection: sa.Connection, endpoint: str, subject: str, now: int) -> None:
-    """The next delivery of a subject may leave when the one before it is over."""
+def next_in_line(connection: sa.Connection, endpoint: str, subject: str, free_at: int) -> None:
+    """The next delivery of a subject may leave when the one before it is over, at `free_at`."""
     columns = DELIVERIES.c
     first = (
         sa.select(columns.delivery_id)
@@ -182,7 +182,7 @@ def next_in_line(connection: sa.Connection, endpoint: str, subject: str, now: in
     connection.execute(
         sa.update(DELIVERIES)
         .where(columns.delivery_id == first, columns.state == "waiting")
-        .values(state="pending", next_at=now)
+        .values(state="pending", next_at=free_at)
     )
 
 

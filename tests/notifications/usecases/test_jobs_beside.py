@@ -17,6 +17,7 @@ from services.notifications.domain.filters import Filter
 from services.notifications.inbox.replaying import matching
 from services.notifications.schema import ATTEMPTS, DELIVERIES, EVENTS, SUBSCRIPTIONS
 from services.notifications.usecases import jobs, run_jobs
+from services.notifications.usecases.deliver import LEASE
 from services.notifications.usecases.prune import KEPT, prune
 from services.notifications.usecases.queue_deliveries import delivery_row, hold_events, keep_events
 from services.notifications.usecases.run_jobs import Jobs
@@ -56,6 +57,28 @@ def test_cancelling_a_job_lets_the_rest_of_a_subjects_line_go_on(office: Office)
         jobs.cancel_job(connection, subscription, job_id, now=office.now())
     assert {row["state"] for row in office.rows(DELIVERIES, job_id=job_id)} == {"cancelled"}
     assert all_delivered(office) == [3]
+
+
+def test_what_follows_a_cancelled_delivery_waits_until_its_post_is_surely_over(office: Office) -> None:
+    one = filed()
+    stream = office.register.publish(one).stream_id
+    subscription = office.subscribe(ordering="fifo")
+    office.follow()
+    job_id = replayed(office, subscription)
+    run(office)
+    with office.database.write() as connection:
+        connection.execute(sa.update(JOBS).values(state="running"))  # more of the journal is to come
+        connection.execute(sa.delete(DELIVERIES).where(DELIVERIES.c.job_id == ""))
+        connection.execute(sa.update(DELIVERIES).values(state="pending"))
+    (under_way,) = claimed(office)
+    office.register.publish(withdrawn(one), stream)
+    office.follow()
+    with office.database.write() as connection:
+        jobs.cancel_job(connection, subscription, job_id, now=office.now())
+    assert claimed(office) == []
+    office.clock.advance(LEASE)
+    (following,) = claimed(office)
+    assert (under_way.position, following.position) == (1, 2)
 
 
 def test_what_was_given_up_is_recovered_in_its_subjects_order(office: Office) -> None:
