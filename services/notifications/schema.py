@@ -25,8 +25,15 @@ PRODUCERS: Final = sa.Table(
     sa.Column("producer_id", sa.Text, primary_key=True),
     sa.Column("identifier", sa.Text, nullable=False, index=True),
     sa.Column("language", sa.Text, nullable=False),
+    sa.Column("identifier_told_at", BigInt, nullable=True),
+    sa.Column("language_told_at", BigInt, nullable=True),
+    sa.Column("email_told_at", BigInt, nullable=True),
 )
-"""Whose account an opaque producer id means: its BIN, or the pseudonym of the IIN learnt in confidence."""
+"""Whose account an opaque producer id means: its BIN, or the pseudonym of the IIN learnt in confidence.
+
+What ends in `_told_at` is the position of the latest fact that told it, NULL for none: an earlier fact that
+is handled later (it was parked) tells nothing new.
+"""
 
 FORMER_BINS: Final = sa.Table(
     "former_bins",
@@ -48,8 +55,14 @@ PRODUCTS: Final = sa.Table(
     sa.Column("region", sa.Text, nullable=True),
     sa.Column("status", sa.Text, nullable=True),
     sa.Column("exclusion_id", sa.Text, nullable=True),
+    sa.Column("name_told_at", BigInt, nullable=True),
+    sa.Column("region_told_at", BigInt, nullable=True),
 )
-"""`region` is a KATO code, `status` `included` or `excluded`, `exclusion_id` the last exclusion's event."""
+"""`region` is a KATO code, `status` `included` or `excluded`, `exclusion_id` the last exclusion's event.
+
+Name and region are told by filings too, so by several streams: `_told_at` is as in `PRODUCERS`. Number,
+status and exclusion are told by the entry's own stream alone, in its order.
+"""
 
 APPLICATIONS: Final = sa.Table(
     "applications",

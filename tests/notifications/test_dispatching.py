@@ -102,7 +102,7 @@ def test_an_address_stands_in_no_event_and_no_message_and_goes_with_its_erasure(
     assert b"dala@" not in event.record
     assert b"dala@" not in bytes(office.row(MESSAGES)["texts"])
     with office.database.write() as connection:
-        forget_contact(connection, office.row(VAULT.table)["subject_id"])
+        forget_contact(connection, office.row(VAULT.table)["subject_id"], position=1)
     assert office.rows(VAULT.table) == []
     mail = Recording("email", Result(Ending.UNADDRESSED, "no_address"))
     assert ChannelWorker(office.database, mail, office.clock).turn()

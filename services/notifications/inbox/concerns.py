@@ -131,36 +131,36 @@ def _reached_tracks(kind: type[Event]) -> frozenset[str]:
 
 
 def _learn_standing(known: Known, foreign: Foreign) -> None:
-    data = foreign.fact.data
+    data, position = foreign.fact.data, foreign.upstream.position
     if isinstance(data, register.ApplicationFiled):
-        known.learn_region(data.product_id, data.activity.kato)
+        known.learn_region(data.product_id, data.activity.kato, position)
     elif isinstance(data, register.Included):
-        known.learn_region(data.entry_id, data.activity.kato)
+        known.learn_region(data.entry_id, data.activity.kato, position)
         known.learn_included(data.entry_id)
     elif isinstance(data, register.Excluded):
         known.learn_excluded(data.entry_id, foreign.fact.id)
     elif isinstance(data, register.Reinstated):
         known.learn_undone(data.entry_id, data.exclusion_event_id)
     elif isinstance(data, corrections.EntryCorrected):
-        _learn_correction(known, data)
+        _learn_correction(known, data, position)
     elif isinstance(data, updates.EntryUpdated):
-        _learn_update(known, data)
+        _learn_update(known, data, position)
     elif isinstance(data, register.NotificationReceived):
         known.learn_notice(data.notification_id, data.product_id, data.kind)
 
 
-def _learn_correction(known: Known, data: corrections.EntryCorrected) -> None:
+def _learn_correction(known: Known, data: corrections.EntryCorrected, position: int) -> None:
     if data.status is None:  # recorded before corrections told the status after them
         known.learn_undone(data.entry_id, data.corrected_event_id)
     else:
         known.learn_corrected(data.entry_id, is_included=data.status == "included")
     if data.activity is not None:
-        known.learn_region(data.entry_id, data.activity.kato)
+        known.learn_region(data.entry_id, data.activity.kato, position)
 
 
-def _learn_update(known: Known, data: updates.EntryUpdated) -> None:
+def _learn_update(known: Known, data: updates.EntryUpdated, position: int) -> None:
     if data.activity is not None and "kato" not in data.superseded:
-        known.learn_region(data.entry_id, data.activity.kato)
+        known.learn_region(data.entry_id, data.activity.kato, position)
 
 
 def _product_id(known: Known, data: Event) -> str | None:

@@ -18,8 +18,9 @@ from services.verification.contract import erasures as verification
 def _producer_erased(connection: sa.Connection, foreign: Foreign) -> None:
     data = foreign.fact.data
     assert isinstance(data, register.PersonalDataErased)
-    forget_contact(connection, data.producer_id)
-    forget_individual(connection, data.producer_id)
+    position = foreign.upstream.position
+    forget_individual(connection, data.producer_id, position)
+    forget_contact(connection, data.producer_id, position)
 
 
 def _listings_erased(connection: sa.Connection, foreign: Foreign) -> None:

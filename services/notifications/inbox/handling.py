@@ -180,5 +180,8 @@ class _Batch:
         stale = told_by.superseded if isinstance(told_by, EntryUpdated) else ()
         wanted = [field for field, channel in (("email", "email"), ("iin", "portal")) if channel in channels]
         told = {field: opened[field].value for field in wanted if field in opened and field not in stale}
-        if told:
-            self._contacts.setdefault(told_by.producer.producer_id, {}).update(told)
+        producer_id = told_by.producer.producer_id
+        if "email" in told and not self._known.learn_email_told(producer_id, foreign.upstream.position):
+            del told["email"]
+        if told and not is_erased(self._known.recipient_of(producer_id)):
+            self._contacts.setdefault(producer_id, {}).update(told)

@@ -32,14 +32,16 @@ def application_filed(known: Known, foreign: Foreign) -> Draft:
     """The filing itself; it also tells whose account, which product and which language."""
     data = foreign.fact.data
     assert isinstance(data, register.ApplicationFiled)
-    known.learn_producer(data.producer, _iin(foreign), data.language)
-    known.learn_product(data.product_id, data.producer.producer_id, data.product.name)
+    producer_id, position = data.producer.producer_id, foreign.upstream.position
+    known.learn_producer(data.producer, _iin(foreign), position)
+    known.learn_language(producer_id, data.language, position)
+    known.learn_product(data.product_id, producer_id, data.product.name, position)
     known.learn_application(data.application_id, data.product_id, data.number)
     params: dict[str, ParameterValue] = {"application": data.number, "product": data.product.name}
     if data.follows is None:
-        return Draft("application_filed", params, data.producer.producer_id)
+        return Draft("application_filed", params, producer_id)
     previous = known.application_number_of(data.follows)
-    return Draft("reapplication_filed", {**params, "previous": previous}, data.producer.producer_id)
+    return Draft("reapplication_filed", {**params, "previous": previous}, producer_id)
 
 
 def application_withdrawn(known: Known, foreign: Foreign) -> Draft:
@@ -194,7 +196,8 @@ def entry_corrected(known: Known, foreign: Foreign) -> Draft:
     assert isinstance(data, corrections.EntryCorrected)
     params = {**_entry(known, data.entry_id), "reasons": data.reasons}
     if data.product is not None:
-        known.learn_product(data.entry_id, data.producer.producer_id, data.product.name)
+        position = foreign.upstream.position
+        known.learn_product(data.entry_id, data.producer.producer_id, data.product.name, position)
     if data.kind == "annulment" and data.corrected == "exclusion":
         return Draft("exclusion_corrected", params, data.producer.producer_id)
     what = data.kind if data.kind == "restatement" else f"{data.corrected}_{data.kind}"
@@ -226,14 +229,14 @@ def producer_registered(known: Known, foreign: Foreign) -> None:
     """Whose account an opaque id means; nothing to tell yet."""
     data = foreign.fact.data
     assert isinstance(data, register.ProducerRegistered)
-    known.learn_producer(data.producer, _iin(foreign), None)
+    known.learn_producer(data.producer, _iin(foreign), foreign.upstream.position)
 
 
 def producer_transformed(known: Known, foreign: Foreign) -> Draft:
     """A legal entity's new BIN or name; the account goes on under the new BIN."""
     data = foreign.fact.data
     assert isinstance(data, register.ProducerTransformed)
-    known.learn_producer(data.producer, None, None)
+    known.learn_producer(data.producer, None, foreign.upstream.position)
     if data.former_bin != data.producer.bin:
         known.learn_former_bin(data.producer.producer_id, data.former_bin)
     params = {"former_bin": data.former_bin, "bin": data.producer.bin or ""}

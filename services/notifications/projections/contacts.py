@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from services.notifications.schema import VAULT
+from services.notifications.schema import PRODUCERS, VAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,11 @@ def contact_of(connection: sa.Connection, producer_id: str | None) -> Contact:
     return Contact(found.get("iin"), found.get("email"))
 
 
-def forget_contact(connection: sa.Connection, producer_id: str) -> None:
-    """Erase it; what waits for the address goes nowhere."""
+def forget_contact(connection: sa.Connection, producer_id: str, position: int) -> None:
+    """Erase it, as of a position of the register; what waits for the address goes nowhere.
+
+    An address that was told before and is read only later is not learnt any more.
+    """
     VAULT.erase(connection, producer_id)
+    own = sa.update(PRODUCERS).where(PRODUCERS.c.producer_id == producer_id)
+    connection.execute(own.values(email_told_at=position))

@@ -102,20 +102,34 @@ class Known:
         """True while an account is to be moved: what was put before has to be written first."""
         return bool(self._moved)
 
-    def learn_producer(self, ref: ProducerRef, iin: str | None, language: Language | None) -> None:
-        """Remember whose account a producer id means, and the language it chose.
+    def learn_producer(self, ref: ProducerRef, iin: str | None, position: int) -> None:
+        """Remember whose account a producer id means, as the fact at a position of the register tells it.
 
         Under a new BIN the account goes on whole: what was put under the former one is found there.
         """
         number = ref.bin or iin
-        if number is None:
+        known = self._producers.get(ref.producer_id)
+        if number is None or not _is_newest(known, "identifier", position):
             return
         identifier = pseudonym(self._connection, number)
-        known = self._producers.get(ref.producer_id)
-        chosen = language or (known["language"] if known else "kk")
-        self._producers.put(ref.producer_id, identifier=identifier, language=chosen)
+        language = known["language"] if known is not None else "kk"
+        self._producers.put(
+            ref.producer_id, identifier=identifier, language=language, identifier_told_at=position
+        )
         if known is not None and known["identifier"] != identifier:
             self._moved.append((known["identifier"], identifier))
+
+    def learn_language(self, producer_id: str, language: Language, position: int) -> None:
+        """Remember the language that a producer chose at a position."""
+        if _is_newest(self._producers.get(producer_id), "language", position):
+            self._producers.change(producer_id, language=language, language_told_at=position)
+
+    def learn_email_told(self, producer_id: str, position: int) -> bool:
+        """Note that a producer told its e-mail at a position; False when it told a later one already."""
+        if not _is_newest(self._producers.get(producer_id), "email", position):
+            return False
+        self._producers.change(producer_id, email_told_at=position)
+        return True
 
     def learn_former_bin(self, producer_id: str, former: str) -> None:
         """Remember that a producer had this BIN before it was transformed."""
@@ -127,18 +141,21 @@ class Known:
         """Remember which product a notification is about, and in which course."""
         self._notices.put(notification_id, product_id=product_id, track=track)
 
-    def learn_product(self, product_id: str, producer_id: str, name: OfficialText) -> None:
-        """Remember a product's name."""
+    def learn_product(self, product_id: str, producer_id: str, name: OfficialText, position: int) -> None:
+        """Remember a product's name, as the fact at a position of the register tells it."""
+        if not _is_newest(self._products.get(product_id), "name", position):
+            return
         names = {"name_kk": name.kk, "name_ru": name.ru, "name_en": name.en}
-        self._products.put(product_id, producer_id=producer_id, **names)
+        self._products.put(product_id, producer_id=producer_id, **names, name_told_at=position)
 
     def learn_entry(self, product_id: str, number: str) -> None:
         """Remember an entry's registration number."""
         self._products.change(product_id, entry_number=number)
 
-    def learn_region(self, product_id: str, region: str) -> None:
-        """Remember where a product's producer works, as a KATO code."""
-        self._products.change(product_id, region=region)
+    def learn_region(self, product_id: str, region: str, position: int) -> None:
+        """Remember where a product's producer works, as a KATO code, told at a position of the register."""
+        if _is_newest(self._products.get(product_id), "region", position):
+            self._products.change(product_id, region=region, region_told_at=position)
 
     def learn_included(self, product_id: str) -> None:
         """Remember that an entry is in the register."""
@@ -262,6 +279,11 @@ def _producers_named(facts: Iterable[Event]) -> set[str]:
     return {ref.producer_id for ref in refs if isinstance(ref, ProducerRef)}
 
 
+def _is_newest(row: Row | None, what: str, position: int) -> bool:
+    """True when no fact behind a position told this of a row already."""
+    return row is None or (row[f"{what}_told_at"] or 0) <= position
+
+
 def name_of(row: Row) -> OfficialText:
     """A product's name."""
     return OfficialText(kk=row["name_kk"], ru=row["name_ru"], en=row["name_en"])
@@ -290,13 +312,14 @@ def refuse_former(connection: sa.Connection, identifier: str) -> None:
         raise Conflict("producer_transformed", bin=present)
 
 
-def forget_individual(connection: sa.Connection, producer_id: str) -> None:
+def forget_individual(connection: sa.Connection, producer_id: str, position: int) -> None:
     """Erase whose account an individual's messages were put into: they stay, and nobody finds them by an IIN.
 
     What still waits to go out over a channel goes nowhere. Nothing changes for a legal entity. Of one that is
-    not known yet it is noted: its filing, read after the erasure, tells no number any more.
+    not known yet it is noted: its filing, read after the erasure, tells no number any more. What was told
+    before the position of the erasure is not learnt after it.
     """
-    nobody = {"identifier": f"{_ERASED}{producer_id}"}
+    nobody = {"identifier": f"{_ERASED}{producer_id}", "identifier_told_at": position}
     query = sa.select(PRODUCERS.c.identifier).where(PRODUCERS.c.producer_id == producer_id)
     identifier = connection.execute(query).scalar_one_or_none()
     if identifier is None:
