@@ -12,12 +12,13 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.notifications.adapters.sealing import secret_box
 from services.notifications.schema import DELIVERIES
-from tests.notifications.given import filed, producer
+from tests.notifications.given import filed, producer, withdrawn
 from tests.notifications.office import Office, open_office
 from tests.reliability.consumer import Consumer, consuming
 from tests.reliability.played_feed import PlayedFeed, playing
@@ -47,7 +48,7 @@ def test_killed_workers_lose_nothing_and_repeat_only_what_was_under_way(
         last = start_worker(tmp_path, fresh_postgres, feed.url)
         try:
             published(office, EVENTS - len(office.register.events))
-            until(lambda: finished(office) == 3 * EVENTS, 60 + EVENTS / 20)
+            until(lambda: finished(office) == 3 * len(office.register.events), 60 + EVENTS / 20)
         finally:
             last.kill()
             last.wait()
@@ -83,9 +84,11 @@ def one_life(
 
 
 def published(office: Office, count: int) -> None:
+    """Applications and, right after each, its withdrawal: a line of two for who asks for order."""
     whose = producer()
-    for _ in range(count):
-        office.register.publish(filed(whose))
+    for _ in range(0, count, 2):
+        one = filed(whose)
+        office.register.publish(withdrawn(one), office.register.publish(one).stream_id)
 
 
 def finished(office: Office) -> int:
@@ -102,9 +105,16 @@ def until(condition: Callable[[], bool], seconds: float) -> None:
 
 
 def told(office: Office, consumer: Consumer, under_way: int) -> None:
-    """Every event at every endpoint; repeats no more than what killed workers had leased."""
-    counted = Counter((one.path, one.id) for one in consumer.seen())
+    """Every event at every endpoint, in order where asked; repeats no more than killed workers had leased."""
+    seen = consumer.seen()
+    counted = Counter((one.path, one.id) for one in seen)
     published_ids = {event.header.id for event in office.register.events}
     assert set(counted) == {(f"/{number}", one) for number in range(3) for one in published_ids}
     repeats = sum(count - 1 for count in counted.values())
     assert repeats <= under_way
+    published_as = {event.header.id: event for event in office.register.events}
+    lines: dict[UUID, list[int]] = {}
+    for event in (published_as[one.id] for one in seen if one.path == "/0"):
+        lines.setdefault(event.stream_id, []).append(event.position)
+    assert all(line == sorted(line) for line in lines.values())
+    assert {len(set(line)) for line in lines.values()} == {2}

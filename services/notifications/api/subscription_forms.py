@@ -54,7 +54,8 @@ WantedTrack = Annotated[
 WantedOrdering = Annotated[
     Ordering,
     Field(
-        description="`fifo`: of one entry or case the next event leaves only when the one before has arrived."
+        description="`fifo`: of one entry or case the next event leaves only when the one before has "
+        "arrived, was given up or was cancelled."
     ),
 ]
 PerMinute = Annotated[

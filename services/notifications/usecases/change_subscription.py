@@ -14,7 +14,7 @@ from services.notifications.adapters.sealing import SecretBox, open_secrets, sea
 from services.notifications.delivery_tables import ENDPOINTS
 from services.notifications.domain.secrets import secret_given
 from services.notifications.schema import DELIVERIES, SUBSCRIPTIONS
-from services.notifications.usecases.subscribe import NewSubscription, ask_consent
+from services.notifications.usecases.subscribe import NewSubscription, ask_consent, cancel_pending
 
 EDITABLE: Final = (
     "url",
@@ -70,6 +70,8 @@ def resume(connection: sa.Connection, row: sa.RowMapping, *, now: int) -> None:
     first, and what was cancelled meanwhile is the owner's to replay.
     """
     _require(row, "paused", "disabled")
+    if row["state"] == "disabled":  # some was queued at the moment of its end
+        cancel_pending(connection, row["subscription_id"], now=now)
     agreed = row["state"] == "paused" and row["consented_at"] is not None
     if not agreed:
         ask_consent(connection, row["subscription_id"], row["consent"], now=now)

@@ -15,11 +15,13 @@ import sqlalchemy as sa
 from services.kernel.errors import Conflict, NotFound
 from services.kernel.journal.events import new_event_id
 from services.notifications.delivery_tables import JOBS
+from services.notifications.domain.lines import never_behind
 from services.notifications.schema import DELIVERIES
 from services.notifications.usecases.queue_deliveries import (
     delivery_row,
     hold_events,
     hold_lines,
+    last_ids,
     line_up,
     next_in_line,
 )
@@ -67,8 +69,9 @@ def resend(connection: sa.Connection, subscription: sa.RowMapping, delivery_id: 
 
 def recover(connection: sa.Connection, subscription: sa.RowMapping, since: int | None, *, now: int) -> str:
     """Begin to deliver again what was given up until now; returns the job's id. Raises `Conflict`."""
-    asked = Asked(since=since)
-    return _begin(connection, subscription, "recover", asked, now, reached="", until=new_event_id())
+    asked, name = Asked(since=since), subscription["subscription_id"]
+    until = never_behind(new_event_id(), last_ids(connection, [name])[name])
+    return _begin(connection, subscription, "recover", asked, now, reached="", until=until)
 
 
 def replay(connection: sa.Connection, subscription: sa.RowMapping, asked: Asked, *, now: int) -> str:

@@ -11,12 +11,16 @@ from services.kernel.clock import Clock
 from services.kernel.database import Database
 from services.kernel.journal.events import microseconds
 from services.notifications.delivery_tables import JOBS
-from services.notifications.schema import ATTEMPTS, DELIVERIES, EVENTS
+from services.notifications.schema import ATTEMPTS, DELIVERIES, EVENTS, SUBSCRIPTIONS
+from services.notifications.usecases.due import PENDING
+from services.notifications.usecases.queue_deliveries import NOT_OVER
 from services.notifications.usecases.run_jobs import first_id
+from services.notifications.usecases.subscribe import WAITING, cancel_pending
 
 KEPT: Final = timedelta(days=90)
 BATCH: Final = 500
 PAUSE_SECONDS: Final = 3_600.0
+_ENDED: Final = ("disabled", "deleted")
 _OVER: Final = ("delivered", "exhausted", "recovered", "cancelled")
 
 
@@ -28,16 +32,39 @@ class Pruning:
         self._clock = clock
 
     def run(self) -> float:
-        """Delete a batch; seconds until the next, at once while there may be more."""
+        """Cancel what nobody gets any more and delete a batch.
+
+        Returns the seconds until the next, at once while there may be more.
+        """
+        cancel_for_ended(self._database, self._clock)
         return 0.0 if prune(self._database, self._clock) >= BATCH else PAUSE_SECONDS
 
 
+def cancel_for_ended(database: Database, clock: Clock) -> int:
+    """Cancel what still waits for endpoints that are disabled or deleted; returns for how many.
+
+    Whoever queues an event does not wait for the try that disables an endpoint, so that some may be queued
+    for it just after what waited was cancelled.
+    """
+    columns = SUBSCRIPTIONS.c
+    its = sa.select(DELIVERIES.c.delivery_id).where(DELIVERIES.c.subscription_id == columns.subscription_id)
+    waits = sa.or_(its.where(DELIVERIES.c.state == PENDING).exists(), its.where(sa.text(NOT_OVER)).exists())
+    ended = sa.select(columns.subscription_id).where(columns.state.in_(_ENDED), waits)
+    with database.write() as connection:
+        held = ended.order_by(columns.subscription_id).with_for_update(key_share=True)
+        found = connection.execute(held).scalars().all()
+        for name in found:
+            cancel_pending(connection, name, now=microseconds(clock.now()))
+    return len(found)
+
+
 def prune(database: Database, clock: Clock, *, batch: int = BATCH) -> int:
-    """Delete up to `batch` of the oldest deliveries that are over; returns how many.
+    """Delete up to `batch` of the oldest deliveries that are over, and of old jobs; returns how many.
 
     Ninety days count from the last try, so that what waited long is shown as long. An event goes with the
     last of its deliveries: the journal keeps it for ever, and a replay brings it back. Its row is held before
-    it is asked for deliveries, as whoever makes one holds it (`hold_events`).
+    it is asked for deliveries, as whoever makes one holds it (`hold_events`). A job stays
+    while deliveries of it wait.
     """
     before = microseconds(clock.now() - KEPT)
     columns = DELIVERIES.c
@@ -55,5 +82,12 @@ def prune(database: Database, clock: Clock, *, batch: int = BATCH) -> int:
         connection.execute(held.with_for_update())
         still = sa.select(columns.delivery_id).where(columns.event_id == EVENTS.c.event_id).exists()
         connection.execute(sa.delete(EVENTS).where(EVENTS.c.event_id.in_(events), ~still))
-        connection.execute(sa.delete(JOBS).where(JOBS.c.ended_at < before))
-    return len(ids)
+        jobs = connection.execute(sa.delete(JOBS).where(JOBS.c.job_id.in_(_old_jobs(before, batch)))).rowcount
+    return max(len(ids), jobs)
+
+
+def _old_jobs(before: int, batch: int) -> sa.Select[tuple[str]]:
+    waits = sa.select(DELIVERIES.c.delivery_id).where(
+        DELIVERIES.c.job_id == JOBS.c.job_id, DELIVERIES.c.job_id != "", DELIVERIES.c.state.in_(WAITING)
+    )
+    return sa.select(JOBS.c.job_id).where(JOBS.c.ended_at < before, ~waits.exists()).limit(batch)

@@ -12,6 +12,7 @@ from services.kernel.journal.events import new_event_id
 from services.kernel.journal.rows import BulkInsert, BulkUpsert, Row
 from services.notifications.delivery_tables import ENDPOINTS
 from services.notifications.domain.filters import Concerns, Filter
+from services.notifications.domain.lines import never_behind
 from services.notifications.schema import DELIVERIES, EVENTS, SUBSCRIPTIONS
 
 OWN, NEW, AGAIN = 0, 1, 2
@@ -38,8 +39,8 @@ _FIRST_TRY: Final[Row] = {
 }
 _QUEUE: Final = BulkInsert(DELIVERIES, same=_FIRST_TRY)
 _KEEP: Final = BulkUpsert(EVENTS, replace=False)
-_NOT_OVER: Final = "subject IS NOT NULL AND state IN ('pending', 'waiting')"
-"""As the index of lines says it, so that every plan knows it."""
+NOT_OVER: Final = "deliveries.subject IS NOT NULL AND deliveries.state IN ('pending', 'waiting')"
+"""What lines are of. As the index of lines says it, so that every plan knows it."""
 _LINES: Final = sa.text(
     f"""
     SELECT line.endpoint, line.subject
@@ -47,7 +48,7 @@ _LINES: Final = sa.text(
     CROSS JOIN LATERAL (
         SELECT FROM deliveries
         WHERE subscription_id = line.endpoint AND deliveries.subject = line.subject
-            AND deliveries.{_NOT_OVER}
+            AND {NOT_OVER}
         ORDER BY delivery_id LIMIT 1
     ) AS first
     """  # noqa: S608  # nothing but constants
@@ -55,7 +56,7 @@ _LINES: Final = sa.text(
 _LINES_AMONG: Final = sa.text(
     f"""
     SELECT DISTINCT subscription_id AS endpoint, subject FROM deliveries
-    WHERE subscription_id IN :endpoints AND subject IN :subjects AND {_NOT_OVER}
+    WHERE subscription_id IN :endpoints AND subject IN :subjects AND {NOT_OVER}
     """  # noqa: S608  # nothing but constants
 ).bindparams(sa.bindparam("endpoints", expanding=True), sa.bindparam("subjects", expanding=True))
 
@@ -133,18 +134,22 @@ def _write(connection: sa.Connection, kept: Sequence[Row], rows: Sequence[Row]) 
 def line_up(connection: sa.Connection, rows: Iterable[Row]) -> None:
     """Let new deliveries with a `subject` wait behind those of it that are not over yet (ordering `fifo`).
 
-    Their lines are held, so that the ones before are not over meanwhile.
+    Their lines are held, so that the ones before are not over meanwhile. Whichever host's clock is behind,
+    their ids come after all that their endpoint has: by them they leave, and are recovered.
     """
     lined = [row for row in rows if row["subject"] is not None]
     if not lined:
         return
-    hold_lines(connection, {row["subscription_id"] for row in lined})
+    endpoints = {row["subscription_id"] for row in lined}
+    hold_lines(connection, endpoints)
+    last = last_ids(connection, endpoints)
     lines = _not_over(connection, {(row["subscription_id"], row["subject"]) for row in lined})
     for row in lined:
         line = (row["subscription_id"], row["subject"])
         if line in lines:
             row["state"] = "waiting"
         lines.add(line)
+        row["delivery_id"] = last[line[0]] = never_behind(row["delivery_id"], last[line[0]])
 
 
 def _not_over(connection: sa.Connection, lines: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
@@ -156,6 +161,21 @@ def _not_over(connection: sa.Connection, lines: Collection[tuple[str, str]]) -> 
         among = {"endpoints": list(set(endpoints)), "subjects": list(set(subjects))}
         found = connection.execute(_LINES_AMONG, among)
     return {(row.endpoint, row.subject) for row in found}
+
+
+def last_ids(connection: sa.Connection, endpoints: Collection[str]) -> dict[str, str]:
+    """The id of each endpoint's last delivery, empty for one that has none."""
+    columns = DELIVERIES.c
+    last = (
+        sa.select(columns.delivery_id)
+        .where(columns.subscription_id == ENDPOINTS.c.subscription_id)
+        .order_by(columns.delivery_id.desc())
+        .limit(1)
+        .correlate(ENDPOINTS)
+        .scalar_subquery()
+    )
+    found = sa.select(ENDPOINTS.c.subscription_id, last).where(ENDPOINTS.c.subscription_id.in_(endpoints))
+    return {str(row[0]): str(row[1] or "") for row in connection.execute(found)}
 
 
 def hold_lines(connection: sa.Connection, endpoints: Collection[str]) -> None:

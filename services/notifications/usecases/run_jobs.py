@@ -7,16 +7,14 @@ replay stays behind new events and can be cancelled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, Protocol
 
-import psycopg
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from services.kernel.clock import Clock
 from services.kernel.database import Database
-from services.kernel.feed.following import Upstream
+from services.kernel.feed.following import STORE_TROUBLE, Upstream
 from services.kernel.journal.events import instant_text, microseconds
 from services.kernel.journal.rows import Row
 from services.kernel.telemetry import logger
@@ -80,9 +78,9 @@ class Jobs:
             return self._recover(job) if job["kind"] == "recover" else self._replay(job)
         except FeedUnread as error:
             trouble = str(error)
-        except (sa.exc.SQLAlchemyError, psycopg.Error):
+        except STORE_TROUBLE:
             raise
-        except Exception as error:  # noqa: BLE001  # an event nobody can read stops this job, no other owner's
+        except Exception as error:  # noqa: BLE001  # what cannot be read or written stops no other owner's job
             trouble = "event_unreadable"
             if job["trouble"] != trouble:  # it is tried again every second
                 logger.error("job failed", exc_info=error, extra={"job": job["job_id"]})
@@ -110,8 +108,9 @@ class Jobs:
                 .limit(PAGE)
             ).all()
             reached = found[-1].delivery_id if found else job["until"]
-            kept = hold_events(connection, {row.event_id for row in found})
-            rows = [self._row(job, row.event_id, row.subject) for row in found if row.event_id in kept]
+            wanted = {row.event_id: row.subject for row in found}  # one is enough of what was given up twice
+            kept = hold_events(connection, wanted) - _made(connection, job, wanted)
+            rows = [self._row(job, name, subject) for name, subject in wanted.items() if name in kept]
             over = len(found) < PAGE
             return self._move(connection, job, {"reached": reached}, rows, over=over)
 
@@ -201,9 +200,19 @@ class Jobs:
             return False
         line_up(connection, rows)
         if rows:
-            insert = postgresql.insert if self._database.is_postgresql else sqlite.insert
-            connection.execute(insert(DELIVERIES).on_conflict_do_nothing(), list(rows))
+            connection.execute(sa.insert(DELIVERIES), list(rows))
         return "trouble" not in change
+
+
+def _made(connection: sa.Connection, job: sa.RowMapping, events: Collection[str]) -> set[str]:
+    """Those of the events of which the job made a delivery with an earlier page."""
+    columns = DELIVERIES.c
+    made = sa.select(columns.event_id).where(
+        columns.event_id.in_(events),
+        columns.subscription_id == job["subscription_id"],
+        columns.job_id == job["job_id"],
+    )
+    return set(connection.execute(made).scalars())
 
 
 def _filter(values: dict[str, Any]) -> Filter:

@@ -22,6 +22,9 @@ from services.notifications.usecases.queue_deliveries import delivery_row, event
 
 _KINDS: Final = {CHALLENGE: "challenge", HANDSHAKE: "handshake", TEST: "test"}
 
+WAITING: Final = ("pending", "waiting")
+"""The states of a delivery that is not over."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewSubscription:
@@ -156,8 +159,6 @@ def cancel_pending(connection: sa.Connection, subscription_id: str, *, now: int)
     connection.execute(sa.update(JOBS).where(running).values(state="cancelled", ended_at=now, trouble=None))
     connection.execute(
         sa.update(DELIVERIES)
-        .where(
-            DELIVERIES.c.subscription_id == subscription_id, DELIVERIES.c.state.in_(("pending", "waiting"))
-        )
+        .where(DELIVERIES.c.subscription_id == subscription_id, DELIVERIES.c.state.in_(WAITING))
         .values(state="cancelled")
     )

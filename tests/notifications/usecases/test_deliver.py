@@ -12,11 +12,15 @@ import sqlalchemy as sa
 from services.kernel.errors import Conflict
 from services.notifications.adapters.webhook_http import Attempt
 from services.notifications.domain.retry import DELAYS, JITTER, TRIES
-from services.notifications.schema import ATTEMPTS, DELIVERIES, MESSAGES, SUBSCRIPTIONS
+from services.notifications.projections.subscriptions import subscription_of
+from services.notifications.schema import ATTEMPTS, DELIVERIES, EVENTS, MESSAGES, SUBSCRIPTIONS
+from services.notifications.usecases.change_subscription import resume
 from services.notifications.usecases.deliver import (
     next_due,
 )
 from services.notifications.usecases.own_events import challenge_in
+from services.notifications.usecases.prune import Pruning
+from services.notifications.usecases.queue_deliveries import delivery_row, line_up
 from services.notifications.usecases.subscribe import send_test, unsubscribe
 from tests.notifications.office import Office, open_office
 from tests.notifications.usecases.trying import (
@@ -103,6 +107,44 @@ def test_410_disables_at_once_and_cancels_what_waits(office: Office) -> None:
     publish(office)
     assert claimed(office) == []
     assert len(office.rows(DELIVERIES, kind="event")) == 3
+
+
+def queued_at_its_end(office: Office, subscription: str) -> tuple[str, ...]:
+    """Queued by who saw the endpoint still active; returns the ids of both."""
+    with office.database.write() as connection:
+        event_id = office.rows(EVENTS)[-1]["event_id"]
+        rows = [
+            delivery_row(subscription, event_id, "event", office.now(), job_id=job_id, subject="s")
+            for job_id in ("j", "k")
+        ]
+        line_up(connection, rows)
+        connection.execute(sa.insert(DELIVERIES), rows)
+    assert [row["state"] for row in rows] == ["pending", "waiting"]
+    return tuple(row["delivery_id"] for row in rows)
+
+
+def states_of(office: Office, ids: tuple[str, ...]) -> set[str]:
+    return {office.row(DELIVERIES, delivery_id=one)["state"] for one in ids}
+
+
+def test_what_was_queued_as_its_endpoint_ended_is_cancelled_by_and_by_and_before_it_goes_on(
+    office: Office,
+) -> None:
+    ended, other = office.subscribe(), office.subscribe("other")
+    publish(office)
+    got = {one.subscription_id: one for one in claimed(office)}
+    recorded(office, got[ended], answered(410))
+    late = queued_at_its_end(office, ended)
+    others = queued_at_its_end(office, other)
+    Pruning(office.database, office.clock).run()
+    assert (states_of(office, late), states_of(office, others)) == ({"cancelled"}, {"pending", "waiting"})
+    with office.database.write() as connection:
+        again = sa.update(DELIVERIES).where(DELIVERIES.c.delivery_id.in_(late))
+        connection.execute(again.values(state="pending"))
+        resume(connection, subscription_of(connection, "owner", ended, to_change=True), now=office.now())
+    assert states_of(office, late) == {"cancelled"}
+    (asked,) = [one for one in claimed(office) if one.subscription_id == ended]
+    assert asked.kind == "challenge"
 
 
 def test_five_days_without_one_success_disable_and_a_success_starts_them_anew(office: Office) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -12,11 +13,13 @@ import sqlalchemy as sa
 from services.kernel.clock import FixedClock
 from services.kernel.errors import NotFound
 from services.kernel.feed.following import Upstream
+from services.kernel.journal.events import from_microseconds
+from services.kernel.journal.rows import Row
 from services.notifications.delivery_tables import JOBS
 from services.notifications.domain.filters import Filter
 from services.notifications.inbox.replaying import matching
 from services.notifications.schema import ATTEMPTS, DELIVERIES, EVENTS, SUBSCRIPTIONS
-from services.notifications.usecases import jobs, run_jobs
+from services.notifications.usecases import jobs, queue_deliveries, run_jobs
 from services.notifications.usecases.deliver import LEASE
 from services.notifications.usecases.prune import KEPT, prune
 from services.notifications.usecases.queue_deliveries import delivery_row, hold_events, keep_events
@@ -99,6 +102,30 @@ def test_what_was_given_up_is_recovered_in_its_subjects_order(office: Office) ->
     for _ in range(2):
         resent(office, subscription, first["delivery_id"])
     assert len(claimed(office)) == 1
+
+
+def test_a_line_keeps_its_order_when_a_host_whose_clock_is_behind_goes_on(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = filed()
+    stream = office.register.publish(one).stream_id
+    for _ in range(3):
+        office.register.publish(withdrawn(one), stream)
+    subscription = office.subscribe(ordering="fifo")
+    replayed(office, subscription, until_position=2)
+    run(office)
+    late = (f"01000000-0000-7000-8000-{number:012x}" for number in range(9))
+    monkeypatch.setattr(queue_deliveries, "new_event_id", lambda: next(late))
+    replayed(office, subscription, from_position=3)
+    run(office)
+    order = [row["event_id"] for row in office.rows(DELIVERIES, kind="event")]
+    assert order == [event.header.id for event in office.register.events]
+    with office.database.write() as connection:
+        connection.execute(sa.update(DELIVERIES).values(state="exhausted"))
+    monkeypatch.setattr(jobs, "new_event_id", lambda: "01000000-0000-7000-8000-00000000000f")
+    recovered(office, subscription)
+    run(office)
+    assert all_delivered(office) == [1, 2, 3, 4]
 
 
 def test_an_event_that_is_about_to_be_pruned_is_kept_for_who_asks_for_it_again(fresh_postgres: str) -> None:
@@ -190,6 +217,94 @@ def test_an_event_that_nobody_can_read_stops_one_job_only(office: Office) -> Non
     assert office.row(JOBS, job_id=first)["trouble"] == "event_unreadable"
     run(office)
     assert office.row(JOBS, job_id=first)["state"] == "done"
+
+
+def test_an_event_given_up_twice_is_recovered_and_counted_once(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_jobs, "PAGE", 2)
+    one = filed()
+    stream = office.register.publish(one).stream_id
+    subscription = office.subscribe(ordering="fifo")
+    office.follow()
+    (first,) = office.rows(DELIVERIES, kind="event")
+    for _ in range(3):
+        resent(office, subscription, first["delivery_id"])
+    office.register.publish(withdrawn(one), stream)
+    office.follow()
+    with office.database.write() as connection:
+        connection.execute(sa.update(DELIVERIES).values(state="exhausted"))
+    job_id = recovered(office, subscription)
+    run(office)
+    made = office.rows(DELIVERIES, job_id=job_id)
+    assert (office.row(JOBS, job_id=job_id)["queued"], len(made)) == (2, 2)
+    assert all_delivered(office) == [1, 2]
+
+
+def test_what_the_database_refuses_of_one_job_stops_no_other_owners(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(office, 2)
+    broken, whole = office.subscribe(), office.subscribe("other")
+    first, second = replayed(office, broken), replayed(office, whole, "other")
+
+    def refusing(name: str, *given: Any, **more: Any) -> Row:
+        return delivery_row(name, *given, **more) | ({"state": None} if name == broken else {})
+
+    monkeypatch.setattr(run_jobs, "delivery_row", refusing)
+    run(office)
+    states = [office.row(JOBS, job_id=one)["state"] for one in (first, second)]
+    assert (states, office.row(JOBS, job_id=first)["trouble"]) == (["running", "done"], "event_unreadable")
+    monkeypatch.undo()
+    run(office)
+    assert office.row(JOBS, job_id=first)["state"] == "done"
+
+
+def test_a_store_that_cannot_answer_is_no_jobs_fault(office: Office) -> None:
+    publish(office)
+    job_id = replayed(office, office.subscribe())
+
+    def judged(_connection: sa.Connection, _events: Sequence[Upstream], _wanted: Filter) -> list[Upstream]:
+        raise sa.exc.OperationalError("SELECT", {}, Exception("gone"))
+
+    running = Jobs(office.database, Journal(office), judged, office.clock, lambda: None)
+    running.run()  # where the replay begins and ends
+    with pytest.raises(sa.exc.OperationalError):
+        running.run()
+    assert office.row(JOBS, job_id=job_id)["trouble"] is None
+
+
+def test_a_job_is_kept_while_deliveries_of_it_wait(office: Office) -> None:
+    publish(office)
+    subscription = office.subscribe(state="paused")
+    over, waits = replayed(office, subscription, until_position=0), replayed_now(office, subscription)
+    late = FixedClock(from_microseconds(office.now()) + KEPT + timedelta(days=1))
+    prune(office.database, late)
+    assert [row["job_id"] for row in office.rows(JOBS)] == [waits]
+    with office.database.write() as connection:
+        connection.execute(sa.update(DELIVERIES).values(state="cancelled"))
+    prune(office.database, late)
+    assert (over != waits, office.rows(JOBS)) == (True, [])
+
+
+def replayed_now(office: Office, subscription: str) -> str:
+    """A replay after what ran before, whose deliveries are queued."""
+    run(office)
+    job_id = replayed(office, subscription)
+    run(office)
+    return job_id
+
+
+def test_old_jobs_go_a_batch_at_a_time(office: Office) -> None:
+    subscription = office.subscribe()
+    for _ in range(3):
+        replayed_now(office, subscription)
+    late = FixedClock(from_microseconds(office.now()) + KEPT + timedelta(days=1))
+    left = []
+    for _ in range(2):
+        prune(office.database, late, batch=2)
+        left.append(len(office.rows(JOBS)))
+    assert left == [1, 0]
 
 
 def test_a_journal_that_is_shorter_than_it_was_ends_no_replay(office: Office) -> None:
