@@ -57,7 +57,8 @@ def claim(database: Database, *, owner: str, now: int, limit: int, per_endpoint:
     active subscriptions; a challenge goes to pending ones, and a test to either.
     """
     with database.write() as connection:
-        endpoints = {row.subscription_id: row for row in connection.execute(_serving(now, per_endpoint))}
+        serving = connection.execute(_SERVING, {"now": now, "per_endpoint": per_endpoint})
+        endpoints = {row.subscription_id: row for row in serving}
         if not endpoints:
             return []
         busy = _under_way(connection, endpoints, now)
@@ -70,7 +71,46 @@ def claim(database: Database, *, owner: str, now: int, limit: int, per_endpoint:
     return claimed
 
 
-def _serving(now: int, per_endpoint: int) -> sa.Select[Any]:
+_NOW: Final = sa.bindparam("now", type_=sa.BigInteger)
+_PER_ENDPOINT: Final = sa.bindparam("per_endpoint", type_=sa.BigInteger)
+
+
+def per_minute() -> sa.ColumnElement[int | None]:
+    """The rate of a subscription: its owner's wish or what the endpoint allows, whichever is less."""
+    wish, allowed = SUBSCRIPTIONS.c.deliveries_per_minute, SUBSCRIPTIONS.c.allowed_per_minute
+    return sa.case((wish < allowed, wish), else_=sa.func.coalesce(allowed, wish))
+
+
+def _rate_allows() -> sa.ColumnElement[bool]:
+    """False where the rate lets nothing leave now, so that such an endpoint takes no other's turn.
+
+    The same as `pacing.allowance`: as much as a second's worth may leave before `free_at`.
+    """
+    rate = per_minute()
+    burst = sa.case((rate < 120, 1), else_=rate // 60)
+    interval = (MINUTE + rate - burst) // (rate - burst + 1)
+    return sa.or_(rate.is_(None), ENDPOINTS.c.free_at - (burst - 1) * interval <= _NOW)
+
+
+def _something_due(priority: int) -> sa.ColumnElement[bool]:
+    """Asked of the index for the first one: an EXISTS beside others would be answered from a whole scan."""
+    first = (
+        sa.select(DELIVERIES.c.next_at)
+        .where(
+            DELIVERIES.c.subscription_id == ENDPOINTS.c.subscription_id,
+            DELIVERIES.c.state == PENDING,
+            DELIVERIES.c.priority == priority,
+            DELIVERIES.c.leased_until <= _NOW,
+        )
+        .order_by(DELIVERIES.c.next_at)
+        .limit(1)
+        .correlate(ENDPOINTS)
+        .scalar_subquery()
+    )
+    return first <= _NOW
+
+
+def _serving() -> sa.Select[Any]:
     """The endpoints that something may leave to now; what another is claiming for is passed over."""
     endpoint, subscription = ENDPOINTS.c, SUBSCRIPTIONS.c
     under_way = (
@@ -79,7 +119,7 @@ def _serving(now: int, per_endpoint: int) -> sa.Select[Any]:
         .where(
             DELIVERIES.c.subscription_id == endpoint.subscription_id,
             DELIVERIES.c.lease_owner.is_not(None),
-            DELIVERIES.c.leased_until > now,
+            DELIVERIES.c.leased_until > _NOW,
         )
         .correlate(ENDPOINTS)
         .scalar_subquery()
@@ -95,16 +135,14 @@ def _serving(now: int, per_endpoint: int) -> sa.Select[Any]:
         )
         .join_from(ENDPOINTS, SUBSCRIPTIONS, subscription.subscription_id == endpoint.subscription_id)
         .where(
-            sa.or_(endpoint.not_before <= now, subscription.state == "pending"),
-            _rate_allows(now),
+            sa.or_(endpoint.not_before <= _NOW, subscription.state == "pending"),
+            _rate_allows(),
             subscription.state.in_(("active", "pending")),
-            under_way < sa.func.coalesce(endpoint.at_once, per_endpoint),
-            under_way < per_endpoint,
+            under_way < sa.func.coalesce(endpoint.at_once, _PER_ENDPOINT),
+            under_way < _PER_ENDPOINT,
             sa.or_(
-                _something_due(0, now),
-                sa.and_(
-                    subscription.state == "active", sa.or_(_something_due(1, now), _something_due(2, now))
-                ),
+                _something_due(0),
+                sa.and_(subscription.state == "active", sa.or_(_something_due(1), _something_due(2))),
             ),
         )
         .order_by(endpoint.served_at, endpoint.subscription_id)
@@ -113,54 +151,25 @@ def _serving(now: int, per_endpoint: int) -> sa.Select[Any]:
     )
 
 
-def per_minute() -> sa.ColumnElement[int | None]:
-    """The rate of a subscription: its owner's wish or what the endpoint allows, whichever is less."""
-    wish, allowed = SUBSCRIPTIONS.c.deliveries_per_minute, SUBSCRIPTIONS.c.allowed_per_minute
-    return sa.case((wish < allowed, wish), else_=sa.func.coalesce(allowed, wish))
+_SERVING: Final = _serving()
+"""Built once: to build it takes longer than to ask it."""
 
 
-def _rate_allows(now: int) -> sa.ColumnElement[bool]:
-    """False where the rate lets nothing leave at `now`, so that such an endpoint takes no other's turn.
-
-    The same as `pacing.allowance`: as much as a second's worth may leave before `free_at`.
-    """
-    rate = per_minute()
-    burst = sa.case((rate < 120, 1), else_=rate // 60)
-    interval = (MINUTE + rate - burst) // (rate - burst + 1)
-    return sa.or_(rate.is_(None), ENDPOINTS.c.free_at - (burst - 1) * interval <= now)
-
-
-def _something_due(priority: int, now: int) -> sa.ColumnElement[bool]:
-    """Asked of the index for the first one: an EXISTS beside others would be answered from a whole scan."""
-    first = (
-        sa.select(DELIVERIES.c.next_at)
-        .where(
-            DELIVERIES.c.subscription_id == ENDPOINTS.c.subscription_id,
-            DELIVERIES.c.state == PENDING,
-            DELIVERIES.c.priority == priority,
-            DELIVERIES.c.leased_until <= now,
-        )
-        .order_by(DELIVERIES.c.next_at)
-        .limit(1)
-        .correlate(ENDPOINTS)
-        .scalar_subquery()
+_UNDER_WAY: Final = (
+    sa.select(DELIVERIES.c.subscription_id, sa.func.count())
+    .where(
+        DELIVERIES.c.subscription_id.in_(sa.bindparam("names", expanding=True)),
+        DELIVERIES.c.lease_owner.is_not(None),
+        DELIVERIES.c.leased_until > _NOW,
     )
-    return first <= now
+    .group_by(DELIVERIES.c.subscription_id)
+)
 
 
 def _under_way(connection: sa.Connection, names: Iterable[str], now: int) -> dict[str, int]:
     """How many of each endpoint are leased, seen after its row was taken: nobody leases more meanwhile."""
-    columns = DELIVERIES.c
-    counted = (
-        sa.select(columns.subscription_id, sa.func.count())
-        .where(
-            columns.subscription_id.in_(list(names)),
-            columns.lease_owner.is_not(None),
-            columns.leased_until > now,
-        )
-        .group_by(columns.subscription_id)
-    )
-    return {str(row[0]): int(row[1]) for row in connection.execute(counted)}
+    counted = connection.execute(_UNDER_WAY, {"names": list(names), "now": now})
+    return {str(row[0]): int(row[1]) for row in counted}
 
 
 def _wanted(row: sa.Row[*tuple[Any, ...]], busy: int, now: int, per_endpoint: int) -> int:
@@ -177,22 +186,30 @@ def _only_pending(endpoints: Mapping[str, sa.Row[*tuple[Any, ...]]]) -> frozense
 def _leased(connection: sa.Connection, ids: Sequence[str], owner: str, now: int) -> list[Claimed]:
     if not ids:
         return []
-    columns, lease = DELIVERIES.c, uuid4().hex
-    free = (
-        sa.select(columns.delivery_id)
-        .where(columns.delivery_id.in_(ids), columns.state == "pending", columns.leased_until <= now)
-        .with_for_update(skip_locked=True)
-    )
-    connection.execute(
-        sa.update(DELIVERIES)
-        .where(columns.delivery_id.in_(free))
-        .values(lease=lease, leased_until=now + _span(LEASE), lease_owner=owner)
-    )
-    rows = connection.execute(_CLAIMED.where(columns.delivery_id.in_(ids), columns.lease == lease)).all()
+    lease = uuid4().hex
+    until = now + _span(LEASE)
+    connection.execute(_LEASE_THEM, {"ids": ids, "now": now, "fresh": lease, "until": until, "by": owner})
+    rows = connection.execute(_CLAIMED, {"ids": ids, "fresh": lease}).all()
     by_id = {row.delivery_id: row for row in rows}
     return [_claimed(by_id[one]) for one in ids if one in by_id]
 
 
+_IDS: Final = sa.bindparam("ids", type_=sa.Text, expanding=True)
+_LEASE_THEM: Final = (
+    sa.update(DELIVERIES)
+    .where(
+        DELIVERIES.c.delivery_id.in_(
+            sa.select(DELIVERIES.c.delivery_id)
+            .where(
+                DELIVERIES.c.delivery_id.in_(_IDS),
+                DELIVERIES.c.state == "pending",
+                DELIVERIES.c.leased_until <= _NOW,
+            )
+            .with_for_update(skip_locked=True)
+        )
+    )
+    .values(lease=sa.bindparam("fresh"), leased_until=sa.bindparam("until"), lease_owner=sa.bindparam("by"))
+)
 _CLAIMED: Final = (
     sa.select(
         DELIVERIES.c.delivery_id,
@@ -211,6 +228,7 @@ _CLAIMED: Final = (
     )
     .join(SUBSCRIPTIONS, SUBSCRIPTIONS.c.subscription_id == DELIVERIES.c.subscription_id)
     .join(EVENTS, EVENTS.c.event_id == DELIVERIES.c.event_id)
+    .where(DELIVERIES.c.delivery_id.in_(_IDS), DELIVERIES.c.lease == sa.bindparam("fresh"))
 )
 
 
@@ -288,10 +306,13 @@ def free_leases(database: Database, owner: str) -> int:
     return free_leases_of_the_gone(database, DELIVERIES, presence_name, owner)
 
 
+_FIRST_DUE: Final = first_due(per_minute().label("per_minute"))
+
+
 def next_due(database: Database) -> int | None:
     """When the next delivery can be claimed (microseconds), None when nothing waits that may leave."""
     with database.read() as connection:
-        rows = connection.execute(first_due(per_minute().label("per_minute"))).all()
+        rows = connection.execute(_FIRST_DUE).all()
     found = [
         max(first, row.not_before if row.state == "active" else 0, may_leave_at(row.free_at, row.per_minute))
         for row, first in ((row, earliest(row)) for row in rows)
