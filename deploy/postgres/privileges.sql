@@ -18,6 +18,11 @@ BEGIN
         EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON %s FROM %I', append_only, application);
         found_any := true;
     END LOOP;
+    IF to_regclass('messages') IS NOT NULL THEN
+        -- A message stays as it was put; only the account it stands in may go on under another number.
+        EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON messages FROM %I', application);
+        EXECUTE format('GRANT UPDATE (recipient) ON messages TO %I', application);
+    END IF;
     IF current_database() IN ('register', 'verification') AND NOT found_any THEN
         RAISE EXCEPTION 'no append-only table in %: is it migrated?', current_database();
     END IF;

@@ -108,7 +108,9 @@ MESSAGES: Final = sa.Table(
     sa.UniqueConstraint("recipient", "occasion", name="messages_once"),
     sa.Index("messages_recipient", "recipient", "message_id"),
 )
-"""`recipient` is a BIN, an IIN's pseudonym or the name of an authority. `texts` are as rendered, for good.
+"""`recipient` is a BIN, an IIN's pseudonym or the name of an authority; it alone ever changes, with the
+producer's number or when that is erased: the database refuses any other change, and deletion. `texts` are as
+rendered.
 
 `occasion` is what the message is put for, once: an event's id, a term and its reminder, a day. `searched` are
 the texts as a search compares them. Event and type are absent where no fact stands behind it.
@@ -297,3 +299,36 @@ SQLITE_GUARDS: Final = (
     BEGIN SELECT RAISE(ABORT, 'receipts are append-only'); END
     """,
 )
+
+_LASTING: Final = ", ".join(column.name for column in MESSAGES.columns if column.name != "recipient")
+MESSAGE_GUARDS_POSTGRESQL: Final = (
+    """
+    CREATE FUNCTION messages_stay_as_put() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'messages stay as they were put' USING ERRCODE = 'restrict_violation';
+    END $$
+    """,
+    f"""
+    CREATE TRIGGER messages_stay BEFORE UPDATE OF {_LASTING} OR DELETE OR TRUNCATE ON messages
+    FOR EACH STATEMENT EXECUTE FUNCTION messages_stay_as_put()
+    """,
+)
+MESSAGE_GUARDS_SQLITE: Final = (
+    f"""
+    CREATE TRIGGER messages_no_update BEFORE UPDATE OF {_LASTING} ON messages
+    BEGIN SELECT RAISE(ABORT, 'messages stay as they were put'); END
+    """,
+    """
+    CREATE TRIGGER messages_no_delete BEFORE DELETE ON messages
+    BEGIN SELECT RAISE(ABORT, 'messages stay as they were put'); END
+    """,
+    """
+    CREATE TRIGGER messages_no_replace BEFORE INSERT ON messages
+    WHEN EXISTS (
+        SELECT 1 FROM messages
+        WHERE message_id = NEW.message_id OR (recipient = NEW.recipient AND occasion = NEW.occasion)
+    )
+    BEGIN SELECT RAISE(ABORT, 'messages stay as they were put'); END
+    """,
+)
+"""The third guard is for `INSERT OR REPLACE`, which deletes without firing the second."""

@@ -154,6 +154,14 @@ def test_the_application_cannot_pretend_to_be_migrated(deployment: Deployment, s
     assert refused(engine, "DELETE FROM alembic_version")
 
 
+def test_the_application_may_move_a_message_and_no_more(deployment: Deployment) -> None:
+    """A producer goes on under another number (law 86-VII art. 51-6); what it was told, and when, stays."""
+    engine = deployment.engine("notifications", "application")
+    for statement in ("UPDATE messages SET put_at = 0", "DELETE FROM messages", "TRUNCATE messages"):
+        assert refused(engine, statement), statement
+    assert not refused(engine, "UPDATE messages SET recipient = recipient")
+
+
 def test_the_application_may_change_what_is_made_to_change(deployment: Deployment) -> None:
     engine = deployment.engine("register", "application")
     with engine.connect() as connection:

@@ -40,7 +40,7 @@ async def wait_for_facts(
         ),
     ] = None,
 ) -> None:
-    """Wait, up to five seconds, until both are handled; else 412. A fact that is parked is not."""
+    """Wait, up to five seconds, until both are handled; else 412. None up to there may be parked."""
     asked = {"register": min_position, "verification": min_verification_position}
     wanted = {upstream: position for upstream, position in asked.items() if position}
     if not wanted:
@@ -59,7 +59,7 @@ def _missing(desk: Desk, wanted: dict[str, int]) -> int | None:
     with desk.database.read() as connection:
         reached = dict(connection.execute(sa.select(cursors.upstream, cursors.position)).all())
         for upstream, position in wanted.items():
-            waits = sa.select(parked.position).where(parked.upstream == upstream, parked.position == position)
+            waits = sa.select(parked.position).where(parked.upstream == upstream, parked.position <= position)
             if reached.get(upstream, 0) < position or connection.scalar(waits) is not None:
                 return position
     return None

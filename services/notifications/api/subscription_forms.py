@@ -161,7 +161,9 @@ class Subscription(Representation):
     consent: Consent
     consented_at: datetime | None = None
     description: str | None = None
-    state: Literal["pending", "active", "paused", "disabled"]
+    state: Literal["pending", "active", "paused", "disabled", "deleted"] = Field(
+        description="`deleted` only in the answer to the repeated key of an earlier command."
+    )
     state_reason: str | None = None
     created_at: datetime
     version: int = Field(description="For `If-Match`; also the `ETag` of the subscription itself.")

@@ -67,7 +67,9 @@ def create(
     desk.wake()
     secret = None if replayed else checked.secret
     location = f"/v1/subscriptions/{subscription_id}"
-    return _answered(desk, command, subscription_id, status=201, secret=secret, location=location)
+    return _answered(
+        desk, command, subscription_id, status=201, secret=secret, location=location, replayed=replayed
+    )
 
 
 @router.get(
@@ -231,7 +233,8 @@ def _changed(
 
     _resource, replayed = once(desk.database, desk.clock, command.answer, change_it)
     desk.wake()
-    return _answered(desk, command, subscription_id, status=status, secret=None if replayed else secret)
+    shown = None if replayed else secret
+    return _answered(desk, command, subscription_id, status=status, secret=shown, replayed=replayed)
 
 
 def _answered(
@@ -242,9 +245,12 @@ def _answered(
     status: int,
     secret: str | None = None,
     location: str | None = None,
+    replayed: bool = False,
 ) -> Response:
+    """The subscription as it is now; to a repeated key also one that was deleted since."""
+    owner = command.caller.principal.key
     with desk.database.read() as connection:
-        row = subscription_of(connection, command.caller.principal.key, subscription_id)
+        row = subscription_of(connection, owner, subscription_id, or_deleted=replayed)
         warnings = warnings_of(connection, [row], now=microseconds(desk.clock.now()))[subscription_id]
     shown = subscription_shown(row, secret=secret, warnings=warnings)
     return recorded(shown, status=status, version=row["version"], position=None, location=location)

@@ -11,16 +11,22 @@ from services.notifications.schema import ATTEMPTS, DELIVERIES, EVENTS, SUBSCRIP
 
 
 def subscription_of(
-    connection: sa.Connection, owner: str, subscription_id: str, *, to_change: bool = False
+    connection: sa.Connection,
+    owner: str,
+    subscription_id: str,
+    *,
+    to_change: bool = False,
+    or_deleted: bool = False,
 ) -> sa.RowMapping:
     """One subscription of its owner. Raises `NotFound` for another's, as for none.
 
-    One that is read `to_change` stays as it is until the transaction ends.
+    One that is read `to_change` stays as it is until the transaction ends. A deleted one is none, unless it
+    is asked for.
     """
     columns = SUBSCRIPTIONS.c
-    query = sa.select(SUBSCRIPTIONS).where(
-        columns.subscription_id == subscription_id, columns.owner == owner, columns.state != "deleted"
-    )
+    query = sa.select(SUBSCRIPTIONS).where(columns.subscription_id == subscription_id, columns.owner == owner)
+    if not or_deleted:
+        query = query.where(columns.state != "deleted")
     found = connection.execute(query.with_for_update() if to_change else query)
     row = found.mappings().one_or_none()
     if row is None:

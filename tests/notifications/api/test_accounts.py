@@ -103,6 +103,27 @@ def test_receipts_are_append_only(api: Api) -> None:
     assert api.office.rows(RECEIPTS) == kept
 
 
+def test_a_message_stays_as_it_was_put(api: Api) -> None:
+    """Only the account may go on under another number (law 86-VII art. 51-6)."""
+    api.told()
+    kept = api.office.row(MESSAGES)
+    lasting = [name for name in kept if name != "recipient"]
+    attempts: list[sa.Executable] = [sa.update(MESSAGES).values({name: kept[name]}) for name in lasting]
+    attempts.append(sa.delete(MESSAGES))
+    if api.office.database.is_postgresql:
+        attempts.append(sa.text("TRUNCATE messages"))
+    else:
+        replacing = sa.insert(MESSAGES).prefix_with("OR REPLACE")
+        attempts += [replacing.values({**kept, name: NOBODY}) for name in ("message_id", "occasion")]
+    for statement in attempts:
+        with (
+            pytest.raises(sa.exc.DBAPIError, match="stay as they were put"),
+            api.office.database.write() as connection,
+        ):
+            connection.execute(statement)
+    assert api.office.row(MESSAGES) == kept
+
+
 def test_unread_messages_alone_and_pages_in_order(api: Api) -> None:
     made = api.told(count=5)
     assert api.post(receipt(BIN, made[2]), role="producer").status_code == 201

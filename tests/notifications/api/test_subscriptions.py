@@ -113,12 +113,22 @@ def test_a_deleted_subscription_is_gone_and_its_deliveries_are_cancelled(api: Ap
     assert [row["state"] for row in api.office.rows(DELIVERIES)] == ["cancelled"]
 
 
-def test_a_key_of_a_subscription_deleted_since_makes_no_other(api: Api) -> None:
-    first = api.post("/v1/subscriptions", {"url": HOOK}, key="k-1").json()
+def test_the_key_of_a_subscription_deleted_since_shows_it_and_makes_no_other(api: Api) -> None:
+    """Whoever lost the answer to a creation or a change learns by its key what it came to."""
+    created = api.post("/v1/subscriptions", {"url": HOOK}, key="k-1")
+    first = created.json()
+    assert api.change(first, json={"description": "x"}, key="k-2").status_code == 200
     api.delete(path_of(first))
     again = api.post("/v1/subscriptions", {"url": HOOK}, key="k-1")
-    assert (again.status_code, again.json()["code"]) == (404, "subscription_unknown")
-    assert len(api.office.rows(SUBSCRIPTIONS)) == 1
+    assert (again.status_code, again.headers["Location"]) == (201, created.headers["Location"])
+    assert (again.json()["state"], again.json()["subscription_id"]) == ("deleted", first["subscription_id"])
+    changed = api.change(first, json={"description": "x"}, key="k-2")
+    assert (changed.status_code, changed.json()["state"]) == (200, "deleted")
+    assert "secret" not in again.json() | changed.json()
+    assert api.change(first, json={"description": "y"}, key="k-3").status_code == 404
+    strangers = api.post("/v1/subscriptions", {"url": HOOK}, key="k-1", who="b").json()
+    assert strangers["subscription_id"] != first["subscription_id"]
+    assert len(api.office.rows(SUBSCRIPTIONS)) == 2
 
 
 def test_pages_of_subscriptions_and_deliveries_are_whole_and_in_order(api: Api) -> None:
