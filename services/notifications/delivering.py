@@ -40,6 +40,8 @@ from services.notifications.usecases.sign import WebhookSigner
 POLL_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = LEASE.total_seconds() / 6
 CLAIMED_AT_ONCE: Final = 64
+TROUBLE_AFTER: Final = 3
+"""So many turns that fail in a row, about as many seconds, are told."""
 RECORDED_AT_ONCE: Final = 128
 GATHER_SECONDS: Final = 0.01
 """How long outcomes and free places gather before the next batch, so that batches are worth their commit."""
@@ -81,6 +83,7 @@ class DeliveryWorker:
         self._wake: asyncio.Event | None = None
         self._outcomes: asyncio.Queue[Made] = asyncio.Queue()
         self._held: set[str] = set()
+        self._failures = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name="deliver", daemon=True)
 
@@ -104,7 +107,10 @@ class DeliveryWorker:
     def trouble(self) -> str | None:
         """A readiness check: None while it delivers."""
         dead = self._thread.ident is not None and not self._thread.is_alive()
-        return "nothing delivers any more" if dead and not self._stopping.is_set() else None
+        if dead and not self._stopping.is_set():
+            return "nothing delivers any more"
+        failing = self._failures >= TROUBLE_AFTER
+        return f"deliveries not claimed, {self._failures} times in a row" if failing else None
 
     def _run(self) -> None:
         try:
@@ -130,11 +136,15 @@ class DeliveryWorker:
 
     async def _guarded_turn(self) -> float:
         try:
-            return await self._turn()
+            pause = await self._turn()
         except sa.exc.SQLAlchemyError as error:
             logger.warning("deliveries not claimed", extra={"error": type(error).__name__})
         except Exception as error:  # noqa: BLE001  # whatever happens, messages must go on going out
             logger.error("deliveries not claimed", exc_info=error)
+        else:
+            self._failures = 0
+            return pause
+        self._failures += 1
         return POLL_SECONDS
 
     async def _turn(self) -> float:
@@ -200,13 +210,15 @@ class DeliveryWorker:
             return
 
     async def _deliver(self, claimed: Claimed) -> None:
+        headers: dict[str, str] = {}
         try:
             headers = self._headers(claimed)
+        except Exception as error:  # noqa: BLE001  # unrecorded it would come again at its lease's end, for ever
+            logger.error("delivery not signed", exc_info=error, extra={"delivery": claimed.delivery_id})
+            attempt = Attempt(None, Trouble.NOT_SIGNED, timedelta())
+        else:
             attempt = await self._tried(claimed, headers)
-            self._outcomes.put_nowait(Made(claimed, attempt, headers))
-        except Exception as error:  # noqa: BLE001  # its lease ends by itself; the others go on
-            logger.error("delivery failed here", exc_info=error, extra={"delivery": claimed.delivery_id})
-            self._held.discard(claimed.delivery_id)
+        self._outcomes.put_nowait(Made(claimed, attempt, headers))
 
     def _headers(self, claimed: Claimed) -> dict[str, str]:
         if claimed.kind == "handshake":

@@ -44,6 +44,7 @@ class Trouble(StrEnum):
     """Why a try brought no complete answer.
 
     `NO_USABLE_ADDRESS` is one and the same whether the URL, the name or the address is what is refused.
+    Of `NOT_SIGNED` nothing was sent: the endpoint's secret cannot be opened here.
     """
 
     NO_USABLE_ADDRESS = "no_usable_address"
@@ -51,6 +52,7 @@ class Trouble(StrEnum):
     TLS_FAILED = "tls_failed"
     DEADLINE_PASSED = "deadline_passed"
     ANSWER_BROKEN = "answer_broken"
+    NOT_SIGNED = "not_signed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,11 @@ class AttemptMade(Representation):
     number: int
     at: datetime
     status: int | None = None
-    trouble: str | None = None
+    trouble: str | None = Field(
+        default=None,
+        description="Why there was no complete answer: `no_usable_address`, `not_connected`, `tls_failed`, "
+        "`deadline_passed`, `answer_broken`; `not_signed`: nothing was sent, its secret cannot be read here.",
+    )
     milliseconds: int
     url: str | None = Field(default=None, description="Where it was sent.")
     request_headers: list[tuple[str, str]] = Field(description="Those made for this try.")

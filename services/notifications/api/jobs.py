@@ -77,7 +77,8 @@ class Job(Representation):
     job_id: str
     kind: Literal["resend", "recover", "replay"]
     state: Literal["running", "done", "cancelled"] = Field(
-        description="`done`: all its deliveries are queued; `pending` tells how many have yet to arrive."
+        description="`done`: all its deliveries are queued; `pending` tells how many have yet to arrive, and "
+        "as long as any has, it can be cancelled."
     )
     created_at: datetime
     ended_at: datetime | None = None

@@ -82,8 +82,13 @@ def warning_due(health: Health, now: int) -> int | None:
 
 
 def given_up(health: Health, now: int) -> bool:
-    """True when an endpoint has failed for more than five days without one success."""
-    return health.failing_since is not None and now - health.failing_since > _microseconds(GIVE_UP_AFTER)
+    """True when an endpoint has failed for more than five days without one success, and its owner was warned.
+
+    Endpoints that seldom get anything may fail for the second time when the five days are over.
+    """
+    if health.failing_since is None or health.warned < WARNINGS[-1]:
+        return False
+    return now - health.failing_since > _microseconds(GIVE_UP_AFTER)
 
 
 def _pause(opened: int, rng: random.Random) -> int:

@@ -81,16 +81,11 @@ def replay(connection: sa.Connection, subscription: sa.RowMapping, asked: Asked,
 
 
 def cancel_job(connection: sa.Connection, subscription_id: str, job_id: str, *, now: int) -> None:
-    """End a job that runs, and cancel those of its deliveries that have not left.
+    """End a job that runs or whose deliveries wait, and cancel those of them that have not left.
 
-    Raises `NotFound`, and `Conflict` for a job that is over.
+    Raises `NotFound`, and `Conflict` for a job of which nothing is to come.
     """
     row = job_of(connection, subscription_id, job_id, to_change=True)
-    if row["state"] != "running":
-        raise Conflict("job_over", state=row["state"])
-    connection.execute(
-        sa.update(JOBS).where(JOBS.c.job_id == job_id).values(state="cancelled", ended_at=now, trouble=None)
-    )
     columns = DELIVERIES.c
     hold_lines(connection, [subscription_id])
     cancelled = connection.execute(
@@ -98,6 +93,11 @@ def cancel_job(connection: sa.Connection, subscription_id: str, job_id: str, *, 
         .where(columns.job_id == job_id, columns.job_id != "", columns.state.in_(("pending", "waiting")))
         .values(state="cancelled")
         .returning(columns.subject, columns.attempts, columns.next_at, columns.leased_until)
+    ).all()
+    if row["state"] != "running" and not cancelled:
+        raise Conflict("job_over", state=row["state"])
+    connection.execute(
+        sa.update(JOBS).where(JOBS.c.job_id == job_id).values(state="cancelled", ended_at=now, trouble=None)
     )
     free_at: dict[str, int] = {}
     for one in cancelled:

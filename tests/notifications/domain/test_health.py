@@ -100,8 +100,16 @@ def test_its_owner_is_warned_once_at_half_and_at_nine_tenths_of_five_days(
     span = int(GIVE_UP_AFTER.total_seconds() * 1e6)
     health = Health(failing_since=NOW, warned=warned)
     assert warning_due(health, NOW + int(share * span)) == due
-    assert not given_up(health, NOW + int(share * span))
-    assert given_up(health, NOW + span + 1)
+    assert not given_up(replace(health, warned=90), NOW + int(share * span))
+    assert given_up(replace(health, warned=90), NOW + span + 1)
+
+
+@pytest.mark.parametrize("warned", [0, 50])
+def test_nobody_is_given_up_before_the_last_warning(warned: int) -> None:
+    late = NOW + 2 * int(GIVE_UP_AFTER.total_seconds() * 1e6)
+    health = Health(failing_since=NOW, warned=warned)
+    assert not given_up(health, late)
+    assert warning_due(health, late) == 90
 
 
 def test_who_does_not_fail_is_neither_warned_nor_given_up() -> None:

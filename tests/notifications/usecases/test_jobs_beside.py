@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from services.kernel.clock import FixedClock
-from services.kernel.errors import NotFound
+from services.kernel.errors import Conflict, NotFound
 from services.kernel.feed.following import Upstream
 from services.kernel.journal.events import from_microseconds
 from services.kernel.journal.rows import Row
@@ -82,6 +82,26 @@ def test_what_follows_a_cancelled_delivery_waits_until_its_post_is_surely_over(o
     office.clock.advance(LEASE)
     (following,) = claimed(office)
     assert (under_way.position, following.position) == (1, 2)
+
+
+def test_a_job_that_queued_everything_is_cancelled_while_its_deliveries_wait(office: Office) -> None:
+    publish(office, 2)
+    subscription = office.subscribe()
+    job_id = replayed(office, subscription)
+    run(office)
+    assert office.row(JOBS)["state"] == "done"
+    (one,) = claimed(office, limit=1)
+    recorded(office, one, answered(200))
+    with office.database.write() as connection:
+        jobs.cancel_job(connection, subscription, job_id, now=office.now())
+    assert office.row(JOBS)["state"] == "cancelled"
+    assert [row["state"] for row in office.rows(DELIVERIES, job_id=job_id)] == ["delivered", "cancelled"]
+    again = replayed(office, subscription)
+    run(office)
+    all_delivered(office)
+    with office.database.write() as connection, pytest.raises(Conflict, match="job_over"):
+        jobs.cancel_job(connection, subscription, again, now=office.now())
+    assert office.row(JOBS, job_id=again)["state"] == "done"
 
 
 def test_what_was_given_up_is_recovered_in_its_subjects_order(office: Office) -> None:
