@@ -33,6 +33,13 @@ DUE: Final = sa.Index(
     postgresql_where=DISPATCHES.c.state == "pending",
     sqlite_where=DISPATCHES.c.state == "pending",
 )
+GIVEN_UP: Final = sa.Index(
+    "dispatches_given_up",
+    DISPATCHES.c.channel,
+    DISPATCHES.c.ended_at,
+    postgresql_where=DISPATCHES.c.state.in_(("exhausted", "refused")),
+    sqlite_where=DISPATCHES.c.state.in_(("exhausted", "refused")),
+)
 LEASED: Final = sa.Index(
     "dispatches_leased",
     DISPATCHES.c.lease_owner,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
@@ -17,12 +18,20 @@ from services.kernel.journal.events import microseconds
 from services.kernel.runtime import Election
 from services.kernel.telemetry import logger
 from services.notifications.domain.channels import Channel, ChannelName, Ending, Parcel, Result
-from services.notifications.usecases.dispatch import claim, free_dispatches, presence_name, record_result
+from services.notifications.usecases.dispatch import (
+    claim,
+    free_dispatches,
+    given_up,
+    presence_name,
+    record_result,
+)
 
 POLL_SECONDS: Final = 1.0
 MAX_PAUSE_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 5.0
 TROUBLE_AFTER: Final = 3
+GIVEN_UP_TOLD: Final = timedelta(days=1)
+COUNTED_EVERY_SECONDS: Final = 60.0
 
 
 class ChannelWorker:
@@ -42,6 +51,8 @@ class ChannelWorker:
         self._present_until = 0.0
         self._random = random.SystemRandom()
         self._failures = 0
+        self._given_up = 0
+        self._counted_until = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"dispatch-{channel.name}", daemon=True)
 
@@ -63,11 +74,18 @@ class ChannelWorker:
             self._presence.resign()
 
     def trouble(self) -> str | None:
-        """A readiness check: a dead worker is one, a channel that fails is told."""
+        """A readiness check: a dead worker is one, a channel that fails is told.
+
+        Told for a day are messages that were given up, too: no later success shows that they went nowhere.
+        """
         if self._thread.ident is not None and not self._thread.is_alive() and not self._stopping.is_set():
             return f"nothing sends over {self.name} any more"
-        failing = self._failures >= TROUBLE_AFTER
-        return Notice(f"{self.name} failed {self._failures} times in a row") if failing else None
+        told = []
+        if self._failures >= TROUBLE_AFTER:
+            told.append(f"{self.name} failed {self._failures} times in a row")
+        if self._given_up:
+            told.append(f"messages given up over {self.name} in the last day: {self._given_up}")
+        return Notice("; ".join(told)) if told else None
 
     def turn(self) -> bool:
         """Send one message that is due; False when none is."""
@@ -108,7 +126,15 @@ class ChannelWorker:
         if freed:
             logger.info("dispatches of a worker that is gone were freed", extra={"dispatches": freed})
         self._present_until = time.monotonic() + POLL_SECONDS
+        if time.monotonic() >= self._counted_until:
+            self.count_given_up()
         return True
+
+    def count_given_up(self) -> None:
+        """Count what was given up lately, whichever process gave it up."""
+        since = microseconds(self._clock.now() - GIVEN_UP_TOLD)
+        self._given_up = given_up(self._database, self.name, since=since)
+        self._counted_until = time.monotonic() + COUNTED_EVERY_SECONDS
 
     def _run(self) -> None:
         try:

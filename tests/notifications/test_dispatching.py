@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 from pydantic import ValidationError
 
+from services.kernel.http.health import Notice
 from services.kernel.journal.events import microseconds
 from services.kernel.runtime import Election
 from services.notifications.channel_tables import DISPATCHES
@@ -162,6 +163,27 @@ def test_one_failing_channel_stops_neither_the_other_nor_the_account(office: Off
     office.clock.advance(timedelta(minutes=1))
     assert broken.turn()
     assert "email failed 3 times" in (broken.trouble() or "")
+
+
+def test_what_was_given_up_is_told_for_a_day_whatever_succeeds_after_it(office: Office) -> None:
+    """Whoever of several processes gave it up; an address that nobody has is no failure."""
+    told(office, 3)
+    endings = (Ending.REFUSED, Ending.UNADDRESSED, Ending.SENT)
+    for ending in endings:
+        assert ChannelWorker(office.database, Recording("email", Result(ending)), office.clock).turn()
+    worker, portal = (
+        ChannelWorker(office.database, Recording(name), office.clock) for name in ("email", "portal")
+    )
+    for one in (worker, portal):
+        assert one.is_present()
+    assert worker.trouble() == "messages given up over email in the last day: 1"
+    assert isinstance(worker.trouble(), Notice)
+    assert portal.trouble() is None
+    office.clock.advance(timedelta(days=1, seconds=1))
+    worker.count_given_up()
+    assert worker.trouble() is None
+    for one in (worker, portal):
+        one.stop()
 
 
 def test_what_a_dead_worker_was_sending_is_sent_by_another_when_its_lease_ends(office: Office) -> None:

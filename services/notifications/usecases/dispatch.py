@@ -159,3 +159,13 @@ def _row(message_id: str, channel: str) -> sa.Update:
 
 def _span(duration: timedelta) -> int:
     return int(duration.total_seconds() * 1_000_000)
+
+
+def given_up(database: Database, channel: ChannelName, *, since: int) -> int:
+    """How many messages a channel refused or did not take at any try since an instant (microseconds)."""
+    columns = DISPATCHES.c
+    written_out = [sa.literal_column(f"'{state}'") for state in ("exhausted", "refused")]  # as in the index
+    over = sa.and_(columns.state.in_(written_out), columns.ended_at >= since)
+    query = sa.select(sa.func.count()).select_from(DISPATCHES).where(columns.channel == channel, over)
+    with database.read() as connection:
+        return connection.scalar(query) or 0
