@@ -164,7 +164,9 @@ def _span(duration: timedelta) -> int:
 def given_up(database: Database, channel: ChannelName, *, since: int) -> int:
     """How many messages a channel refused or did not take at any try since an instant (microseconds)."""
     columns = DISPATCHES.c
-    written_out = [sa.literal_column(f"'{state}'") for state in ("exhausted", "refused")]  # as in the index
+    written_out = [
+        sa.literal_column(f"'{state}'", sa.Text) for state in ("exhausted", "refused")
+    ]  # as in the index
     over = sa.and_(columns.state.in_(written_out), columns.ended_at >= since)
     query = sa.select(sa.func.count()).select_from(DISPATCHES).where(columns.channel == channel, over)
     with database.read() as connection:
