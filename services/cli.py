@@ -131,9 +131,13 @@ def _keys(parsed: argparse.Namespace, installation: Installation) -> int:
         raise ValueError(f"unknown service {', '.join(sorted(unknown))}")
     services = parsed.services or list(SERVICES)
     if parsed.action == "repeat-erasures":
+        lost = 0
         for service, gone in repeat_erasures(installation, services):
             _tell_gone(service, len(gone.erased), gone.lost)
-        return 0
+            if gone.kept:
+                print(f"{service}: {len(gone.kept)} filed anew: that stays; what was erased is unreadable")
+            lost += gone.lost
+        return 1 if lost else 0
     try:
         for service, count in rewrap(installation, services):
             print(f"{service}: {count} keys wrapped anew")

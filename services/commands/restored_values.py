@@ -11,19 +11,24 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from services.commands.registry import Installation, journal_of
-from services.kernel.clock import LegalClock
+from services.commands.registry import Installation, journal_of, settings_of
 from services.kernel.database import Database, sqlite_url
 from services.kernel.personal_keys import destroyed_and_lost
+from services.kernel.runtime import legal_clock
 from services.kernel.vault import Vault
 from services.register.usecases.repeat_erasures import repeat_erasures
 
 
 @dataclass(slots=True)
 class Gone:
-    """Of whom a backup holds values that were erased since, and how many keys their store does not know."""
+    """Of whom a database holds values that were erased before, and how many keys their store does not know.
 
-    erased: set[str] = field(default_factory=set)
+    `erased` has the keys of each of whom no value can be read any more. `kept` have values filed since, which
+    stay: the erased ones beside them cannot be read by anyone.
+    """
+
+    erased: dict[str, set[str]] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
     lost: int = 0
 
 
@@ -33,24 +38,35 @@ def gone_from(service: str, database: Database, store: Database | None) -> Gone:
     vault = import_module(f"services.{service}.schema").VAULT
     if not isinstance(vault, Vault):
         raise TypeError(f"services.{service}.schema.VAULT is no vault")
-    with database.write() as connection:  # a transaction, as streaming from PostgreSQL needs one
+    with database.engine.begin() as connection:  # streaming from PostgreSQL needs a transaction
         if not sa.inspect(connection).has_table(vault.table.name):
             return gone
+        if store is None:
+            gone.lost = sum(len(page) for page in vault.keys_by_subject(connection))
+            return gone
+        subjects: set[str] = set()
         for page in vault.keys_by_subject(connection):
-            if store is None:
-                gone.lost += len(page)
-                continue
             destroyed, lost = destroyed_and_lost(store, [key_id for _, key_id in page])
-            gone.erased.update(subject for subject, key_id in page if key_id in destroyed)
+            subjects.update(subject for subject, key_id in page if key_id in destroyed)
             gone.lost += len(lost)
+        for subject in subjects:
+            keys = vault.keys_of(connection, subject)
+            if keys.difference(*destroyed_and_lost(store, keys)):
+                gone.kept.add(subject)
+            else:
+                gone.erased[subject] = keys
     return gone
 
 
 def erase_again(installation: Installation, service: str, database: Database, gone: Gone) -> None:
     """Let the register say what is true: the other services follow it, and their own erasures with it."""
     if service == "register" and gone.erased:
-        clock = LegalClock(installation.var / "clock.json")
-        repeat_erasures(journal_of(service, database), clock, sorted(gone.erased))
+        settings = settings_of(service, var=_var_of(service, installation))
+        repeat_erasures(journal_of(service, database), legal_clock(settings), gone.erased)
+
+
+def _var_of(service: str, installation: Installation) -> Path:
+    return Path(os.environ.get(f"TIZILIM_{service.upper()}_VAR") or installation.var)
 
 
 @contextmanager
@@ -59,7 +75,7 @@ def store_of_keys(installation: Installation, service: str) -> Iterator[Database
     prefix = f"TIZILIM_{service.upper()}_"
     file = os.environ.get(f"{prefix}PERSONAL_KEYS_URL_FILE")
     given = Path(file).read_text().strip() if file else os.environ.get(f"{prefix}PERSONAL_KEYS_URL")
-    var = Path(os.environ.get(f"{prefix}VAR") or installation.var)
+    var = _var_of(service, installation)
     url = sa.make_url(given or sqlite_url(var / "keys" / f"{service}.db"))
     if url.get_backend_name() == "sqlite" and not Path(url.database or "").exists():
         yield None

@@ -145,6 +145,11 @@ class Vault:
         query = sa.select(self.table.c.field).where(self.table.c.subject_id == subject_id).distinct()
         return tuple(sorted(connection.execute(query).scalars()))
 
+    def keys_of(self, connection: sa.Connection, subject_id: str) -> set[str]:
+        """The ids of the keys that open what is kept of a subject."""
+        query = sa.select(self.table.c.key_id).where(self.table.c.subject_id == subject_id)
+        return set(connection.execute(query).scalars())
+
     def erase(self, connection: sa.Connection, subject_id: str) -> None:
         """Delete what is kept of a subject and doom its keys, in the transaction of the fact that says so.
 

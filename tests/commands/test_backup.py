@@ -374,6 +374,24 @@ def test_what_was_erased_since_a_backup_is_erased_again_with_its_restore(
     assert head.size == person.journal.head()
 
 
+def test_who_filed_anew_after_an_erasure_that_a_restore_lost_keeps_that(
+    person: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Restored by other means and served before the erasures were repeated."""
+    application = person.file(OTHER_IIN, "Жоба")
+    personal = person.journal.database.personal
+    assert personal is not None
+    personal.destroy({row["key_id"] for row in person.rows(VAULT.table)})
+    withdrawal = WithdrawApplication(application_id=application.id, by=OTHER_IIN)
+    withdraw_application(person.journal, withdrawal, person.act("producer"))
+    person.file(OTHER_IIN, "Басқа")
+    rows, head = person.rows(VAULT.table), person.journal.head()
+    capsys.readouterr()
+    assert main(["keys", "repeat-erasures", "register"]) == 0
+    assert capsys.readouterr().out == "register: 1 filed anew: that stays; what was erased is unreadable\n"
+    assert (person.rows(VAULT.table), person.journal.head()) == (rows, head)
+
+
 def test_keys_that_are_neither_there_nor_destroyed_are_lost_and_no_erasure(
     person: Desk, site: Site, tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -393,6 +411,7 @@ def test_keys_that_are_neither_there_nor_destroyed_are_lost_and_no_erasure(
     assert main(["restore", str(tmp_path / "copy"), "--keys-lost"]) == 0
     assert "can never be read: the keys are lost" in capsys.readouterr().out
     assert person.journal.head() == head
+    assert main(["keys", "repeat-erasures", "register"]) == 1
     store.with_suffix(".away").rename(store)
 
 

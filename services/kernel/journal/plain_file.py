@@ -176,11 +176,9 @@ class ExportReader:
 
     def _line(self) -> bytes:
         try:
-            line = self._file.readline(MAX_LINE_BYTES)
+            line = self._read()
         except EOFError:  # a compressed file that was cut short
             line = b""
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise ExportDamaged(f"after position {self._tree.size} it cannot be unpacked: {error}") from error
         if line.endswith(b"\n"):
             return line
         if len(line) == MAX_LINE_BYTES:
@@ -188,6 +186,12 @@ class ExportReader:
         raise ExportDamaged(
             f"the file is truncated: it ends after position {self._tree.size}, without its end"
         )
+
+    def _read(self) -> bytes:
+        try:
+            return self._file.readline(MAX_LINE_BYTES)
+        except (gzip.BadGzipFile, zlib.error) as error:
+            raise ExportDamaged(f"after position {self._tree.size} it cannot be unpacked: {error}") from error
 
     def _record(self, line: bytes) -> bytes:
         """The record of a line; its position must be the next and its digest its own."""
@@ -213,7 +217,11 @@ class ExportReader:
         _check_size(self.header, self._signed, self._tree.size)
         if end != _end(self._tree, self._digest.hexdigest()):
             raise ExportDamaged("the file was altered: the digest in its end is another")
-        if self._file.read(1):
+        try:
+            behind = self._read()
+        except EOFError:  # compressed, and cut in what tells that it was whole
+            raise ExportDamaged("the file is truncated: what closes the compressed file is missing") from None
+        if behind:
             raise ExportDamaged("something follows the file's end")
 
 

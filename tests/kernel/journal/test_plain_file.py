@@ -149,9 +149,16 @@ def test_a_compressed_file_that_was_cut_or_altered_is_refused() -> None:
     packed = bytearray(gzip.compress(exported(RECORDS)))
     with pytest.raises(ExportDamaged, match="truncated"):
         read_packed(bytes(packed[:-40]))
-    packed[len(packed) // 2] ^= 0xFF
+    for missing in range(1, 13):  # the last eight bytes tell that a compressed file was whole
+        with pytest.raises(ExportDamaged):
+            read_packed(bytes(packed[:-missing]))
+    for place in (len(packed) // 2, -6):
+        altered = packed.copy()
+        altered[place] ^= 0xFF
+        with pytest.raises(ExportDamaged):
+            read_packed(bytes(altered))
     with pytest.raises(ExportDamaged):
-        read_packed(bytes(packed))
+        read_packed(bytes(packed + b"more"))
 
 
 def read_packed(file: bytes) -> list[bytes]:
