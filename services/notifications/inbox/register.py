@@ -233,11 +233,16 @@ def producer_registered(known: Known, foreign: Foreign) -> None:
 
 
 def producer_transformed(known: Known, foreign: Foreign) -> Draft:
-    """A legal entity's new BIN or name; the account goes on under the new BIN."""
+    """A legal entity's new BIN or name; the account goes on under the new BIN.
+
+    A BIN that another one had replaced when it was told is a former one from the start.
+    """
     data = foreign.fact.data
     assert isinstance(data, register.ProducerTransformed)
-    known.learn_producer(data.producer, None, foreign.upstream.position)
-    if data.former_bin != data.producer.bin:
+    if "bin" in data.superseded:
+        known.learn_former_bin(data.producer.producer_id, data.producer.bin or "")
+    elif "bin" in data.changed:
+        known.learn_producer(data.producer, None, foreign.upstream.position)
         known.learn_former_bin(data.producer.producer_id, data.former_bin)
     params = {"former_bin": data.former_bin, "bin": data.producer.bin or ""}
     return Draft("producer_transformed", params, data.producer.producer_id)

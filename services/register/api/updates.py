@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Final
 from uuid import UUID
 
@@ -10,18 +11,23 @@ from fastapi.responses import Response
 
 from services.kernel.http.requests import CommandRequest, Deciding
 from services.register.api import presenting
-from services.register.api.desk import desk_of
+from services.register.api.desk import Desk, desk_of
 from services.register.api.representations import EntryShown
 from services.register.api.update_forms import UpdateForm
 from services.register.domain.entry import Entry
+from services.register.domain.producer import Producer
 from services.register.usecases.update_entry import UpdateEntry, update_entry
 
 commands: Final = APIRouter(tags=["entries"])
 LOCATION: Final = "/v1/entries/{id}"
 
 
-def _shown(found: Entry) -> EntryShown:
-    return presenting.entry(found.state, found.state.producer, {})
+def _shown(desk: Desk, found: Entry) -> EntryShown:
+    """The entry as it stands, also where a transformation gave a name that counts after the one stated."""
+    state = found.state
+    producer = desk.journal.load(Producer, UUID(state.producer.producer_id))
+    named = producer.named(state.producer, since=state.included_by, updated=state.stated.get("name"))
+    return presenting.entry(state, named, {})
 
 
 @commands.post(
@@ -49,4 +55,4 @@ def update(
         version=command.if_match,
     )
     outcome = update_entry(desk.journal, asked, command.act, desk.procedure, command.answer)
-    return desk.answered(outcome, Entry, command, _shown, LOCATION)
+    return desk.answered(outcome, Entry, command, partial(_shown, desk), LOCATION)

@@ -359,9 +359,16 @@ class ProducerReorganised(Event, frozen=True, kw_only=True):
     reference: str
 
 
+TransformedField = Literal["bin", "name"]
+
+
 @_published("producer.transformed.v1")
 class ProducerTransformed(Event, frozen=True, kw_only=True):
-    """A legal entity changed its form: name or BIN change, entries stay."""
+    """A legal entity changed its form: name or BIN change, entries stay.
+
+    `producer` is as it stands from `transformed_on` (ISO date, Asia/Almaty), `fields` are those that changed.
+    Of these a transformation told before, but counting from later, states the `superseded` as they are now.
+    """
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-6; order-327 para. 30"
 
@@ -369,6 +376,15 @@ class ProducerTransformed(Event, frozen=True, kw_only=True):
     former_bin: str
     transformed_on: str
     reference: str
+    fields: tuple[TransformedField, ...] = ()
+    superseded: tuple[TransformedField, ...] = ()
+
+    @property
+    def changed(self) -> tuple[TransformedField, ...]:
+        """What it changed; one recorded before it told so gave the name that it states."""
+        if self.fields:
+            return self.fields
+        return ("name",) if self.former_bin == self.producer.bin else ("bin", "name")
 
 
 @_published("term.missed.v1")

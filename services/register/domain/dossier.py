@@ -70,7 +70,7 @@ class Dossier:
     def named(self) -> ProducerRef:
         """The producer as facts about the entry name it now."""
         state = self.entry.state
-        return self.producer.named(state.producer, since=state.included_by, named_by=state.stated_by("name"))
+        return self.producer.named(state.producer, since=state.included_by, updated=state.stated.get("name"))
 
     def effect_of(self, notification: Notification) -> Effect:
         """What this notification does now (art. 51-2(4): inclusion and exclusion rest on notifications).

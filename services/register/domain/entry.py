@@ -154,7 +154,10 @@ class Entry(Aggregate):
         """The producer brings its own data up to date, late too (order 327 para. 26)."""
         self._must_be_included()
         event = update.event(at, act.at, term, commitments)
-        later = tuple(f for f in event.fields if f in self.state.stated and self.state.stated[f].at > at)
+        stand = {field: stated.at for field, stated in self.state.stated.items()}
+        if update.renamed_at is not None:
+            stand["name"] = max(update.renamed_at, stand.get("name", at))
+        later = tuple(field for field in event.fields if stand.get(field, at) > at)
         return self.record(act, msgspec.structs.replace(event, superseded=later), effective_at=at)
 
     def exclude(  # the facts an exclusion states

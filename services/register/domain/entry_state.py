@@ -6,13 +6,13 @@ The aggregate, the read model and the answers about the past all evolve this one
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import singledispatch
 from typing import Literal
 
 import msgspec
 
-from services.kernel.calendar import legal_date
+from services.kernel.calendar import legal_date, start_of
 from services.kernel.contract import CourtRuling, FixedTerm, OfficialText, ProducerRef
 from services.kernel.journal.events import Event, Fact
 from services.register.contract.appeals import AppealClosed
@@ -94,6 +94,16 @@ class EntryState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The event that last stated a value: an update or the inclusion."""
         update = self.stated.get(field)
         return self.included_by if update is None else update.event_id
+
+    def stands_since(self, field: UpdatedField) -> tuple[datetime, str]:
+        """From when (UTC) a value stands, and the event that stated it: the order of values in law.
+
+        What an inclusion states was given with the filing: it stands from the start of the inclusion's day.
+        """
+        update = self.stated.get(field)
+        if update is not None:
+            return update.at, update.event_id
+        return start_of(date.fromisoformat(self.included.included_on)), self.included_by
 
     @property
     def exclusion(self) -> Exclusion | None:

@@ -99,7 +99,7 @@ def producer_shown(
 
     Raises `Conflict` (`extract_personal_values_erased`) when an individual's values are no longer held.
     """
-    last = max(states, key=lambda state: state.stated_by("registration_number"))
+    last = max(states, key=lambda state: state.stands_since("registration_number"))
     name, iin = ref.name, None
     if ref.kind == "individual_entrepreneur":
         if any(field not in personal for field in PERSONAL):

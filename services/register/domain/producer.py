@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.kernel.calendar import legal_date, start_of
+from services.kernel.calendar import end_of, legal_date, start_of
 from services.kernel.contract import OfficialText, ProducerRef
 from services.kernel.errors import Conflict, Invalid
 from services.kernel.identifiers import is_bin
@@ -22,8 +22,11 @@ from services.register.contract.events import (
     ProducerRegistered,
     ProducerReorganised,
     ProducerTransformed,
+    TransformedField,
 )
 from services.register.domain.erasure import ProposedErasure
+from services.register.domain.naming import named, transformed
+from services.register.domain.own_data import Stated
 from services.register.domain.proposal import Authors
 
 CeasedGround = Literal["liquidation", "reorganisation"]
@@ -40,28 +43,6 @@ class Ceased:
     form: ReorganisationForm | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Transformed:
-    """A producer as its transformations left it: the event of the last one, and of the last new name."""
-
-    ref: ProducerRef
-    transformed_by: str | None
-    renamed_by: str | None
-
-
-def named(stated: ProducerRef, since: str, named_by: str, now: Transformed) -> ProducerRef:
-    """How to name a producer that event `since` stated: with what was said of it later.
-
-    A transformation later than `since` gives the BIN; the name is that of whichever event gave one last, a
-    transformation or `named_by`. Event ids are UUIDv7, so the greater id is the later event.
-    """
-    if now.transformed_by is None or now.transformed_by <= since:
-        return stated
-    if now.renamed_by is not None and now.renamed_by > named_by:
-        return now.ref
-    return msgspec.structs.replace(now.ref, name=stated.name)
-
-
 class Producer(Aggregate):
     """One producer over its whole life, under whatever name or BIN."""
 
@@ -71,9 +52,8 @@ class Producer(Aggregate):
         super().__init__(id)
         self.ref = ProducerRef(producer_id=str(id), kind="legal_entity")
         self.ceased: Ceased | None = None
-        self.former_bins: tuple[str, ...] = ()
-        self.transformed_by: str | None = None
-        self.renamed_by: str | None = None
+        self._registered = self.ref
+        self._transformations: list[Fact] = []
         self.erased_on: str | None = None
 
     def register(self, act: Act, ref: ProducerRef) -> Fact:
@@ -101,25 +81,33 @@ class Producer(Aggregate):
     ) -> Fact | None:
         """Change name or BIN and stay in the register (art. 51-6 excepts transformation).
 
-        None when nothing would change. Raises `Conflict` (`producer_ceased`) after the producer's end.
+        It counts from its own day, also where another one that counts from later was told before. None when
+        nothing would change. Raises `Conflict` (`producer_ceased`) after the producer's end.
         """
         self._must_be_legal_entity()
         _must_have_come(act, on)
         self.must_be_active()
         if new_bin is not None and not is_bin(new_bin):
             raise Invalid("bin_type", pointer="/new_bin")
-        ref = ProducerRef(
-            producer_id=self.ref.producer_id,
-            kind=self.ref.kind,
-            bin=new_bin or self.ref.bin,
-            name=new_name or self.ref.name,
-        )
-        if ref == self.ref:
+        told = (self.ref, self._as_of(end_of(on)))
+        new: dict[TransformedField, str | OfficialText] = {}
+        if new_bin is not None and new_bin not in [ref.bin for ref in told]:
+            new["bin"] = new_bin
+        if new_name is not None and new_name not in [ref.name for ref in told]:
+            new["name"] = new_name
+        if not new:
             return None
+        at = _counts_from(act, on)
+        before = self._as_of(at)
         event = ProducerTransformed(
-            producer=ref, former_bin=self.ref.bin or "", transformed_on=on.isoformat(), reference=reference
+            producer=msgspec.structs.replace(before, **new),
+            former_bin=before.bin or "",
+            transformed_on=on.isoformat(),
+            reference=reference,
+            fields=tuple(new),
+            superseded=tuple(field for field in new if self._gave_later(field, at)),
         )
-        return self.record(act, event, effective_at=_counts_from(act, on))
+        return self.record(act, event, effective_at=at)
 
     def erase(
         self, act: Act, proposed: ProposedErasure, authors: Authors, *, fields: tuple[str, ...]
@@ -142,10 +130,34 @@ class Producer(Aggregate):
         erased = PersonalDataErased(producer_id=str(self.id), fields=fields, reason="erased_before")
         return self.record(act, erased)
 
-    def named(self, ref: ProducerRef, *, since: str, named_by: str | None = None) -> ProducerRef:
-        """How to name the producer that event `since` stated as `ref`, and `named_by`, if another, named."""
-        return named(
-            ref, since, named_by or since, Transformed(self.ref, self.transformed_by, self.renamed_by)
+    def named(
+        self, ref: ProducerRef, *, since: str, updated: Stated | None = None, at: datetime | None = None
+    ) -> ProducerRef:
+        """How to name, at a legal instant or now, the producer that event `since` stated as `ref`.
+
+        `updated` is the update by which it is called as `ref` says, if one is.
+        """
+        return named(ref, since, updated, transformed(self._transformations, at=at))
+
+    @property
+    def former_bins(self) -> tuple[str, ...]:
+        """The BINs it had before the present one, in the order in which they counted."""
+        changes = sorted(self._transformations, key=lambda fact: fact.effective_at)
+        bins = [self._registered.bin, *(_told_in(fact).producer.bin for fact in changes)]
+        return tuple(dict.fromkeys(one for one in bins if one not in (None, self.ref.bin)))
+
+    @property
+    def renamed_at(self) -> datetime | None:
+        """From when (UTC) the name counts that a transformation gave it last."""
+        renamed = transformed(self._transformations).renamed
+        return None if renamed is None else renamed.at
+
+    def _as_of(self, at: datetime) -> ProducerRef:
+        return transformed(self._transformations, at=at).applied(self._registered)
+
+    def _gave_later(self, field: TransformedField, at: datetime) -> bool:
+        return any(
+            field in _told_in(fact).changed and fact.effective_at > at for fact in self._transformations
         )
 
     def must_be_active(self) -> None:
@@ -169,7 +181,7 @@ class Producer(Aggregate):
 
     @when.register
     def _(self, event: ProducerRegistered, fact: Fact) -> None:
-        self.ref = event.producer
+        self._registered = self.ref = event.producer
 
     @when.register
     def _(self, event: ProducerLiquidated, fact: Fact) -> None:
@@ -185,12 +197,14 @@ class Producer(Aggregate):
 
     @when.register
     def _(self, event: ProducerTransformed, fact: Fact) -> None:
-        if event.former_bin != event.producer.bin:
-            self.former_bins = (*self.former_bins, event.former_bin)
-        if event.producer.name != self.ref.name:
-            self.renamed_by = fact.id
-        self.ref = event.producer
-        self.transformed_by = fact.id
+        self._transformations.append(fact)
+        self.ref = transformed(self._transformations).applied(self._registered)
+
+
+def _told_in(fact: Fact) -> ProducerTransformed:
+    if not isinstance(fact.data, ProducerTransformed):
+        raise TypeError(f"{type(fact.data).__name__} is no transformation")
+    return fact.data
 
 
 def _must_have_come(act: Act, on: date) -> None:

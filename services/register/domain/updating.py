@@ -62,12 +62,14 @@ class Update:
     """What is given beside what the register holds for the instant from which it stands.
 
     `state` and `producer` are of that instant, `personal` is what the vault holds for it, by field.
+    `renamed_at` is from when (UTC) the last name counts that a transformation gave the producer.
     """
 
     given: Given
     state: EntryState
     producer: ProducerRef
     personal: Mapping[str, str]
+    renamed_at: datetime | None = None
 
     @property
     def fields(self) -> tuple[UpdatedField, ...]:

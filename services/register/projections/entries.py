@@ -32,10 +32,10 @@ from services.register.contract.rulings import CourtRulingRecorded
 from services.register.contract.updates import EntryUpdated
 from services.register.domain.correcting import EntryStatus, in_order
 from services.register.domain.entry_state import EntryState, evolved, standing
-from services.register.domain.producer import Transformed, named
+from services.register.domain.naming import named
 from services.register.projections.applications import APPLICATIONS
 from services.register.projections.facts import facts_until
-from services.register.projections.producers import PRODUCERS, ref_of
+from services.register.projections.producers import PRODUCERS, transformed_in
 from services.register.projections.products import PRODUCT_NAMES
 from services.register.projections.state_fold import STATE, StateFold
 from services.register.schema import METADATA
@@ -382,11 +382,10 @@ def state_in(kept: bytes) -> EntryState:
 
 def _found(row: sa.Row[tuple[object, ...]]) -> FoundEntry:
     state = state_in(row.state)
-    now = Transformed(ref_of(row), row.transformed_by, row.renamed_by)
     return FoundEntry(
         state=state,
         version=row.version,
-        producer=named(state.producer, state.included_by, state.stated_by("name"), now),
+        producer=named(state.producer, state.included_by, state.stated.get("name"), transformed_in(row)),
         filed_by=row.filed_by,
         is_open=state.status == "included",
     )

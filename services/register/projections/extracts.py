@@ -73,6 +73,11 @@ def in_force_at(connection: sa.Connection, producer_id: UUID, moment: Moment) ->
     return entries_of(connection, producer_id, moment, "included")
 
 
+def last_named(entry: FoundEntry) -> tuple[datetime, str]:
+    """By what of a producer's entries the one is found whose name of the producer counts last in law."""
+    return entry.state.stands_since("name")
+
+
 def personal_of(connection: sa.Connection, event_ids: Collection[str]) -> dict[str, str]:
     """An individual's number and name as given with a filing, by field; without those that were erased."""
     opened = VAULT.of_events(connection, event_ids)
@@ -126,7 +131,7 @@ def changes_since(connection: sa.Connection, said: ExtractContent, now: Moment) 
 
 def _producer_now(connection: sa.Connection, present: Sequence[FoundEntry]) -> ExtractProducer | None:
     """The producer as an extract would name it now; an individual only while it is published."""
-    newest = max(present, key=lambda entry: entry.state.stated_by("name"), default=None)
+    newest = max(present, key=last_named, default=None)
     if newest is None:
         return None
     states = [entry.state for entry in present if entry.state.status == "included"]

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.kernel.contract import ProducerRef
 from services.kernel.identifiers import is_bin
 from services.kernel.journal.events import Fact, from_microseconds, microseconds
-from services.register.contract.events import ProducerRegistered, ProducerTransformed
+from services.register.contract.events import ProducerTransformed
 from services.register.domain.application import Application
 from services.register.domain.correcting import EntryStatus
 from services.register.domain.entry_state import EntryState, standing
-from services.register.domain.producer import Transformed, named
+from services.register.domain.naming import named, transformed
 from services.register.projections.entries import (
     ENTRIES,
     FOUND,
@@ -109,16 +107,16 @@ def entries_at(connection: sa.Connection, entry_ids: Sequence[UUID], moment: Mom
     states = _states_at(connection, [one for one in entry_ids if one in present], present, moment)
     unnamed = {row.producer_id for row in present.values() if row.transformed_by is None}
     owners = {UUID(state.producer.producer_id) for state, _ in states.values()}
-    renamed = facts_until(
-        connection, owners - unnamed, moment.known_at, ProducerRegistered, ProducerTransformed
-    )
+    renamed = facts_until(connection, owners - unnamed, moment.known_at, ProducerTransformed)
     filings = {row.application_id: (row.filed_by, row.status == "included") for row in present.values()}
     filed = {UUID(state.included.application_id) for state, _ in states.values()}
     if earlier := filed - filings.keys():
         filings.update(filings_of(connection, sorted(earlier)))
     found: list[FoundEntry] = []
     for state, version in states.values():
-        ref = _named(state, renamed.get(UUID(state.producer.producer_id), ()), moment.valid_at)
+        facts = [one.fact for one in renamed.get(UUID(state.producer.producer_id), ())]
+        now = transformed(facts, at=from_microseconds(moment.valid_at))
+        ref = named(state.producer, state.included_by, state.stated.get("name"), now)
         filed_by, is_in_now = filings[UUID(state.included.application_id)]
         is_open = is_in_now and state.status == "included"
         found.append(FoundEntry(state, version, ref, filed_by, is_open))
@@ -179,24 +177,3 @@ def counting(known: Iterable[KnownFact], valid_at: int) -> list[Fact]:
         if microseconds(one.fact.effective_at) <= valid_at
     ]
     return [fact for _, _, fact in sorted(counting, key=lambda entry: entry[:2])]
-
-
-def _named(state: EntryState, known: Sequence[KnownFact], valid_at: int) -> ProducerRef:
-    """The producer as the last of its transformations that count, if later than the inclusion, left it."""
-    now = Transformed(state.producer, None, None)
-    renamings = _renamings(known)
-    for fact in counting(known, valid_at):
-        if isinstance(fact.data, ProducerTransformed) and fact.id > state.included_by:
-            renamed_by = fact.id if fact.id in renamings else now.renamed_by
-            now = Transformed(fact.data.producer, fact.id, renamed_by)
-    return named(state.producer, state.included_by, state.stated_by("name"), now)
-
-
-def _renamings(known: Sequence[KnownFact]) -> set[str]:
-    """Those of a producer's transformations, oldest first, that gave it another name than before."""
-    refs = [
-        (one.fact.id, one.fact.data.producer)
-        for one in known
-        if isinstance(one.fact.data, ProducerRegistered | ProducerTransformed)
-    ]
-    return {event_id for (_, before), (event_id, ref) in pairwise(refs) if ref.name != before.name}

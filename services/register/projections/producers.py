@@ -9,8 +9,9 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from services.kernel.contract import OfficialText, ProducerRef
+from services.kernel.database import BigInt
 from services.kernel.identifiers import is_bin
-from services.kernel.journal.events import Event, microseconds
+from services.kernel.journal.events import Event, Fact, from_microseconds, microseconds
 from services.kernel.journal.projection import RowFold
 from services.kernel.journal.rows import BulkInsert, Prepared, Row
 from services.kernel.journal.units import Recorded
@@ -22,6 +23,8 @@ from services.register.contract.events import (
     ProducerReorganised,
     ProducerTransformed,
 )
+from services.register.domain.naming import Transformed
+from services.register.domain.own_data import Stated
 from services.register.projections.facts import facts_until
 from services.register.schema import INDIVIDUALS, METADATA
 
@@ -38,10 +41,16 @@ PRODUCERS: Final = sa.Table(
     sa.Column("ceased", sa.Text, nullable=True),
     sa.Column("transformed_by", sa.Text, nullable=True),
     sa.Column("renamed_by", sa.Text, nullable=True),
+    sa.Column("numbered_at", BigInt, nullable=True),
+    sa.Column("renamed_at", BigInt, nullable=True),
     sa.Column("search", sa.Text, nullable=False),
 )
-"""`ceased` is the ground on which the producer ended, `transformed_by` its last transformation's event,
-`renamed_by` that of the last one that gave another name, `search` every name it ever had, one a line."""
+"""`ceased` is the ground on which the producer ended, `transformed_by` the transformation recorded last.
+
+`renamed_by` is the event of the transformation whose name counts last; its name counts from `renamed_at`, the
+BIN from `numbered_at` (microseconds since 1970, UTC; null where no transformation gave it). `search` is every
+name it ever had, one a line.
+"""
 
 PRODUCER_BINS: Final = sa.Table(
     "producer_bins",
@@ -73,13 +82,11 @@ class Producers(RowFold):
         """The row after the fact."""
         data = recorded.fact.data
         if isinstance(data, ProducerRegistered):
-            return _row(key, data.producer, None, None, "")
+            return _row(key, data.producer)
         if row is None:
             raise ValueError(f"{key} was never registered")
         if isinstance(data, ProducerTransformed):
-            after = _row(key, data.producer, recorded.fact.id, recorded.fact.id, row["search"])
-            renamed = any(after[name] != row[name] for name in ("name_kk", "name_ru", "name_en"))
-            return after if renamed else {**after, "renamed_by": row["renamed_by"]}
+            return _transformed(row, data, recorded.fact)
         ground = "liquidation" if isinstance(data, ProducerLiquidated) else "reorganisation"
         return {**row, "ceased": ground}
 
@@ -106,23 +113,55 @@ def _bin_row(recorded: Recorded) -> Row | None:
     return None
 
 
-def _row(
-    key: Hashable, ref: ProducerRef, transformed_by: str | None, renamed_by: str | None, search: str
-) -> Row:
-    names = [ref.name.kk, ref.name.ru, ref.name.en] if ref.name else []
+def _row(key: Hashable, ref: ProducerRef) -> Row:
     return {
         "producer_id": key,
         "kind": ref.kind,
         "bin": ref.bin,
         "iin_commitment": ref.iin_commitment,
-        "name_kk": ref.name.kk if ref.name else None,
-        "name_ru": ref.name.ru if ref.name else None,
-        "name_en": ref.name.en if ref.name else None,
+        **_names(ref.name),
         "ceased": None,
-        "transformed_by": transformed_by,
-        "renamed_by": renamed_by,
-        "search": "\n".join(sorted({*search.splitlines(), *(normalised_name(n) for n in names if n)})),
+        "transformed_by": None,
+        "renamed_by": None,
+        "numbered_at": None,
+        "renamed_at": None,
+        "search": _search("", ref.name),
     }
+
+
+def _transformed(row: Row, data: ProducerTransformed, fact: Fact) -> Row:
+    """The row after a transformation: of what it gives that which counts after all that was told before."""
+    at = microseconds(fact.effective_at)
+    after = {**row, "transformed_by": fact.id, "search": _search(row["search"], data.producer.name)}
+    if "bin" in data.changed and (row["numbered_at"] or 0) <= at:
+        after |= {"bin": data.producer.bin, "numbered_at": at}
+    if "name" in data.changed and (row["renamed_at"] or 0) <= at:
+        after |= {**_names(data.producer.name), "renamed_by": fact.id, "renamed_at": at}
+    return after
+
+
+def _names(name: OfficialText | None) -> Row:
+    return {
+        "name_kk": name.kk if name else None,
+        "name_ru": name.ru if name else None,
+        "name_en": name.en if name else None,
+    }
+
+
+def _search(before: str, name: OfficialText | None) -> str:
+    names = [name.kk, name.ru, name.en] if name else []
+    return "\n".join(sorted({*before.splitlines(), *(normalised_name(one) for one in names if one)}))
+
+
+def transformed_in(row: sa.Row[tuple[object, ...]]) -> Transformed:
+    """What its transformations made of a producer so far, from a row that holds its columns."""
+    ref = ref_of(row)
+    is_renamed = row.renamed_by is not None and row.renamed_at is not None
+    return Transformed(
+        bin=ref.bin,
+        name=ref.name if is_renamed else None,
+        renamed=Stated(row.renamed_by, from_microseconds(row.renamed_at)) if is_renamed else None,
+    )
 
 
 def ref_of(row: sa.Row[tuple[object, ...]]) -> ProducerRef:

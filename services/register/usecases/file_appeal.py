@@ -52,7 +52,7 @@ def _decide(work: Work, *, command: FileAppeal, act: Act) -> Entry:
     entry.file_appeal(
         act,
         producer=producer.named(
-            entry.state.producer, since=entry.state.included_by, named_by=entry.state.stated_by("name")
+            entry.state.producer, since=entry.state.included_by, updated=entry.state.stated.get("name")
         ),
         language=command.language,
         documents=command.documents,

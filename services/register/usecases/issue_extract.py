@@ -16,8 +16,7 @@ from services.kernel.journal.events import microseconds, new_stream_id
 from services.kernel.journal.journal import Journal, Outcome, Work
 from services.kernel.journal.units import AnswerKey
 from services.register.domain.extract import Extract
-from services.register.projections.entries import FoundEntry
-from services.register.projections.extracts import Keep, in_force_at, personal_of
+from services.register.projections.extracts import Keep, in_force_at, last_named, personal_of
 from services.register.projections.moments import Moment
 from services.register.schema import JOURNAL
 from services.register.usecases.precondition import known_producer, require_owner
@@ -60,7 +59,7 @@ def _decide(work: Work, *, command: IssueExtract, act: Act) -> Extract:
     with work.database.snapshot() as connection:
         moment = command.moment or _now(connection, act)
         entries = in_force_at(connection, producer_id, moment)
-        newest = max(entries, key=_last_named, default=None)
+        newest = max(entries, key=last_named, default=None)
         personal = personal_of(connection, [newest.named_by]) if newest else {}
     extract = Extract(new_stream_id())
     code = base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode()
@@ -84,7 +83,3 @@ def _decide(work: Work, *, command: IssueExtract, act: Act) -> Extract:
 def _now(connection: sa.Connection, act: Act) -> Moment:
     head = connection.execute(_HEAD).scalar_one_or_none() or 0
     return Moment(microseconds(act.at), head)
-
-
-def _last_named(entry: FoundEntry) -> str:
-    return entry.state.stated_by("name")

@@ -58,8 +58,8 @@ def _decide(work: Work, *, command: UpdateEntry, act: Act, procedure: Procedure)
         application_id = UUID(then.included.application_id)
         filed_by, _ = filings_of(connection, [application_id])[application_id]
         (personal,) = personal_values(connection, [(then, filed_by)])
-    named = producer.named(then.producer, since=then.included_by, named_by=then.stated_by("name"))
-    update = Update(command.given, then, named, personal)
+    named = producer.named(then.producer, since=then.included_by, updated=then.stated.get("name"), at=at)
+    update = Update(command.given, then, named, personal, producer.renamed_at)
     sealed = seal(update.confidential())
     before = entry.version
     entry.update(act, update, at, sealed.commitments, procedure.data_update(legal_date(at)))

@@ -244,7 +244,8 @@ class RegisterInbox:
 
     def producer_transformed(self, work: Work, foreign: Foreign) -> None:
         """Art. 51-6: the producer goes on under another name or BIN."""
-        follow_transformation(work, _as(ProducerTransformed, foreign).producer)
+        event = _as(ProducerTransformed, foreign)
+        follow_transformation(work, event.producer, event.changed, event.superseded)
 
 
 def _opened(foreign: Foreign, commitments: Mapping[str, str], field: str) -> Sealed:

@@ -16,15 +16,21 @@ from services.kernel.personal_keys import pseudonym
 from services.verification.schema import IDENTIFIERS
 
 
-def keep_identifier(identifier: str, producer_id: str) -> Write:
-    """A unit's write that remembers whose BIN or IIN this is; any other of the producer is a former one."""
+def keep_identifier(identifier: str, producer_id: str, *, former: bool = False) -> Write:
+    """A unit's write that remembers whose BIN or IIN this is, or was where it is a `former` one.
+
+    Where it is the present one, any other of the producer is a former one.
+    """
 
     def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
         number = pseudonym(connection, identifier)
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        present = {"producer_id": producer_id, "former": False}
+        present = {"producer_id": producer_id, "former": former}
         insert = dialect.insert(IDENTIFIERS).values(identifier=number, **present)
         columns = IDENTIFIERS.c
+        if former:
+            connection.execute(insert.on_conflict_do_nothing(index_elements=[columns.identifier]))
+            return
         connection.execute(insert.on_conflict_do_update(index_elements=[columns.identifier], set_=present))
         connection.execute(
             sa.update(IDENTIFIERS)

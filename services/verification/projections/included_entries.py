@@ -9,7 +9,7 @@ each period once, and meets again, behind all others, whatever became known late
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Collection, Container, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -193,8 +193,9 @@ def _change(connection: sa.Connection, which: sa.ColumnElement[bool], **values: 
         )
 
 
-def rename_producer(producer: ProducerRef, *, entry_id: str | None = None) -> Write:
-    """A unit's write that gives a producer's entries, or one of them, its new name and BIN."""
+def rename_producer(producer: ProducerRef, fields: Collection[str], *, entry_id: str | None = None) -> Write:
+    """A unit's write that gives a producer's entries, or one of them, its new name or BIN: those `fields`."""
+    new = {field: getattr(producer, field) for field in fields}
 
     def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
         columns = INCLUDED_ENTRIES.c
@@ -203,7 +204,8 @@ def rename_producer(producer: ProducerRef, *, entry_id: str | None = None) -> Wr
             query = query.where(columns.entry_id == entry_id)
         rows = connection.execute(query).all()
         for row in rows:
-            entry = msgspec.structs.replace(_DECODER.decode(bytes(row.entry)), producer=producer)
+            entry = _DECODER.decode(bytes(row.entry))
+            entry = msgspec.structs.replace(entry, producer=msgspec.structs.replace(entry.producer, **new))
             connection.execute(
                 sa.update(INCLUDED_ENTRIES)
                 .where(columns.begun_by == row.begun_by)

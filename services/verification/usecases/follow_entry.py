@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import partial
 from uuid import UUID
 
@@ -155,11 +156,20 @@ def follow_restatement(work: Work, *, entry_id: str, product_name: OfficialText)
 
 def follow_update(work: Work, *, entry_id: str, producer: ProducerRef) -> None:
     """The producer of one entry is called otherwise; what was verified stays as it is."""
-    work.write(included_entries.rename_producer(producer, entry_id=entry_id))
+    work.write(included_entries.rename_producer(producer, ("name",), entry_id=entry_id))
 
 
-def follow_transformation(work: Work, producer: ProducerRef) -> None:
-    """Art. 51-6: a transformed producer keeps its entries under a new name or BIN."""
-    work.write(included_entries.rename_producer(producer))
-    if producer.bin is not None:
-        work.write(keep_identifier(producer.bin, producer.producer_id))
+def follow_transformation(
+    work: Work,
+    producer: ProducerRef,
+    changed: Collection[str],
+    superseded: Collection[str],
+) -> None:
+    """Art. 51-6: a transformed producer keeps its entries under a new name or BIN.
+
+    What is `superseded` another one states as it is now: of these only a former BIN is remembered.
+    """
+    now = [field for field in changed if field not in superseded]
+    work.write(included_entries.rename_producer(producer, now))
+    if "bin" in changed and producer.bin is not None:
+        work.write(keep_identifier(producer.bin, producer.producer_id, former="bin" in superseded))

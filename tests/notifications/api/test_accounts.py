@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import msgspec
 import pytest
 import rfc8785
 import sqlalchemy as sa
@@ -293,6 +294,19 @@ def test_a_former_bins_account_goes_on_under_the_present_one(api: Api, rest: str
     if rest.endswith("receipt"):
         opening = api.post(f"/v1/accounts/{BIN}/messages/{message}/receipt", role="producer")
         refused(api, opening, 409, "producer_transformed", before)
+
+
+def test_a_bin_that_another_had_replaced_when_it_was_told_is_a_former_one_art_51_6(api: Api) -> None:
+    """Told late of an earlier day: the account stays under the BIN that counts from later."""
+    ref = producer(BIN)
+    api.office.register.publish(filed(ref))
+    api.office.register.publish(transformed(ref, OTHER_BIN))
+    late = msgspec.structs.replace(transformed(ref, "151040025562"), fields=("bin",), superseded=("bin",))
+    api.office.register.publish(late)
+    api.office.follow()
+    assert api.get(f"/v1/accounts/{OTHER_BIN}", role="auditor").json()["messages"] == 3
+    for former in (BIN, "151040025562"):
+        assert OTHER_BIN in api.get(f"/v1/accounts/{former}", role="auditor").json()["detail"]
 
 
 def test_a_bin_that_was_taken_back_is_an_account_again(api: Api) -> None:

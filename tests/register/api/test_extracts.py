@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,9 @@ import rfc8785
 import sqlalchemy as sa
 
 from services.kernel.clock import set_simulated_clock
+from services.kernel.contract import OfficialText
 from services.register.contract.extracts import ExtractIssued
+from services.register.domain.updating import Given
 from services.register.schema import EXTRACT_CONTENTS, VAULT
 from tests.register.api.conftest import Api
 from tests.register.given import BIN, IIN, OTHER_BIN
@@ -50,6 +54,22 @@ def test_an_extract_holds_all_products_of_its_producer_and_its_record_proves_it(
     assert recorded.record.decode() == extract["record"]
     again = both.get(f"{PATH}/{extract['extract_id']}", role="producer").json()
     assert {name: value for name, value in again.items() if name != "proof"} == extract
+
+
+def test_an_extract_names_its_producer_as_is_valid_last_not_as_was_told_last_para_26(
+    quick: Api, tmp_path: Path
+) -> None:
+    desk = quick.desk
+    first, second = desk.include(name="Есеп"), desk.include(name="Қойма")
+    desk.on("2026-04-25")
+    later = Given(name=OfficialText(kk="«Жаңа» ЖШС", ru="ТОО «Новое»"), registration_number="GU-2")
+    desk.update(first, replace(later, changed_on=date(2026, 4, 20)))
+    desk.on("2026-04-26")
+    earlier = Given(name=OfficialText(kk="«Ескі» ЖШС", ru="ТОО «Старое»"), registration_number="GU-1")
+    desk.update(second, replace(earlier, changed_on=date(2026, 4, 5)))
+    set_simulated_clock(tmp_path / "clock.json", desk.clock.now())
+    producer = issued(quick)["content"]["producer"]
+    assert (producer["name"]["ru"], producer["state_registration_number"]) == ("ТОО «Новое»", "GU-2")
 
 
 def test_the_same_key_gives_the_same_extract(both: Api) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from services.kernel.clock import set_simulated_clock
+from services.kernel.contract import OfficialText
 from services.register.usecases.request_exclusion import RequestExclusion, request_exclusion
+from services.register.usecases.transform_producer import TransformProducer, transform_producer
 from tests.register.api.conftest import Api
 from tests.register.given import BIN, IIN, OTHER_BIN, at
 
@@ -79,6 +82,26 @@ def test_an_update_shows_now_in_the_past_in_history_changes_and_extracts(both: A
         extract = both.post("/v1/extracts", asked).json()["content"]
         assert extract["products"][0]["capacity_per_year"] == capacity
         assert extract["producer"]["name"]["ru"] == name
+
+
+def test_a_name_from_before_a_transformation_is_shown_up_to_its_day_and_found_by_it(
+    quick: Api, tmp_path: Path
+) -> None:
+    """Para. 26 and art. 51-6: the name is that of whatever counts last in law, not of what was told last."""
+    entry = quick.desk.include()
+    on(quick, tmp_path, "2026-04-20")
+    later = OfficialText(kk="«Кейін» АҚ", ru="АО «Позже»")
+    command = TransformProducer(bin=BIN, on=date(2026, 4, 15), reference="R", new_name=later)
+    transform_producer(quick.desk.journal, command, quick.desk.act())
+    on(quick, tmp_path, "2026-04-25")
+    answer = updated(quick, entry, {"producer": {"name": RENAMED}, "changed_on": "2026-04-01"})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["producer"]["name"]["ru"] == "АО «Позже»"
+    for day, name in (("03-20", "ТОО «Дала»"), ("04-05", RENAMED["ru"]), ("04-20", "АО «Позже»")):
+        assert read(quick, entry, valid_at=f"2026-{day}T00:00:00Z")["producer"]["name"]["ru"] == name
+    for q, found in (("позже", [str(entry.id)]), ("плюс", [])):
+        items = quick.get("/v1/entries", q=q).json()["items"]
+        assert [item["entry_id"] for item in items] == found
 
 
 def test_a_late_update_is_taken_and_called_late(api: Api, tmp_path: Path) -> None:

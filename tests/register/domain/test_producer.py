@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
 import pytest
 
 from services.kernel.contract import OfficialText, ProducerRef
@@ -11,7 +12,7 @@ from services.kernel.errors import Conflict, Invalid
 from services.kernel.journal.events import Fact, new_stream_id
 from services.register.contract.events import ProducerTransformed
 from services.register.domain.producer import Producer
-from tests.register.given import BIN, IIN, OTHER_BIN, act, at, registered
+from tests.register.given import BIN, IIN, OTHER_BIN, THIRD_BIN, act, at, registered
 
 ON = date(2026, 3, 1)
 NAME = OfficialText(kk="«Дала» АҚ", ru="АО «Дала»")
@@ -89,7 +90,49 @@ def test_facts_after_a_transformation_name_the_producer_anew() -> None:
     transformed(producer)
     later = producer.last_event_id or ""
     assert producer.named(before, since=since) == producer.ref
-    assert producer.named(before, since=later) == before
+    filed = msgspec.structs.replace(producer.ref, name=before.name)
+    assert producer.named(filed, since=later) == filed
+
+
+def told(producer: Producer, on: date, new_bin: str | None, new_name: OfficialText | None) -> Fact:
+    fact = producer.transform(act(at("2026-05-04")), on=on, reference="R", new_bin=new_bin, new_name=new_name)
+    assert fact is not None
+    return fact
+
+
+def test_transformations_count_in_the_order_of_their_days_whenever_they_were_told_art_51_6() -> None:
+    """What was told first stands from later: it stays what the producer is called, under its BIN."""
+    producer = registered()
+    first, since = producer.ref, producer.last_event_id or ""
+    told(producer, date(2026, 4, 15), OTHER_BIN, NAME)
+    earlier = OfficialText(kk="«Дала» ТҚ", ru="ОДО «Дала»")
+    late = told(producer, date(2026, 4, 1), THIRD_BIN, earlier).data
+    assert isinstance(late, ProducerTransformed)
+    assert (late.producer.bin, late.producer.name, late.former_bin) == (THIRD_BIN, earlier, BIN)
+    assert (late.fields, late.superseded) == (("bin", "name"), ("bin", "name"))
+    assert (producer.ref.bin, producer.ref.name) == (OTHER_BIN, NAME)
+    assert producer.former_bins == (BIN, THIRD_BIN)
+    days = (
+        ("2026-03-31", BIN, first.name),
+        ("2026-04-02", THIRD_BIN, earlier),
+        ("2026-04-16", OTHER_BIN, NAME),
+    )
+    for day, number, name in days:
+        found = producer.named(first, since=since, at=at(day))
+        assert (found.bin, found.name) == (number, name)
+
+
+def test_a_late_name_leaves_the_bin_of_its_day_and_repeated_it_changes_nothing() -> None:
+    producer = registered()
+    told(producer, date(2026, 4, 15), OTHER_BIN, None)
+    late = told(producer, date(2026, 4, 1), None, NAME).data
+    assert isinstance(late, ProducerTransformed)
+    assert (late.producer.bin, late.fields, late.superseded) == (BIN, ("name",), ())
+    assert (producer.ref.bin, producer.ref.name) == (OTHER_BIN, NAME)
+    report = act(at("2026-05-05"))
+    for day in (date(2026, 4, 1), date(2026, 4, 15)):
+        again = producer.transform(report, on=day, reference="R", new_bin=OTHER_BIN, new_name=NAME)
+        assert again is None
 
 
 def test_an_iin_is_no_new_bin_and_never_enters_an_event_order_327_para_3_1() -> None:

@@ -46,9 +46,10 @@ def update(
     """The producer gives what changed at `when`; the vault holds `personal` by then."""
     stands, state = made.entry.data_for(Given(**given), when)
     named = producer or made.producer.named(
-        state.producer, since=state.included_by, named_by=state.stated_by("name")
+        state.producer, since=state.included_by, updated=state.stated.get("name"), at=stands
     )
-    found = Update(Given(**given), state, named, FILED if personal is None else personal)
+    held = FILED if personal is None else personal
+    found = Update(Given(**given), state, named, held, made.producer.renamed_at)
     commitments = dict.fromkeys(found.confidential(), "c9")
     term = PROCEDURE.data_update(legal_date(stands))
     made.entry.update(act(when, "producer"), found, stands, commitments, term)
@@ -234,6 +235,41 @@ def test_a_new_name_is_the_producers_and_a_transformation_after_it_gives_its_own
     )
     settled(made.producer)
     assert (made.named().bin, made.named().name) == ("971240001315", third)
+
+
+def test_a_name_stands_from_its_own_day_before_one_that_a_transformation_gave_for_later() -> None:
+    """Para. 26 and art. 51-6: what counts from later holds, whichever was told first."""
+    made = included()
+    later = OfficialText(kk="«Кейін» АҚ", ru="АО «Позже»")
+    told_on = act(at("2026-04-20"))
+    made.producer.transform(told_on, on=date(2026, 4, 15), reference="1", new_bin=None, new_name=later)
+    settled(made.producer)
+    state = update(made, at("2026-04-25"), changed_on=date(2026, 4, 1), name=RENAMED, kato="710000000")
+    event = updated(made)
+    assert (event.producer.name, event.superseded) == (RENAMED, ("name",))
+    assert made.named().name == later
+    on_the_day = made.producer.named(
+        state.producer, since=state.included_by, updated=state.stated["name"], at=at("2026-04-14")
+    )
+    assert on_the_day.name == RENAMED
+    update(made, at("2026-04-26"), changed_on=date(2026, 4, 16), name=RENAMED)
+    assert (updated(made).superseded, made.named().name) == ((), RENAMED)
+
+
+def test_an_update_from_before_a_transformation_names_the_producer_as_it_was_called_then() -> None:
+    made = included()
+    before = made.named()
+    later = OfficialText(kk="«Кейін» АҚ", ru="АО «Позже»")
+    made.producer.transform(
+        act(at("2026-04-20")), on=date(2026, 4, 15), reference="1", new_bin="971240001315", new_name=later
+    )
+    settled(made.producer)
+    update(made, at("2026-04-25"), changed_on=date(2026, 4, 1), capacity_per_year="7")
+    assert updated(made).producer == before
+    with pytest.raises(Invalid, match="update_changes_nothing"):
+        update(made, at("2026-04-25"), changed_on=date(2026, 4, 1), name=before.name)
+    update(made, at("2026-04-25"), changed_on=date(2026, 4, 16), name=before.name)
+    assert updated(made).fields == ("name",)
 
 
 def test_an_individuals_name_goes_into_the_vault_with_the_number_it_belongs_to() -> None:

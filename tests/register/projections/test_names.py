@@ -29,7 +29,7 @@ from services.register.projections.products import PRODUCTS
 from services.register.usecases.transform_producer import TransformProducer, transform_producer
 from tests.register.desk import RECTIFIED, Desk, open_desk
 from tests.register.given import AUTOMATIC, BIN, NOON, OTHER_BIN, REASONS, THIRD_BIN, product
-from tests.register.projections.test_periods import state_by_replay
+from tests.register.projections.test_periods import ref_by_replay, state_by_replay
 
 NAMES = ("Есеп", "Карта", "Қойма")
 PRODUCERS = ("«Дала»", "«Қыр»", "«Тау»")
@@ -108,22 +108,9 @@ def called(everything: Iterable[Recorded], entry: Entry, moment: Moment) -> dict
     )
     if state is None:
         return None
-    named_by = state.stated["name"].event_id if "name" in state.stated else state.included_by
-    ref, before = state.producer, None
-    own = [one for one in facts if str(one.fact.originator_id) == ref.producer_id]
-    renaming = set()
-    for one in own:
-        data = one.fact.data
-        if isinstance(data, ProducerRegistered | ProducerTransformed):
-            if before is not None and data.producer.name != before:
-                renaming.add(one.fact.id)
-            before = data.producer.name
-    for one in sorted(own, key=lambda one: (one.fact.effective_at, one.position)):
-        data = one.fact.data
-        counts = microseconds(one.fact.effective_at) <= moment.valid_at
-        if isinstance(data, ProducerTransformed) and counts and one.fact.id > state.included_by:
-            names = one.fact.id in renaming and one.fact.id > named_by
-            ref = data.producer if names else msgspec.structs.replace(data.producer, name=ref.name)
+    entry_facts = [one for one in facts if one.fact.originator_id == entry.id]
+    own = [one for one in facts if str(one.fact.originator_id) == state.producer.producer_id]
+    ref = ref_by_replay(entry_facts, own, state, moment.valid_at, moment.known_at)
     name, of = state.included.product.name, ref.name
     texts = [name.kk, name.ru, state.included.number, state.included.application_number]
     texts += [of.kk, of.ru] if of else []

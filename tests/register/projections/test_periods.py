@@ -15,12 +15,12 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from services.kernel.calendar import legal_date
-from services.kernel.contract import CourtRuling, OfficialText
+from services.kernel.contract import CourtRuling, OfficialText, ProducerRef
 from services.kernel.errors import DomainError
 from services.kernel.journal.events import Fact, microseconds
 from services.kernel.journal.units import Recorded
 from services.register.contract.corrections import CorrectionKind, EntryCorrected
-from services.register.contract.events import Excluded, Included, Reinstated
+from services.register.contract.events import Excluded, Included, ProducerTransformed, Reinstated
 from services.register.contract.updates import EntryUpdated
 from services.register.domain.application import Application
 from services.register.domain.correcting import NAMES, EntryStatus
@@ -34,12 +34,14 @@ from services.register.projections.moments import Moment, entries_of, find_at
 from services.register.projections.periods import PERIODS, covers
 from services.register.projections.products import PRODUCTS
 from services.register.usecases.file_appeal import FileAppeal, file_appeal
+from services.register.usecases.transform_producer import TransformProducer, transform_producer
 from tests.register.desk import RECTIFIED, Desk, open_desk
 from tests.register.given import AUTOMATIC, BIN, NOON, REASONS, product
 
 COURT = 12
 TWO_OFFICERS = 18
 PRODUCER = 31
+TRANSFORMED = 37
 STATUSES: tuple[EntryStatus, ...] = ("included", "excluded", "annulled")
 RULING = CourtRuling(
     court=OfficialText(kk="Астана қаласының соты", ru="Суд города Астаны"), number="1", ruled_on="2026-03-02"
@@ -67,6 +69,33 @@ def state_by_replay(facts: Sequence[Recorded], valid_at: int, known_at: int) -> 
         if microseconds(fact.effective_at) <= valid_at:
             counting.append((microseconds(fact.effective_at), recorded.position, fact))
     return folded([fact for _, _, fact in sorted(counting, key=lambda one: one[:2])], left_out)
+
+
+def ref_by_replay(
+    facts: Sequence[Recorded], own: Sequence[Recorded], state: EntryState, valid_at: int, known_at: int
+) -> ProducerRef:
+    """The producer by the last of all that named it, in the order (effective_at, position).
+
+    What an inclusion states, every transformation recorded after it changes.
+    """
+    positions = {recorded.fact.id: recorded.position for recorded in facts}
+    ref, stated = state.producer, state.stated.get("name")
+    named = (microseconds(stated.at), positions[stated.event_id]) if stated else (0, 0)
+    given: dict[str, tuple[tuple[int, int], ProducerRef]] = {}
+    for recorded in own:
+        data, at = recorded.fact.data, microseconds(recorded.fact.effective_at)
+        if isinstance(data, ProducerTransformed) and at <= valid_at and recorded.position <= known_at:
+            for field in data.fields:
+                place = (at, recorded.position)
+                if field not in given or given[field][0] < place:
+                    given[field] = (place, data.producer)
+    if "bin" in given:
+        ref = msgspec.structs.replace(ref, bin=given["bin"][1].bin)
+    if "name" in given:
+        place, by = given["name"]
+        if place[1] > positions[state.included_by] and place > named:
+            ref = msgspec.structs.replace(ref, name=by.name)
+    return ref
 
 
 def as_of_inclusion(told: Fact, update: EntryUpdated, correction: EntryCorrected, fact: Fact) -> Fact:
@@ -107,11 +136,12 @@ def status_by_periods(desk: Desk, entry_id: UUID, valid_at: int, known_at: int) 
 
 def all_moments_agree(desk: Desk, entry_id: UUID) -> None:
     facts = desk.journal.facts_of(entry_id)
-    instants = {microseconds(recorded.fact.effective_at) for recorded in facts}
+    own = desk.journal.facts_of(producer_of_entry(desk, entry_id))
+    instants = {microseconds(recorded.fact.effective_at) for recorded in (*facts, *own)}
     corrections = [r.fact.data for r in facts if isinstance(r.fact.data, EntryCorrected)]
     instants |= {microseconds(datetime.fromisoformat(c.counts_from)) for c in corrections if c.counts_from}
     with desk.journal.database.read() as connection:
-        for known_at in [0, *(recorded.position for recorded in facts)]:
+        for known_at in [0, *(recorded.position for recorded in (*facts, *own))]:
             for instant in instants:
                 for valid_at in (instant - 1, instant):
                     expected = state_by_replay(facts, valid_at, known_at)
@@ -120,6 +150,9 @@ def all_moments_agree(desk: Desk, entry_id: UUID) -> None:
                     moment = Moment(valid_at, known_at)
                     found = find_at(connection, entry_id, moment)
                     assert (found.state if found else None) == expected
+                    if found is not None:
+                        ref = ref_by_replay(facts, own, found.state, valid_at, known_at)
+                        assert found.producer == ref
                     listed = entries_of(connection, producer_of_entry(desk, entry_id), moment, status)
                     assert [one.state for one in listed] == ([expected] if expected else [])
 
@@ -156,6 +189,8 @@ def step(desk: Desk, entry: Entry, choice: int, hours: int = 0) -> None:
     """One thing that can happen to an entry in the state it is in."""
     entry = desk.journal.load(Entry, entry.id)
     state = entry.state
+    if choice >= TRANSFORMED:
+        return transformed(desk, choice, hours)
     if choice >= PRODUCER:
         return brought_up_to_date(desk, entry, choice, hours)
     if choice >= TWO_OFFICERS:
@@ -196,6 +231,14 @@ def brought_up_to_date(desk: Desk, entry: Entry, choice: int, days: int) -> None
         desk.later(hours=1)
 
 
+def transformed(desk: Desk, choice: int, days: int) -> None:
+    """The producer bears another name, from today or from some days ago."""
+    name = OfficialText(kk=f"«Тау {choice}» АҚ", ru=f"АО «Тау {choice}»")
+    on = legal_date(desk.clock.now() - timedelta(days=days // 4))
+    command = TransformProducer(bin=BIN, on=on, reference="R", new_bin=None, new_name=name)
+    transform_producer(desk.journal, command, desk.act())
+
+
 def ruled(desk: Desk, entry: Entry, choice: int) -> None:
     """A court undoes one of the exclusions that still count, the present or an earlier one."""
     standing = [x.notification_id for x in entry.state.exclusions if not x.undone]
@@ -217,7 +260,7 @@ def confirmed(desk: Desk, entry: Entry) -> None:
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(plan=st.lists(st.tuples(st.integers(0, 36), st.integers(0, 40)), min_size=1, max_size=9))
+@given(plan=st.lists(st.tuples(st.integers(0, 42), st.integers(0, 40)), min_size=1, max_size=9))
 def test_the_periods_say_what_replay_says_at_any_two_times(plan: list[tuple[int, int]]) -> None:
     with TemporaryDirectory() as folder, open_desk(f"sqlite:///{folder}/register.db", AUTOMATIC) as desk:
         entry = desk.include()
@@ -354,6 +397,9 @@ def present_reads_as_at_now(desk: Desk, entry_id: UUID) -> None:
     """`changed_at` is not shown: it orders decisions, and what is annulled has none."""
     with desk.journal.database.read() as connection:
         now = find(connection, entry_id)
-    assert now is not None
-    (then,) = states_at(desk, entry_id, microseconds(desk.clock.now() + timedelta(days=3_650)))
-    assert msgspec.structs.replace(then, changed_at=now.state.changed_at) == now.state
+        assert now is not None
+        later = microseconds(desk.clock.now() + timedelta(days=3_650))
+        then = find_at(connection, entry_id, Moment(later, desk.journal.head()))
+    assert then is not None
+    assert msgspec.structs.replace(then.state, changed_at=now.state.changed_at) == now.state
+    assert then.producer == now.producer

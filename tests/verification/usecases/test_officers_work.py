@@ -14,7 +14,7 @@ from services.kernel.calendar import Term
 from services.kernel.contract import OfficialText
 from services.kernel.errors import Conflict, Forbidden, Invalid
 from services.kernel.journal.journal import Work
-from services.register.contract.events import ProducerTransformed
+from services.register.contract.events import ProducerTransformed, TransformedField
 from services.verification.api.officers_forms import LONGEST_CHECK_REASON
 from services.verification.contract.events import TermMissed
 from services.verification.domain.case import Case
@@ -166,6 +166,35 @@ def test_a_former_bin_answers_no_more_and_the_new_one_does_art_51_6(
         with here.database.read() as connection:
             named = {producer_of(connection, number) for number in (BIN, "971240001315")}
         assert named == {PRODUCER.producer_id}, "its cases are found under both"
+
+
+def test_a_bin_told_late_of_an_earlier_day_answers_no_more_art_51_6(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Another one that counts from later was told before: it stays the present one."""
+    with authority(database_url, tmp_path) as here:
+        case = filed(here)
+        ask(here, case)
+        told: list[tuple[str, tuple[TransformedField, ...]]] = [
+            ("971240001315", ()),
+            ("151040025562", ("bin",)),
+        ]
+        for number, superseded in told:
+            event = ProducerTransformed(
+                producer=msgspec.structs.replace(PRODUCER, bin=number),
+                former_bin=BIN,
+                transformed_on="2026-03-02",
+                reference="R-2",
+                fields=("bin",),
+                superseded=superseded,
+            )
+            here.follow(event, stream=PRODUCER.producer_id)
+        kept = here.keep(b"text", "text/plain")
+        with pytest.raises(Forbidden, match="not_yours"):
+            supply(here, case, Named("contracts", kept), by="151040025562")
+        supply(here, case, Named("contracts", kept), by="971240001315")
+        with here.database.read() as connection:
+            assert producer_of(connection, "151040025562") == PRODUCER.producer_id
 
 
 def test_the_watcher_records_that_the_producer_missed_the_term_once(
