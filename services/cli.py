@@ -133,9 +133,7 @@ def _keys(parsed: argparse.Namespace, installation: Installation) -> int:
     if parsed.action == "repeat-erasures":
         lost = 0
         for service, gone in repeat_erasures(installation, services):
-            _tell_gone(service, len(gone.erased), gone.lost)
-            if gone.kept:
-                print(f"{service}: {len(gone.kept)} filed anew: that stays; what was erased is unreadable")
+            _tell_gone(service, len(gone.erased), gone.lost, len(gone.kept))
             lost += gone.lost
         return 1 if lost else 0
     try:
@@ -201,12 +199,17 @@ def _import(parsed: argparse.Namespace, installation: Installation) -> int:
     return 0
 
 
-def _tell_gone(service: str, erased: int, lost: int) -> None:
-    """What a database holds that nobody can read any more."""
-    if erased and service == "register":
-        print(f"{service}: the values of {erased} producers that were erased before are erased again")
-    elif erased:
-        print(f"{service}: it holds erased values of {erased}; they go as it follows the register")
+def _tell_gone(service: str, erased: int, lost: int, kept: int = 0) -> None:
+    """What a database holds that nobody can read any more; elsewhere a replaced value's key is gone too."""
+    if service != "register":
+        if erased + kept:
+            held = f"it holds erased or replaced values of {erased + kept}"
+            print(f"{service}: {held}; they go as it follows the register")
+    else:
+        if erased:
+            print(f"{service}: the values of {erased} producers that were erased before are erased again")
+        if kept:
+            print(f"{service}: {kept} filed anew: that stays; what was erased is unreadable")
     if lost:
         print(f"{service}: what stands under {lost} keys can never be read: the keys are lost")
 

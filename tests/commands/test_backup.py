@@ -20,7 +20,7 @@ from services.commands import restore as restoring
 from services.commands.copies import Contents
 from services.commands.registry import Installation, database_of, journal_of, log_of, signer_of
 from services.kernel.clock import SystemClock
-from services.kernel.database import Database, RestoreUnfinished
+from services.kernel.database import Database, RestoreUnfinished, sqlite_url
 from services.kernel.journal import rebuilding
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.rebuilding import ReadersInTheWay, rebuild_read_models
@@ -28,8 +28,11 @@ from services.kernel.journal.rows import BulkInsert
 from services.kernel.journal.sealing.refusals import SealingRefused
 from services.kernel.journal.sealing.sealer import Sealer
 from services.kernel.migrating import upgrade
+from services.kernel.personal_keys import KEYS
 from services.kernel.runtime import personal_keys
 from services.kernel.settings import ServiceSettings
+from services.notifications.projections.contacts import learn_contacts
+from services.notifications.schema import VAULT as CONTACTS
 from services.proof.checkpoints import Checkpoint
 from services.proof.notes import Note, Signer
 from services.register.contract.erasures import PersonalDataErased
@@ -390,6 +393,49 @@ def test_who_filed_anew_after_an_erasure_that_a_restore_lost_keeps_that(
     assert main(["keys", "repeat-erasures", "register"]) == 0
     assert capsys.readouterr().out == "register: 1 filed anew: that stays; what was erased is unreadable\n"
     assert (person.rows(VAULT.table), person.journal.head()) == (rows, head)
+
+
+def test_what_was_filed_anew_stays_when_the_store_of_keys_is_an_older_copy(
+    person: Desk, site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It knows what was destroyed and not the key made since: a lost key may come back and is no erasure."""
+    application = person.file(OTHER_IIN, "Жоба")
+    personal = person.journal.database.personal
+    assert personal is not None
+    erased = {row["key_id"] for row in person.rows(VAULT.table)}
+    personal.destroy(erased)
+    withdrawal = WithdrawApplication(application_id=application.id, by=OTHER_IIN)
+    withdraw_application(person.journal, withdrawal, person.act("producer"))
+    person.file(OTHER_IIN, "Басқа")
+    rows, head = person.rows(VAULT.table), person.journal.head()
+    (since,) = {row["key_id"] for row in rows} - erased
+    file = sqlite_url(site.installation.var / "keys" / "register.db")
+    with closing(Database(file)) as store, store.write() as connection:
+        assert connection.execute(sa.delete(KEYS).where(KEYS.c.key_id == since)).rowcount == 1
+    capsys.readouterr()
+    assert main(["keys", "repeat-erasures", "register"]) == 1
+    told = capsys.readouterr().out
+    assert told == "register: what stands under 1 keys can never be read: the keys are lost\n"
+    assert (person.rows(VAULT.table), person.journal.head()) == (rows, head)
+
+
+def test_a_value_that_notifications_replaced_is_not_told_as_filed_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its key is destroyed too; a restored database holds the row until it follows the register again."""
+    monkeypatch.setenv("VAR", str(tmp_path))
+    keys = personal_keys("notifications", ServiceSettings(var=tmp_path, _env_file=None))
+    keys.prepare()
+    with closing(Database(sqlite_url(tmp_path / "notifications.db"), personal=keys)) as database:
+        upgrade("notifications", database)
+        with database.write() as connection:
+            learn_contacts(connection, {"one": {"email": "one@dala.example"}, "two": {"email": "two@a.kz"}})
+            replaced = CONTACTS.keys_of(connection, "one") | CONTACTS.keys_of(connection, "two")
+            learn_contacts(connection, {"two": {"iin": OTHER_IIN}})
+        keys.destroy(replaced)
+    assert main(["keys", "repeat-erasures", "notifications"]) == 0
+    held = "it holds erased or replaced values of 2"
+    assert capsys.readouterr().out == f"notifications: {held}; they go as it follows the register\n"
 
 
 def test_keys_that_are_neither_there_nor_destroyed_are_lost_and_no_erasure(
