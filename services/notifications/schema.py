@@ -299,36 +299,3 @@ SQLITE_GUARDS: Final = (
     BEGIN SELECT RAISE(ABORT, 'receipts are append-only'); END
     """,
 )
-
-_LASTING: Final = ", ".join(column.name for column in MESSAGES.columns if column.name != "recipient")
-MESSAGE_GUARDS_POSTGRESQL: Final = (
-    """
-    CREATE FUNCTION messages_stay_as_put() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        RAISE EXCEPTION 'messages stay as they were put' USING ERRCODE = 'restrict_violation';
-    END $$
-    """,
-    f"""
-    CREATE TRIGGER messages_stay BEFORE UPDATE OF {_LASTING} OR DELETE OR TRUNCATE ON messages
-    FOR EACH STATEMENT EXECUTE FUNCTION messages_stay_as_put()
-    """,
-)
-MESSAGE_GUARDS_SQLITE: Final = (
-    f"""
-    CREATE TRIGGER messages_no_update BEFORE UPDATE OF {_LASTING} ON messages
-    BEGIN SELECT RAISE(ABORT, 'messages stay as they were put'); END
-    """,
-    """
-    CREATE TRIGGER messages_no_delete BEFORE DELETE ON messages
-    BEGIN SELECT RAISE(ABORT, 'messages stay as they were put'); END
-    """,
-    """
-    CREATE TRIGGER messages_no_replace BEFORE INSERT ON messages
-    WHEN EXISTS (
-        SELECT 1 FROM messages
-        WHERE message_id = NEW.message_id OR (recipient = NEW.recipient AND occasion = NEW.occasion)
-    )
-    BEGIN SELECT RAISE(ABORT, 'messages stay as they were put'); END
-    """,
-)
-"""The third guard is for `INSERT OR REPLACE`, which deletes without firing the second."""

@@ -153,21 +153,21 @@ def free_dispatches(database: Database, channel: ChannelName, owner: str) -> int
     return free_leases_of_the_gone(database, DISPATCHES, presence_name, owner, of_channel)
 
 
+def given_up(database: Database, channel: ChannelName, *, since: int) -> int:
+    """How many messages a channel refused or did not take at any try since an instant (microseconds)."""
+    columns = DISPATCHES.c
+    ended = [
+        sa.literal_column(f"'{state}'", sa.Text) for state in ("exhausted", "refused")
+    ]  # as in the index
+    over = sa.and_(columns.state.in_(ended), columns.ended_at >= since)
+    query = sa.select(sa.func.count()).select_from(DISPATCHES).where(columns.channel == channel, over)
+    with database.read() as connection:
+        return connection.scalar(query) or 0
+
+
 def _row(message_id: str, channel: str) -> sa.Update:
     return sa.update(DISPATCHES).where(DISPATCHES.c.message_id == message_id, DISPATCHES.c.channel == channel)
 
 
 def _span(duration: timedelta) -> int:
     return int(duration.total_seconds() * 1_000_000)
-
-
-def given_up(database: Database, channel: ChannelName, *, since: int) -> int:
-    """How many messages a channel refused or did not take at any try since an instant (microseconds)."""
-    columns = DISPATCHES.c
-    written_out = [
-        sa.literal_column(f"'{state}'", sa.Text) for state in ("exhausted", "refused")
-    ]  # as in the index
-    over = sa.and_(columns.state.in_(written_out), columns.ended_at >= since)
-    query = sa.select(sa.func.count()).select_from(DISPATCHES).where(columns.channel == channel, over)
-    with database.read() as connection:
-        return connection.scalar(query) or 0

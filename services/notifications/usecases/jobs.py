@@ -18,6 +18,7 @@ from services.notifications.delivery_tables import JOBS
 from services.notifications.domain.lines import never_behind
 from services.notifications.schema import DELIVERIES
 from services.notifications.usecases.queue_deliveries import (
+    WAITING,
     delivery_row,
     hold_events,
     hold_lines,
@@ -90,7 +91,7 @@ def cancel_job(connection: sa.Connection, subscription_id: str, job_id: str, *, 
     hold_lines(connection, [subscription_id])
     cancelled = connection.execute(
         sa.update(DELIVERIES)
-        .where(columns.job_id == job_id, columns.job_id != "", columns.state.in_(("pending", "waiting")))
+        .where(columns.job_id == job_id, columns.job_id != "", columns.state.in_(WAITING))
         .values(state="cancelled")
         .returning(columns.subject, columns.attempts, columns.next_at, columns.leased_until)
     ).all()

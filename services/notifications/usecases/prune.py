@@ -13,9 +13,9 @@ from services.kernel.journal.events import microseconds
 from services.notifications.delivery_tables import JOBS
 from services.notifications.schema import ATTEMPTS, DELIVERIES, EVENTS, SUBSCRIPTIONS
 from services.notifications.usecases.due import PENDING
-from services.notifications.usecases.queue_deliveries import NOT_OVER
+from services.notifications.usecases.queue_deliveries import NOT_OVER, WAITING
 from services.notifications.usecases.run_jobs import first_id
-from services.notifications.usecases.subscribe import WAITING, cancel_pending
+from services.notifications.usecases.subscribe import cancel_pending
 
 KEPT: Final = timedelta(days=90)
 BATCH: Final = 500
@@ -63,8 +63,8 @@ def prune(database: Database, clock: Clock, *, batch: int = BATCH) -> int:
 
     Ninety days count from the last try, so that what waited long is shown as long. An event goes with the
     last of its deliveries: the journal keeps it for ever, and a replay brings it back. Its row is held before
-    it is asked for deliveries, as whoever makes one holds it (`hold_events`). A job stays
-    while deliveries of it wait.
+    it is asked for deliveries, as whoever makes one holds it (`hold_events`). A job stays while
+    deliveries of it wait.
     """
     before = microseconds(clock.now() - KEPT)
     columns = DELIVERIES.c

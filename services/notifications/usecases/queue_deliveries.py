@@ -39,6 +39,8 @@ _FIRST_TRY: Final[Row] = {
 }
 _QUEUE: Final = BulkInsert(DELIVERIES, same=_FIRST_TRY)
 _KEEP: Final = BulkUpsert(EVENTS, replace=False)
+WAITING: Final = ("pending", "waiting")
+"""The states of a delivery that is not over."""
 NOT_OVER: Final = "deliveries.subject IS NOT NULL AND deliveries.state IN ('pending', 'waiting')"
 """What lines are of. As the index of lines says it, so that every plan knows it."""
 _LINES: Final = sa.text(
@@ -193,7 +195,7 @@ def next_in_line(connection: sa.Connection, endpoint: str, subject: str, free_at
             columns.subscription_id == endpoint,
             columns.subject == subject,
             columns.subject.is_not(None),
-            columns.state.in_(("pending", "waiting")),
+            columns.state.in_(WAITING),
         )
         .order_by(columns.delivery_id)
         .limit(1)

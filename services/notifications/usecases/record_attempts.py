@@ -37,7 +37,7 @@ from services.notifications.usecases.operational import (
     tell_owner,
 )
 from services.notifications.usecases.own_events import challenge_in
-from services.notifications.usecases.queue_deliveries import AGAIN, OWN, OWN_KINDS, next_in_line
+from services.notifications.usecases.queue_deliveries import AGAIN, OWN, OWN_KINDS, WAITING, next_in_line
 from services.notifications.usecases.subscribe import cancel_pending
 
 
@@ -152,7 +152,7 @@ class _Recorder:
         state, next_at = self._follows(claimed, _judged(made, given, self._now), given, row)
         change = {"id": claimed.delivery_id, "number": claimed.number, "became": state}
         self._changes.append(change | {"at": next_at or self._now, "rank": _priority(claimed)})
-        if row.subject is not None and state not in ("pending", "waiting"):
+        if row.subject is not None and state not in WAITING:
             self._ended.append((claimed.subscription_id, row.subject))
         if state == "delivered" and row.job_id:
             self._recovered(claimed)

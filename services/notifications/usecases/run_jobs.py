@@ -25,6 +25,7 @@ from services.notifications.schema import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.usecases.jobs import Asked, asked_of
 from services.notifications.usecases.queue_deliveries import (
     FILTER_COLUMNS,
+    WAITING,
     delivery_row,
     event_row,
     filter_of,
@@ -234,7 +235,7 @@ _WAITING: Final = (
     .where(
         DELIVERIES.c.job_id == JOBS.c.job_id,
         DELIVERIES.c.job_id != sa.literal_column("''", sa.Text),
-        DELIVERIES.c.state.in_(("pending", "waiting")),
+        DELIVERIES.c.state.in_(WAITING),
     )
     .correlate(JOBS)
     .scalar_subquery()

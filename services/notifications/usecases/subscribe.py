@@ -18,12 +18,9 @@ from services.notifications.domain.filters import Filter, Reach, checked
 from services.notifications.domain.secrets import Secrets, secret_given
 from services.notifications.schema import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.usecases.own_events import CHALLENGE, HANDSHAKE, TEST, own_event
-from services.notifications.usecases.queue_deliveries import delivery_row, event_row, keep_events
+from services.notifications.usecases.queue_deliveries import WAITING, delivery_row, event_row, keep_events
 
 _KINDS: Final = {CHALLENGE: "challenge", HANDSHAKE: "handshake", TEST: "test"}
-
-WAITING: Final = ("pending", "waiting")
-"""The states of a delivery that is not over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,10 @@ from services.register.domain.own_data import Stated
 class Transformed:
     """What transformations made of a producer; None where they gave no BIN or no name.
 
-    `renamed` is the transformation whose name counts last, `numbered_at` from when the BIN counts (UTC).
+    `renamed` is the transformation whose name counts last.
     """
 
     bin: str | None = None
-    numbered_at: datetime | None = None
     name: OfficialText | None = None
     renamed: Stated | None = None
 
@@ -49,7 +48,6 @@ def transformed(facts: Iterable[Fact], *, at: datetime | None = None) -> Transfo
         gives_bin, gives_name = "bin" in event.changed, "name" in event.changed
         found = Transformed(
             bin=event.producer.bin if gives_bin else found.bin,
-            numbered_at=fact.effective_at if gives_bin else found.numbered_at,
             name=event.producer.name if gives_name else found.name,
             renamed=Stated(fact.id, fact.effective_at) if gives_name else found.renamed,
         )
