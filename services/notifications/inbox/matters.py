@@ -43,6 +43,7 @@ def _open(
             product=product,
             event_type=foreign.upstream.header.type,
             opened_on=legal_date(foreign.fact.effective_at).isoformat(),
+            told_at=foreign.upstream.position,
             due_on=term.due_on if term else None,
         ),
     )
@@ -56,7 +57,7 @@ def notification_received(matters: Matters, known: Known, foreign: Foreign) -> N
     """It waits for the industry authority; a reworked one ends the rework."""
     data = foreign.fact.data
     assert isinstance(data, register.NotificationReceived)
-    matters.close(data.notification_id)
+    matters.close(data.notification_id, foreign.upstream.position)
     product = data.product_name or _name(known, data.product_id)
     kind = data.term.name if data.term else "other_notification"
     _open(matters, foreign, kind, _INDUSTRY, data.notification_id, product, data.term)
@@ -66,7 +67,7 @@ def notification_returned(matters: Matters, known: Known, foreign: Foreign) -> N
     """Rework waits for the informatization authority."""
     data = foreign.fact.data
     assert isinstance(data, register.NotificationReturned)
-    matters.close(data.notification_id)
+    matters.close(data.notification_id, foreign.upstream.position)
     product = _name(known, known.product_of_application(data.application_id))
     _open(matters, foreign, "rework", _INFORMATIZATION, data.notification_id, product, data.rework_term)
 
@@ -75,7 +76,7 @@ def notification_settled(matters: Matters, _known: Known, foreign: Foreign) -> N
     """A notification that came to something waits no more."""
     data = foreign.fact.data
     assert isinstance(data, register.NotificationSettled)
-    matters.close(data.notification_id)
+    matters.close(data.notification_id, foreign.upstream.position)
 
 
 def exclusion_requested(matters: Matters, known: Known, foreign: Foreign) -> None:
@@ -90,7 +91,7 @@ def excluded(matters: Matters, known: Known, foreign: Foreign) -> None:
     """An exclusion answers a request for it, and begins the appeal's term where the law gives an appeal."""
     data = foreign.fact.data
     assert isinstance(data, register.Excluded)
-    matters.close(data.entry_id, _REQUEST)
+    matters.close(data.entry_id, foreign.upstream.position, _REQUEST)
     if data.appeal_term is not None:
         product, holder = _name(known, data.entry_id), data.producer.producer_id
         _open(matters, foreign, "appeal_term", holder, data.entry_id, product, data.appeal_term)
@@ -99,7 +100,7 @@ def excluded(matters: Matters, known: Known, foreign: Foreign) -> None:
 def appeal_term_over(matters: Matters, _known: Known, foreign: Foreign) -> None:
     """The appeal was filed, or there is nothing left to appeal."""
     entry_id: str = foreign.fact.data.entry_id  # type: ignore[attr-defined]  # of every class in MATTERS_OF
-    matters.close(entry_id, _APPEAL_TERM)
+    matters.close(entry_id, foreign.upstream.position, _APPEAL_TERM)
 
 
 def entry_corrected(matters: Matters, _known: Known, foreign: Foreign) -> None:
@@ -107,16 +108,16 @@ def entry_corrected(matters: Matters, _known: Known, foreign: Foreign) -> None:
     data = foreign.fact.data
     assert isinstance(data, corrections.EntryCorrected)
     if data.kind == "annulment" and data.corrected == "exclusion":
-        matters.close(data.entry_id, _APPEAL_TERM)
+        matters.close(data.entry_id, foreign.upstream.position, _APPEAL_TERM)
     if data.status == "annulled":
-        matters.close(data.entry_id, _REQUEST)
+        matters.close(data.entry_id, foreign.upstream.position, _REQUEST)
 
 
 def producer_ceased(matters: Matters, _known: Known, foreign: Foreign) -> None:
-    """A producer that is no more has no terms to keep."""
+    """A producer that is no more appeals nothing; its cases, and requests in them, are closed one by one."""
     data = foreign.fact.data
     assert isinstance(data, register.ProducerLiquidated | register.ProducerReorganised)
-    matters.close_all_of(data.producer.producer_id)
+    matters.close_all_of(data.producer.producer_id, foreign.upstream.position, _APPEAL_TERM)
 
 
 def case_opened(matters: Matters, _known: Known, foreign: Foreign) -> None:
@@ -138,7 +139,7 @@ def case_ended(matters: Matters, _known: Known, foreign: Foreign) -> None:
     """A case that was concluded, decided or closed waits for nothing, nor do documents asked for in it."""
     data = foreign.fact.data
     assert isinstance(data, verification.CaseConcluded | verification.CaseClosed | verification.AppealDecided)
-    matters.close(data.case_id)
+    matters.close(data.case_id, foreign.upstream.position)
 
 
 def conclusion_proposed(matters: Matters, _known: Known, foreign: Foreign) -> None:
@@ -154,7 +155,7 @@ def proposal_returned(matters: Matters, _known: Known, foreign: Foreign) -> None
     """A returned proposal waits for nobody; its case goes on waiting."""
     data = foreign.fact.data
     assert isinstance(data, officers_work.ProposalReturned)
-    matters.close(data.case_id, {"approval"})
+    matters.close(data.case_id, foreign.upstream.position, {"approval"})
 
 
 def documents_requested(matters: Matters, _known: Known, foreign: Foreign) -> None:
@@ -169,7 +170,7 @@ def documents_supplied(matters: Matters, _known: Known, foreign: Foreign) -> Non
     """The request is answered, and a proposal made before the answer falls away."""
     data = foreign.fact.data
     assert isinstance(data, officers_work.DocumentsSupplied)
-    matters.close(data.case_id, {"document_request", "approval"})
+    matters.close(data.case_id, foreign.upstream.position, {"document_request", "approval"})
 
 
 MATTERS_OF: Final[Mapping[type[Event], Bookkeeping]] = {

@@ -10,9 +10,10 @@ from typing import Any, Final, Literal
 import msgspec
 import sqlalchemy as sa
 
-from services.kernel.contract import OfficialText
+from services.kernel.contract import OfficialText, ProducerRef
+from services.kernel.database import BigInt
 from services.kernel.journal.events import Event
-from services.kernel.journal.rows import BulkInsert, ByKeys, Row
+from services.kernel.journal.rows import BulkInsert, BulkUpsert, ByKeys, Row
 from services.notifications.schema import METADATA
 
 Authority = Literal["industry_authority", "informatization_authority"]
@@ -30,22 +31,42 @@ MATTERS: Final = sa.Table(
     sa.Column("opened_on", sa.Text, nullable=False),
     sa.Column("due_on", sa.Text, nullable=True),
     sa.Column("reminded", sa.Integer, nullable=True),
+    sa.Column("told_at", BigInt, nullable=False, server_default="0"),
     sa.Index("matters_holder", "holder", "due_on"),
     sa.Index("matters_due", "due_on"),
 )
 """Only what is open stands here. `matter_id` is the id of the fact that opened it; `holder` the authority or
 the producer (by its opaque id) whose act it waits for; `subject` the case, notification or entry by which it
 ends. Days are legal days (ISO dates, Asia/Almaty). `reminded` is the smallest number of days before the end
-that was reminded of so far."""
+that was reminded of so far; `told_at` the position of the fact that opened it."""
+
+ENDED_MATTERS: Final = sa.Table(
+    "ended_matters",
+    METADATA,
+    sa.Column("subject", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("told_at", BigInt, nullable=False),
+)
+"""The position of the latest fact that ended matters of a kind (empty: of every kind) of a subject, or of a
+producer: a fact before it that is handled later (it was parked) opens nothing that has ended already.
+
+Only positions of one journal are ever compared: every subject is followed by one authority's facts alone.
+"""
+_EVERY_KIND: Final = ""
 _SUBJECTS: Final = ("case_id", "notification_id", "entry_id")
 _OF_SUBJECTS: Final = ByKeys(MATTERS.c.subject)
+_ENDS_OF: Final = ByKeys(ENDED_MATTERS.c.subject)
 _BY_ID: Final = ByKeys(MATTERS.c.matter_id)
 _INSERT: Final = BulkInsert(MATTERS)
+_KEEP_ENDS: Final = BulkUpsert(ENDED_MATTERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """Something that waits for an act. `due_on` is the last day of its term, where it has one."""
+    """Something that waits for an act, since the fact at position `told_at` of its authority's journal.
+
+    `due_on` is the last day of its term, where it has one.
+    """
 
     matter_id: str
     kind: str
@@ -54,6 +75,7 @@ class Matter:
     product: OfficialText
     event_type: str
     opened_on: str
+    told_at: int
     due_on: str | None = None
 
 
@@ -68,47 +90,69 @@ class Waiting:
 
 
 class Matters:
-    """What waits, as a batch of facts leaves it: read once, kept in memory, written together."""
+    """What waits, as a batch of facts leaves it: read once, kept in memory, written together.
+
+    In whatever order facts are handled, the same waits in the end.
+    """
 
     def __init__(self, connection: sa.Connection) -> None:
         self._connection = connection
         self._open: dict[str, list[Row]] = {}
         self._opened: dict[str, Row] = {}
-        self._ended: set[str] = set()
+        self._gone: set[str] = set()
+        self._ends: dict[str, dict[str, int]] = {}
+        self._ends_told: set[tuple[str, str]] = set()
 
     def expect(self, facts: Iterable[Event]) -> None:
-        """Read what waits for the sake of what facts name, in one statement."""
-        self._read({getattr(data, name, None) for data in facts for name in _SUBJECTS} - {None})
+        """Read what waits or has ended for the sake of what facts name, in a statement for each."""
+        facts = list(facts)
+        named = {getattr(data, name, None) for data in facts for name in (*_SUBJECTS, "producer_id")}
+        refs = (getattr(data, "producer", None) for data in facts)
+        self._read((named | {ref.producer_id for ref in refs if isinstance(ref, ProducerRef)}) - {None})
 
     def _read(self, subjects: set[Any]) -> None:
         wanted = sorted(subjects - self._open.keys())
         if not wanted:
             return
         self._open.update({subject: [] for subject in wanted})
+        self._ends.update({subject: {} for subject in wanted})
         for row in _OF_SUBJECTS.read(self._connection, wanted):
             self._open[row["subject"]].append(row)
+        for row in _ENDS_OF.read(self._connection, wanted):
+            self._ends[row["subject"]][row["kind"]] = row["told_at"]
 
     def open(self, matter: Matter) -> None:
-        """Note that something waits."""
-        columns = ("matter_id", "kind", "holder", "subject", "event_type", "opened_on", "due_on")
+        """Note that something waits, unless a later fact ended it already."""
+        ended_at = max(self._ended(name, matter.kind) for name in (matter.subject, matter.holder))
+        if ended_at > matter.told_at:
+            return
+        columns = ("matter_id", "kind", "holder", "subject", "event_type", "opened_on", "due_on", "told_at")
         row: Row = {name: getattr(matter, name) for name in columns}
         row |= {"product": msgspec.json.encode(matter.product), "reminded": None}
         self._of(matter.subject).append(row)
         self._opened[matter.matter_id] = row
 
-    def close(self, subject: str, kinds: Collection[str] = ()) -> None:
-        """What waited for the subject's sake waits no more; of some `kinds` only, when they are given."""
+    def close(self, subject: str, at: int, kinds: Collection[str] = ()) -> None:
+        """What waited for the subject's sake before position `at` waits no more.
+
+        Of some `kinds` only, when they are given.
+        """
         waiting = self._of(subject)
-        for row in [one for one in waiting if not kinds or one["kind"] in kinds]:
+        for row in [one for one in waiting if one["told_at"] < at and (not kinds or one["kind"] in kinds)]:
             waiting.remove(row)
             if self._opened.pop(row["matter_id"], None) is None:
-                self._ended.add(row["matter_id"])
+                self._gone.add(row["matter_id"])
+        self._note_end(subject, at, kinds or (_EVERY_KIND,))
 
-    def close_all_of(self, producer_id: str) -> None:
-        """Nothing waits for a producer that ceased."""
+    def close_all_of(self, producer_id: str, at: int, kinds: Collection[str]) -> None:
+        """Nothing of `kinds` waits any more for a producer that ceased at position `at`."""
         self.write()
         self._open.clear()
-        self._connection.execute(sa.delete(MATTERS).where(MATTERS.c.holder == producer_id))
+        self._ends.clear()
+        columns = MATTERS.c
+        theirs = sa.and_(columns.holder == producer_id, columns.kind.in_(kinds), columns.told_at < at)
+        self._connection.execute(sa.delete(MATTERS).where(theirs))
+        self._note_end(producer_id, at, kinds)
 
     def about(self, subject: str, kinds: Collection[str]) -> Matter | None:
         """What waits for a subject's sake, of one of `kinds`."""
@@ -116,15 +160,35 @@ class Matters:
 
     def write(self) -> None:
         """Write what began and what ended, a statement for each."""
-        if self._ended:
-            _BY_ID.delete(self._connection, sorted(self._ended))
+        if self._gone:
+            _BY_ID.delete(self._connection, sorted(self._gone))
         _INSERT(self._connection, list(self._opened.values()))
-        self._ended.clear()
+        ends = [
+            {"subject": subject, "kind": kind, "told_at": self._ends[subject][kind]}
+            for subject, kind in sorted(self._ends_told)
+        ]
+        _KEEP_ENDS(self._connection, ends)
+        self._gone.clear()
         self._opened.clear()
+        self._ends_told.clear()
 
     def _of(self, subject: str) -> list[Row]:
         self._read({subject})
         return self._open[subject]
+
+    def _ended(self, subject: str, kind: str) -> int:
+        """The position at which matters of a kind ended last, 0 for never."""
+        self._read({subject})
+        ends = self._ends[subject]
+        return max(ends.get(kind, 0), ends.get(_EVERY_KIND, 0))
+
+    def _note_end(self, subject: str, at: int, kinds: Collection[str]) -> None:
+        self._read({subject})
+        ends = self._ends[subject]
+        for kind in kinds:
+            if ends.get(kind, 0) < at:
+                ends[kind] = at
+                self._ends_told.add((subject, kind))
 
 
 def terms_of(connection: sa.Connection, holder: str, *, limit: int) -> Sequence[Matter]:
@@ -191,5 +255,6 @@ def _matter(row: sa.RowMapping | Row) -> Matter:
         product=msgspec.json.decode(bytes(row["product"]), type=OfficialText),
         event_type=row["event_type"],
         opened_on=row["opened_on"],
+        told_at=row["told_at"],
         due_on=row["due_on"],
     )
