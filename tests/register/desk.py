@@ -136,7 +136,7 @@ class Desk:
         """One officer proposes, another approves."""
         outcome = propose_correction(self.journal, ProposeCorrection(proposed=proposed), self.act())
         decision = DecideCorrection(correction_id=result_of(outcome).id)
-        return result_of(decide_correction(self.journal, decision, self.second()))
+        return result_of(decide_correction(self.journal, decision, self.second(), self.procedure))
 
     def propose_erasure(self, producer_id: UUID) -> Erasure:
         """One officer proposes to erase a producer's personal values."""

@@ -305,7 +305,7 @@ def test_a_correction_that_waits_is_decided_before_an_erasure_and_goes_with_it(w
     with pytest.raises(Conflict, match="erasure_while_pending"):
         desk.approve_erasure(erasure)
     declining = DecideCorrection(correction_id=proposed.id, declined_for=OfficialText(kk="Жоқ", ru="Нет"))
-    decide_correction(desk.journal, declining, desk.second())
+    decide_correction(desk.journal, declining, desk.second(), desk.procedure)
     values = values_of(world, producer_id)
     assert any(NAME.ru.encode() in value for value in values)
 
@@ -314,7 +314,7 @@ def test_a_correction_that_waits_is_decided_before_an_erasure_and_goes_with_it(w
     assert not [value for value in values_of(world, producer_id) if NAME.ru.encode() in value]
     again = propose_correction(desk.journal, correction_of(world, entry), desk.act()).result
     assert again is not None
-    decide_correction(desk.journal, DecideCorrection(correction_id=again.id), desk.second())
+    decide_correction(desk.journal, DecideCorrection(correction_id=again.id), desk.second(), desk.procedure)
     assert desk.journal.load(Entry, entry.id).is_included
     with desk.journal.database.read() as connection:
         kept = register.VAULT.of_subjects(connection, [str(producer_id)])[str(producer_id)]

@@ -103,10 +103,17 @@ def appeal_term_over(matters: Matters, _known: Known, foreign: Foreign) -> None:
     matters.close(entry_id, foreign.upstream.position, _APPEAL_TERM)
 
 
-def entry_corrected(matters: Matters, _known: Known, foreign: Foreign) -> None:
-    """Of an exclusion left out nothing is to be appealed, of an entry left out nothing to be excluded."""
+def entry_corrected(matters: Matters, known: Known, foreign: Foreign) -> None:
+    """Of an exclusion left out nothing is to be appealed, of an entry left out nothing to be excluded.
+
+    A redated exclusion can be appealed for longer, also where the term known before had ended.
+    """
     data = foreign.fact.data
     assert isinstance(data, corrections.EntryCorrected)
+    if data.appeal_term is not None:
+        matters.close(data.entry_id, foreign.upstream.position, _APPEAL_TERM)
+        product, holder = _name(known, data.entry_id), data.producer.producer_id
+        _open(matters, foreign, "appeal_term", holder, data.entry_id, product, data.appeal_term)
     if data.kind == "annulment" and data.corrected == "exclusion":
         matters.close(data.entry_id, foreign.upstream.position, _APPEAL_TERM)
     if data.status == "annulled":

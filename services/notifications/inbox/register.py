@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
+from services.kernel.calendar import legal_date
 from services.kernel.feed.following import Foreign
 from services.kernel.journal.events import Event
 from services.notifications.domain.messages import ParameterValue
@@ -200,6 +202,11 @@ def entry_corrected(known: Known, foreign: Foreign) -> Draft:
         known.learn_product(data.entry_id, data.producer.producer_id, data.product.name, position)
     if data.kind == "annulment" and data.corrected == "exclusion":
         return Draft("exclusion_corrected", params, data.producer.producer_id)
+    if data.appeal_term is not None and data.counts_from is not None:
+        due_on = data.appeal_term.due_on
+        excluded_on = legal_date(datetime.fromisoformat(data.counts_from))
+        params |= {"excluded_on": excluded_on, "term_ends": day_of(due_on)}
+        return Draft("exclusion_redated", params, data.producer.producer_id, due_on=due_on)
     what = data.kind if data.kind == "restatement" else f"{data.corrected}_{data.kind}"
     return Draft("entry_corrected", {**params, "correction": what}, data.producer.producer_id)
 

@@ -86,7 +86,7 @@ def decline(
 
 def _decided(request: Request, command: CommandRequest, decision: DecideCorrection) -> Response:
     desk = desk_of(request)
-    outcome = decide_correction(desk.journal, decision, command.act, command.answer)
+    outcome = decide_correction(desk.journal, decision, command.act, desk.procedure, command.answer)
     return desk.answered(outcome, Correction, command, lambda found: _shown(desk, [found])[0], LOCATION)
 
 

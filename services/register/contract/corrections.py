@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from services.kernel.contract import OfficialText, ProducerRef
+from services.kernel.contract import FixedTerm, OfficialText, ProducerRef
 from services.kernel.journal.events import Event
 from services.register.contract.events import REGISTER_EVENTS, Activity, Product
 
@@ -24,6 +24,7 @@ class EntryCorrected(Event, frozen=True, kw_only=True):
     `annulment`: it is left out from the start. `redating`: it counts from the instant `counts_from` (RFC
     3339, UTC). `restatement`: an inclusion states `product` or `activity` in place of what it stated.
     `status` is the entry's after the correction; `annulled` when it was never rightly in the register.
+    `appeal_term`: the later one in which a redated exclusion can be appealed, where it moved with its day.
 
     Without `correction_id` it follows from a notification: a "conforms" that names the exclusion's own one,
     or an appeal upheld from the start; then it annuls an exclusion. Otherwise `proposed_by` is the officer
@@ -45,6 +46,7 @@ class EntryCorrected(Event, frozen=True, kw_only=True):
     correction_id: str | None = None
     proposed_by: str | None = None
     status: StatusAfter | None = None
+    appeal_term: FixedTerm | None = None
 
 
 @REGISTER_EVENTS.published("correction.proposed.v1")

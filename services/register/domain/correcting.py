@@ -14,6 +14,7 @@ from typing import Final, Literal
 import msgspec
 
 from services.kernel.calendar import legal_date
+from services.kernel.contract import FixedTerm
 from services.kernel.journal.events import Event, Fact
 from services.register.contract.corrections import CorrectedFact, EntryCorrected
 from services.register.contract.events import Excluded, Included, Reinstated
@@ -31,11 +32,15 @@ NAMES: Final[dict[type[Event], CorrectedFact]] = {
 
 @dataclass(frozen=True, slots=True)
 class Corrections:
-    """By event id: the facts left out, from when others count (UTC), what inclusions state instead."""
+    """By event id: the facts left out, from when others count (UTC), what inclusions state instead.
+
+    `terms` are those in which redated exclusions can be appealed.
+    """
 
     left_out: frozenset[str]
     dated: Mapping[str, datetime]
     restated: Mapping[str, Included]
+    terms: Mapping[str, FixedTerm]
 
     def applied(self, fact: Fact) -> Fact:
         """The fact as corrected; one that is left out stays as it is, to be told of.
@@ -50,7 +55,10 @@ class Corrections:
         at = self.dated.get(fact.id)
         if at is None:
             return fact
-        return msgspec.structs.replace(fact, effective_at=at, data=_dated(fact.data, at))
+        data = _dated(fact.data, at)
+        if isinstance(data, Excluded):
+            data = msgspec.structs.replace(data, appeal_term=self.terms.get(fact.id, data.appeal_term))
+        return msgspec.structs.replace(fact, effective_at=at, data=data)
 
 
 def corrections_of(facts: Iterable[Fact]) -> Corrections:
@@ -62,15 +70,18 @@ def corrections_of(facts: Iterable[Fact]) -> Corrections:
     left_out: set[str] = set()
     dated: dict[str, datetime] = {}
     restated: dict[str, Included] = {}
+    terms: dict[str, FixedTerm] = {}
     for fact in known:
         if isinstance(fact.data, Included):
             restated[fact.id] = fact.data
         elif isinstance(fact.data, EntryCorrected):
             _take(fact.data, left_out, dated, restated)
+            if fact.data.appeal_term is not None:
+                terms[fact.data.corrected_event_id] = fact.data.appeal_term
     for fact in known:
         if isinstance(fact.data, Reinstated) and fact.data.annuls_from_start and fact.id not in left_out:
             left_out.add(fact.data.exclusion_event_id)
-    return Corrections(frozenset(left_out), dated, restated)
+    return Corrections(frozenset(left_out), dated, restated, terms)
 
 
 def in_order(facts: Iterable[Fact], *, valid_at: datetime | None = None) -> list[Fact]:

@@ -102,14 +102,14 @@ class Dossier:
         reasons = EXCLUSION_REASONS[ground]
         self.entry.exclude(act, ground, reasons, producer=self.named(), counts_from=counts_from)
 
-    def correct(self, act: Act, proposed: Proposed, authors: Authors) -> None:
+    def correct(self, act: Act, proposed: Proposed, authors: Authors, procedure: Procedure) -> None:
         """Correct the entry as two officers agreed, and end what is left without effect by it.
 
         Raises what `correction.check` raises, and `Conflict` (`producer_ceased`) where it would bring back
         the entry of a producer that ended.
         """
         exclusion = next((x for x in self.entry.state.exclusions if x.event_id == proposed.event_id), None)
-        self.entry.correct(act, proposed, producer=self.named(), authors=authors)
+        self.entry.correct(act, proposed, procedure, producer=self.named(), authors=authors)
         if self.producer.ceased is not None and self.entry.is_included:
             raise Conflict("producer_ceased", state=self.producer.ceased.ground, allowed="none")
         if exclusion is not None and proposed.kind == "annulment":

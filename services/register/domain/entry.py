@@ -31,11 +31,12 @@ from services.register.contract.events import (
     TermMissed,
 )
 from services.register.contract.rulings import CourtRulingRecorded
+from services.register.domain.appealing import appealable, redated_term
 from services.register.domain.application import Application
 from services.register.domain.correcting import NAMES, corrections_of
 from services.register.domain.correction import Proposed, check
 from services.register.domain.entry_state import Appeal, EntryState, Exclusion, evolved, standing
-from services.register.domain.procedure import automatically
+from services.register.domain.procedure import Procedure, automatically
 from services.register.domain.proposal import Authors
 from services.register.domain.texts import COURT_BASIS, EXCLUSION_BASES
 from services.register.domain.updating import Given, Update, stands_from
@@ -202,26 +203,18 @@ class Entry(Aggregate):
 
         Returns the appeal's id. Raises `Conflict` where the law gives no appeal or one was filed.
         """
-        exclusion = self.state.exclusion
-        if exclusion is None:
-            raise Conflict("entry_not_excluded", state="included", allowed="exclusion request")
-        if exclusion.appeal_term is None or exclusion.notification_id is None:
-            raise Conflict(
-                "exclusion_not_appealable", state="excluded", ground=exclusion.ground, allowed="reapplication"
-            )
-        if self.state.appeal_of(exclusion) is not None:
-            raise Conflict("already_appealed", state="excluded", allowed="reapplication")
+        appealed = appealable(self.state)
         appeal_id = new_event_id()
         event = AppealFiled(
             entry_id=str(self.id),
             appeal_id=appeal_id,
             producer=producer,
-            notification_id=exclusion.notification_id,
-            exclusion_event_id=exclusion.event_id,
+            notification_id=appealed.notification_id,
+            exclusion_event_id=appealed.exclusion_event_id,
             language=language,
             filed_on=legal_date(act.at).isoformat(),
-            in_time=not has_ended(exclusion.appeal_term, act.at),
-            term=exclusion.appeal_term,
+            in_time=not has_ended(appealed.term, act.at),
+            term=appealed.term,
             commitments=commitments,
             documents=documents,
         )
@@ -325,7 +318,9 @@ class Entry(Aggregate):
         """Raise `Invalid` or `Conflict` unless the entry can be corrected so (see `correction.check`)."""
         check(proposed, self._facts, act.at)
 
-    def correct(self, act: Act, proposed: Proposed, *, producer: ProducerRef, authors: Authors) -> None:
+    def correct(
+        self, act: Act, proposed: Proposed, procedure: Procedure, *, producer: ProducerRef, authors: Authors
+    ) -> None:
         """Correct what two officers agreed was wrong (order 327 para. 5)."""
         target = check(proposed, self._facts, act.at)
         at = proposed.counts_from
@@ -337,6 +332,7 @@ class Entry(Aggregate):
             kind=proposed.kind,
             corrected=NAMES[type(target.data)],
             counts_from=None if at is None else instant_text(microseconds(at)),
+            appeal_term=redated_term(self.state, proposed, act.at, procedure),
             product=proposed.product,
             activity=proposed.activity,
             correction_id=authors.proposal_id,

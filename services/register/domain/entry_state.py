@@ -116,8 +116,9 @@ class EntryState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return self.included.producer
 
     def appeal_of(self, exclusion: Exclusion) -> Appeal | None:
-        """The one appeal of an exclusion, if it was filed."""
-        return next((a for a in self.appeals if a.exclusion_event_id == exclusion.event_id), None)
+        """The latest appeal of an exclusion: the one it has, or the renewal of one wrongly called late."""
+        filed = (a for a in reversed(self.appeals) if a.exclusion_event_id == exclusion.event_id)
+        return next(filed, None)
 
     def exclusion_on(self, notification_id: str | None) -> Exclusion | None:
         """The exclusion that rests on a notification and still counts, if only for the time it lasted."""

@@ -14,6 +14,7 @@ from services.kernel.journal.units import AnswerKey
 from services.kernel.vault import seal
 from services.register.domain.correction import Correction, Proposed
 from services.register.domain.entry import Entry
+from services.register.domain.procedure import Procedure
 from services.register.projections.corrections import proposed_in
 from services.register.projections.proposals import encoded_reasons
 from services.register.schema import VAULT
@@ -32,21 +33,26 @@ class DecideCorrection:
 
 
 def decide_correction(
-    journal: Journal, command: DecideCorrection, act: Act, answer: AnswerKey | None = None
+    journal: Journal,
+    command: DecideCorrection,
+    act: Act,
+    procedure: Procedure,
+    answer: AnswerKey | None = None,
 ) -> Outcome[Correction]:
     """Record the decision and, with an approval, the correction in the entry's own stream.
 
     Raises `NotFound`, `Stale`, `Forbidden` (`own_proposal`), `Conflict` (`correction_decided`), and for an
     approval `proposal_erased` and what the present state of the entry forbids.
     """
-    return journal.transact(partial(_decide, command=command, act=act), answer=answer)
+    decide = partial(_decide, command=command, act=act, procedure=procedure)
+    return journal.transact(decide, answer=answer)
 
 
-def _decide(work: Work, *, command: DecideCorrection, act: Act) -> Correction:
+def _decide(work: Work, *, command: DecideCorrection, act: Act, procedure: Procedure) -> Correction:
     correction = work.load(Correction, command.correction_id)
     require_version(correction, command.version)
     if command.declined_for is None:
-        _approve(work, correction, act)
+        _approve(work, correction, act, procedure)
     else:
         _decline(work, correction, act, command.declined_for)
     work.answer_with(correction)
@@ -64,7 +70,7 @@ def _decline(work: Work, correction: Correction, act: Act, reasons: OfficialText
     work.write(VAULT.keeping(0, subject, sealed))
 
 
-def _approve(work: Work, correction: Correction, act: Act) -> None:
+def _approve(work: Work, correction: Correction, act: Act, procedure: Procedure) -> None:
     correction.must_be_anothers(act)
     proposed = _found(work, correction)
     if proposed is None:
@@ -73,7 +79,7 @@ def _approve(work: Work, correction: Correction, act: Act) -> None:
     entry = work.load(Entry, UUID(proposed.entry_id))
     require_free_name(work, entry, proposed)
     dossier = load_dossier(work, entry.state.producer.producer_id, entry.id, entry=entry)
-    dossier.correct(act, proposed, authors)
+    dossier.correct(act, proposed, authors, procedure)
     work.save(correction)
     save_dossier(work, dossier)
     if entry.is_included:

@@ -16,6 +16,7 @@ from services.notifications.schema import MESSAGES, PRODUCERS
 from services.notifications.usecases import remind as reminding
 from services.notifications.usecases.remind import remind
 from services.register.contract import events as register
+from services.register.contract.corrections import EntryCorrected
 from services.verification.contract import events as verification
 from services.verification.contract import officers_work
 from tests.notifications.given import BIN, REASONS, filed, included, producer, received, term
@@ -112,6 +113,32 @@ def test_nobody_is_reminded_of_what_was_done(office: Office, ending: str) -> Non
     office.follow()
     assert office.rows(MATTERS) == []
     assert reminded(office, "2026-03-31") == 0
+
+
+def test_a_redated_exclusion_is_told_with_its_later_term_and_reminded_of_before_that(office: Office) -> None:
+    """Art. 51-2(5): the thirty days run from the day on which the exclusion counts."""
+    application = excluded(office)
+    office.register.publish(
+        EntryCorrected(
+            entry_id=application.product_id,
+            producer=application.producer,
+            corrected_event_id=new_event_id(),
+            reasons=REASONS,
+            kind="redating",
+            counts_from="2026-03-11T20:00:00.000000Z",
+            status="excluded",
+            appeal_term=term("appeal", "2026-04-13"),
+        )
+    )
+    office.follow()
+    (message,) = told(office, "exclusion_redated")
+    assert message["due_on"] == "2026-04-13"
+    (body, *_) = [msgspec.json.decode(bytes(message["texts"]))["ru"]["body"]]
+    assert "исключённым из реестра 12 марта 2026" in body
+    assert "по 13 апреля 2026" in body
+    assert [row["due_on"] for row in office.rows(MATTERS)] == ["2026-04-13"]
+    assert reminded(office, "2026-03-31") == 0
+    assert reminded(office, "2026-04-06") == 1
 
 
 def documents_requested(

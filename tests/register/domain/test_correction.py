@@ -60,7 +60,7 @@ def proposal(made: Dossier, target: str, kind: Any = "annulment", **changes: Any
 
 
 def correct(made: Dossier, target: str, kind: Any = "annulment", **changes: Any) -> None:
-    made.correct(act(LATER), proposal(made, target, kind, **changes), AUTHORS)
+    made.correct(act(LATER), proposal(made, target, kind, **changes), AUTHORS, PROCEDURE)
 
 
 def statuses(made: Dossier) -> list[tuple[str, bool]]:
@@ -160,7 +160,7 @@ def test_a_redated_fact_counts_from_the_other_instant(target: str, day: str) -> 
     assert state.status == "excluded"
     assert facts_of(made)[-1].effective_at == LATER
     again = proposal(made, target, "redating", counts_from=at("2026-03-12"))
-    made.correct(act(LATER), again, AUTHORS)
+    made.correct(act(LATER), again, AUTHORS, PROCEDURE)
     assert statuses(made) == [("included", False), ("excluded", True)]
 
 
@@ -198,7 +198,7 @@ def test_a_fact_is_annulled_once() -> None:
     wrong = proposal(made, "exclusion")
     correct(made, "exclusion")
     with pytest.raises(Conflict, match="already_annulled"):
-        made.correct(act(LATER), wrong, AUTHORS)
+        made.correct(act(LATER), wrong, AUTHORS, PROCEDURE)
 
 
 def test_an_inclusion_on_which_an_exclusion_rests_is_annulled_after_it() -> None:
@@ -217,7 +217,7 @@ def test_only_the_latest_inclusion_is_restated() -> None:
     confirmed = received(made, "confirmation", "confirmed", at("2026-04-10"), application_id=str(again.id))
     made.settle(act(at("2026-04-10")), confirmed, PROCEDURE)
     with pytest.raises(Conflict, match="correction_superseded"):
-        made.correct(act(LATER), wrong, AUTHORS)
+        made.correct(act(LATER), wrong, AUTHORS, PROCEDURE)
     with pytest.raises(Conflict, match="correction_superseded"):
         correct(made, "exclusion", "restatement", product=product("Басқа"))
 

@@ -208,7 +208,7 @@ def test_an_update_stands_no_earlier_than_an_inclusion_that_was_redated() -> Non
         counts_from=at("2026-03-10"),
     )
     made.entry.correct(
-        act(at("2026-03-20")), redating, producer=made.producer.ref, authors=Authors("k1", "a1")
+        act(at("2026-03-20")), redating, PROCEDURE, producer=made.producer.ref, authors=Authors("k1", "a1")
     )
     assert made.entry.state.included.activity.kato == "710000000"
     before = standing(made.entry._facts, valid_at=at("2026-03-09"))
