@@ -1,6 +1,6 @@
 """Every table of the informatization authority, for migrations and the drift check."""
 
-from services.verification.adapters import document_looks, documents, listing_imports, supersessions
+from services.verification.adapters import document_looks, documents, filings, listing_imports, supersessions
 from services.verification.projections import (
     cases,
     expiring_rights,
@@ -20,6 +20,7 @@ __all__ = [
     "document_looks",
     "documents",
     "expiring_rights",
+    "filings",
     "included_entries",
     "judged_cases",
     "listing_imports",

@@ -33,6 +33,7 @@ from services.register.contract.events import (
     Product,
 )
 from services.verification.adapters.documents import DocumentStore
+from services.verification.adapters.filings import Filing
 from services.verification.contract.events import NotificationIssued
 from services.verification.domain.case import Case
 from services.verification.domain.judgement import rule_book
@@ -128,21 +129,21 @@ class Authority:
         header = msgspec.json.decode(record, type=Header)
         return Upstream(self.position + 1, header, record, confidential or {})
 
-    def keep(self, content: bytes, media_type: str = "application/json") -> str:
-        """Upload a document; its digest."""
+    def keep(self, content: bytes, media_type: str = "application/json", *, by: str = BIN) -> str:
+        """A producer uploads a document; its digest."""
         draft = self.documents.draft(media_type)
         draft.write(content)
-        return self.documents.keep(draft).sha256
+        return self.documents.keep(draft, Filing(by, "p")).sha256
 
-    def package(self, content: Mapping[str, Any] | None = None) -> tuple[DocumentRef, ...]:
-        """Upload a whole document package and name it."""
+    def package(self, content: Mapping[str, Any] | None = None, *, by: str = BIN) -> tuple[DocumentRef, ...]:
+        """A producer uploads a whole document package and names it."""
         body = json.dumps(report() if content is None else content).encode()
         found = [
             DocumentRef(
                 kind="localisation_report",
                 media_type="application/json",
                 size=len(body),
-                sha256=self.keep(body),
+                sha256=self.keep(body, by=by),
             )
         ]
         for kind in KINDS:
@@ -152,7 +153,7 @@ class Authority:
                     kind=kind,
                     media_type="text/plain",
                     size=len(text),
-                    sha256=self.keep(text, "text/plain"),
+                    sha256=self.keep(text, "text/plain", by=by),
                 )
             )
         return tuple(found)
@@ -179,6 +180,8 @@ class Authority:
         """A producer files an application; its id."""
         application_id = str(new_stream_id())
         sealed = seal({"iin": iin} if iin else {})
+        if documents is None:
+            documents = self.package(by=iin or producer.bin or BIN)
         self.follow(
             ApplicationFiled(
                 application_id=application_id,
@@ -193,7 +196,7 @@ class Authority:
                 ),
                 activity=Activity(oked_primary="62011", kato="710000000"),
                 reporting_year=2025,
-                documents=self.package() if documents is None else documents,
+                documents=documents,
                 language="kk",
                 consent_to_data_processing=True,
                 commitments=sealed.commitments,

@@ -12,7 +12,7 @@ from alembic import command
 from services.kernel.calendar import Quarter
 from services.kernel.database import Database
 from services.kernel.journal.events import microseconds, new_stream_id
-from services.kernel.migrating import configuration, drift, upgrade
+from services.kernel.migrating import CannotMigrate, configuration, drift, upgrade
 from services.verification.domain.monitoring_round import round_id
 from services.verification.projections.cases import CASES
 from services.verification.projections.included_entries import last_noted, passed
@@ -91,4 +91,18 @@ def test_a_round_of_before_has_its_counts_and_the_periods_their_order(database_u
     assert (found.opened, found.conforming, found.excluded, found.closed) == (2, 1, 1, 0)
     assert (found.last_day, found.started_at, found.finished_at) == ("2026-03-31", STARTED, FINISHED)
     assert [(period.noted, period.entry_id) for period in periods] == [(1, "a"), (2, "b")]
+    database.close()
+
+
+def test_documents_of_which_nobody_recorded_who_uploaded_them_are_refused(sqlite_url: str) -> None:
+    """They would count for whoever names them, or for nobody; no release ever kept any."""
+    database = Database(sqlite_url)
+    config = configuration("verification")
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0008")
+        row = {"sha256": "0" * 64, "media_type": "text/plain", "size": 1, "kept_at": 0}
+        connection.execute(sa.insert(sa.table("documents", *map(sa.column, row))).values(row))
+    with pytest.raises(CannotMigrate, match="start with an empty data folder"):
+        upgrade("verification", database)
     database.close()

@@ -1,7 +1,7 @@
-"""Documents by digest: their bytes in a backend, and one row each in the database.
+"""Documents by digest: their bytes in a backend, one row each in the database, and one for each who filed it.
 
 A document is written to a draft on the local disk, looked at and flushed, and only then kept under its
-digest. The row follows the bytes; the same content again finds both there.
+digest. The rows follow the bytes; the same content again finds them there.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -34,6 +34,7 @@ from services.verification.adapters.document_content import (
     TextWatch,
     is_as_named,
 )
+from services.verification.adapters.filings import FILINGS, Filing, record_filing
 from services.verification.adapters.malware import Scanner
 from services.verification.schema import METADATA
 
@@ -52,7 +53,8 @@ DOCUMENTS: Final = sa.Table(
 )
 """`kept_at` in microseconds since 1970 (UTC)."""
 
-Fault = Literal["missing", "altered"]
+Fault = Literal["missing", "altered", "not_filed"]
+"""`not_filed`: nobody uploaded it for those whose evidence it would be, whoever else may have."""
 
 
 class DocumentTooLarge(DomainError):
@@ -156,9 +158,10 @@ class DocumentStore:
             self._incoming.mkdir(parents=True, exist_ok=True)
             return Draft(self._incoming / uuid4().hex, plain)
 
-    def keep(self, draft: Draft) -> KeptDocument:
-        """Keep a whole, clean draft under its digest; content already here answers as it did the first time.
+    def keep(self, draft: Draft, filing: Filing) -> KeptDocument:
+        """Keep a whole, clean draft under its digest, and for whom it was uploaded, in one transaction.
 
+        Content that the same one filed before answers as it did then; the answer tells nothing of others.
         Raises `Invalid` (`document_infected`), and `Unavailable` when the scanner or the store does not
         answer.
         """
@@ -171,37 +174,54 @@ class DocumentStore:
             there = self._backend.standing(document.sha256) is not None
             self._backend.put(draft.path, document.sha256, replace=there)
         dialect = postgresql if self._database.is_postgresql else sqlite
+        now = microseconds(self._clock.now())
         row = {
             "sha256": document.sha256,
             "media_type": document.media_type,
             "size": document.size,
-            "kept_at": microseconds(self._clock.now()),
+            "kept_at": now,
         }
         with self._database.write() as connection:
             connection.execute(dialect.insert(DOCUMENTS).values(row).on_conflict_do_nothing())
-            return self.find(connection, [document.sha256])[document.sha256]
+            filed_as = record_filing(connection, document.sha256, document.media_type, filing, at=now)
+        return KeptDocument(document.sha256, filed_as, document.size)
 
-    def find(self, connection: sa.Connection, digests: Iterable[str]) -> dict[str, KeptDocument]:
-        """The documents that are here, by digest."""
-        columns = DOCUMENTS.c
+    def find(
+        self, connection: sa.Connection, digests: Iterable[str], owners: Collection[str]
+    ) -> dict[str, KeptDocument]:
+        """Those documents that were uploaded for one of `owners`, by digest, as they filed it last.
+
+        `owners` as `document_filings.uploader` has them (`projections.identifiers.owners_of`).
+        """
+        documents, filings = DOCUMENTS.c, FILINGS.c
         rows = connection.execute(
-            sa.select(columns.sha256, columns.media_type, columns.size).where(
-                columns.sha256.in_([digest for digest in digests if _DIGEST.fullmatch(digest)])
+            sa.select(documents.sha256, filings.media_type, documents.size)
+            .join_from(DOCUMENTS, FILINGS, documents.sha256 == filings.sha256)
+            .where(
+                documents.sha256.in_([digest for digest in digests if _DIGEST.fullmatch(digest)]),
+                filings.uploader.in_(sorted(owners)),
             )
+            .order_by(filings.recorded_at, filings.uploader)
         )
         return {row.sha256: KeptDocument(row.sha256, row.media_type, row.size) for row in rows}
 
-    def faults(self, connection: sa.Connection, named: Iterable[DocumentRef]) -> dict[str, Fault]:
-        """Which of the named documents are missing or altered, by digest; sound ones are left out."""
+    def faults(
+        self, connection: sa.Connection, named: Iterable[DocumentRef], owners: Collection[str]
+    ) -> dict[str, Fault]:
+        """What is wrong with documents named as evidence of `owners`, by digest; sound ones are left out."""
         references = list(named)
-        found = self.find(connection, [reference.sha256 for reference in references])
+        found = self.find(connection, [reference.sha256 for reference in references], owners)
         faults: dict[str, Fault] = {}
         for reference in references:
-            kept = found.get(reference.sha256)
-            fault = "missing" if kept is None or kept.size != reference.size else self._fault_of(kept)
+            fault = self._fault_in(reference, found.get(reference.sha256))
             if fault is not None:
                 faults[reference.sha256] = fault
         return faults
+
+    def _fault_in(self, reference: DocumentRef, kept: KeptDocument | None) -> Fault | None:
+        if kept is None:
+            return "not_filed"
+        return "missing" if kept.size != reference.size else self._fault_of(kept)
 
     def read(self, sha256: str) -> bytes | None:
         """The bytes of a document; None when the store has lost or altered it."""

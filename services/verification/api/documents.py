@@ -16,11 +16,13 @@ from services.kernel.journal.aggregate import Act
 from services.verification.adapters.document_content import MEDIA_TYPES
 from services.verification.adapters.document_looks import RecordedLook, list_looks
 from services.verification.adapters.documents import MAX_DOCUMENT_BYTES
-from services.verification.api.desk import AtDesk
+from services.verification.adapters.filings import Filing
+from services.verification.api.desk import AtDesk, Desk
 from services.verification.api.evidence import DocumentKept, LookPage, LookShown, SupersessionShown
 from services.verification.api.forms import SupersessionForm
 from services.verification.usecases.look_at_document import Wanted, look_at_document
 from services.verification.usecases.supersede_document import Replacement, supersede_document
+from services.verification.usecases.upload_document import filing_by_officer, filing_by_producer
 
 router: Final = APIRouter(tags=["documents"])
 PATH: Final = "/v1/documents"
@@ -41,16 +43,23 @@ _CONTENT: Final = {
 async def upload(
     request: Request,
     desk: AtDesk,
-    _caller: Annotated[Caller, Depends(Reading("producer", "informatization_officer"))],
+    caller: Annotated[Caller, Depends(Reading("producer", "informatization_officer"))],
+    case: Annotated[
+        UUID | None, Query(description="For officers: the case for whose producer it is uploaded.")
+    ] = None,
 ) -> Response:
-    """Up to 50 MiB, streamed; the same content again gets the same answer, so no key is needed."""
+    """Up to 50 MiB, streamed; the same content again gets the same answer, so no key is needed.
+
+    It is evidence of the producer that uploads it, and of nobody else who names its digest.
+    """
+    filing = await to_thread.run_sync(_filing, request, desk, caller, case)
     store = desk.practice.documents
     draft = await to_thread.run_sync(store.draft, request.headers.get("content-type", ""))
     try:
         async for chunk in request.stream():
             if chunk:
                 await to_thread.run_sync(draft.write, chunk)
-        kept = await to_thread.run_sync(store.keep, draft)
+        kept = await to_thread.run_sync(store.keep, draft, filing)
     finally:
         await to_thread.run_sync(draft.discard)
     shown = DocumentKept(sha256=kept.sha256, media_type=kept.media_type, size=kept.size)
@@ -139,6 +148,13 @@ def read_looks(
         desk.cursors.write(request, [str(looks[limit - 1].look_id)], filters) if len(looks) > limit else None
     )
     return page(request, [_look(look) for look in looks[:limit]], LookPage, next_cursor=following)
+
+
+def _filing(request: Request, desk: Desk, caller: Caller, case: UUID | None) -> Filing:
+    act = Act(desk.practice.clock.now(), provenance_of(request, caller))
+    if caller.is_any("informatization_officer"):
+        return filing_by_officer(desk.journal, act, case)
+    return filing_by_producer(act, caller.principal.producer, case)
 
 
 def _look(look: RecordedLook) -> LookShown:

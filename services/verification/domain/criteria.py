@@ -8,6 +8,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Final, Literal
 
+from services.kernel.contract import OfficialText
+from services.verification.domain.findings import worded
 from services.verification.domain.localisation import FORMULAS, Examined, Finding, shown
 from services.verification.domain.rule_sets import CriterionRule, FunctionKnown, Known
 
@@ -20,7 +22,8 @@ class Listing:
     listed_on: str
 
 
-DocumentFault = Literal["missing", "altered", "superseded"]
+DocumentFault = Literal["missing", "altered", "superseded", "not_filed"]
+"""`not_filed`: the producer named it, but neither uploaded it nor had it uploaded by an officer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,14 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """Whether a criterion is met, and the inputs it was judged on, as text."""
+    """Whether a criterion is met, and the inputs it was judged on, as text.
+
+    `remark` is told after the rule's own text, where that cannot say what is wrong.
+    """
 
     met: bool
     inputs: dict[str, str]
+    remark: OfficialText | None = None
 
 
 Criterion = Callable[[Evidence, CriterionRule], Judged]
@@ -62,7 +69,7 @@ def report_sound(evidence: Evidence, _rule: CriterionRule) -> Judged:
     if evidence.report is None:
         fault = evidence.faults.get("localisation_report")
         found = f"report_not_at_hand ({fault})" if fault else "report_not_at_hand"
-        return Judged(met=False, inputs={"findings": found, "count": "1"})
+        return Judged(met=False, inputs={"findings": found, "count": "1"}, remark=_remark(found))
     findings = evidence.report.findings
     listed = "; ".join(_written(finding) for finding in findings[:10]) or "none"
     return Judged(met=not findings, inputs={"findings": listed, "count": str(len(findings))})
@@ -99,7 +106,13 @@ def documents_at_hand(evidence: Evidence, rule: CriterionRule) -> Judged:
         for group in rule.documents
         if not any(evidence.documents.get(kind, False) for kind in group)
     ]
-    return Judged(met=not missing, inputs={"missing": ", ".join(missing) or "none"})
+    listed = ", ".join(missing) or "none"
+    return Judged(met=not missing, inputs={"missing": listed}, remark=_remark(listed))
+
+
+def _remark(listed: str) -> OfficialText | None:
+    """What `not_filed` means, where it is listed: it is the producer that can mend it."""
+    return worded(Finding("document_not_filed", "", {})) if "(not_filed)" in listed else None
 
 
 def _with_fault(kind: str, faults: Mapping[str, DocumentFault]) -> str:

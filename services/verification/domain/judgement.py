@@ -60,8 +60,18 @@ def _outcome(evidence: Evidence, rule: CriterionRule) -> CriterionOutcome:
         criterion=rule.name,
         passed=judged.met,
         inputs=inputs,
-        reason=_written(text, inputs),
+        reason=_with(_written(text, inputs), judged.remark),
         citation=rule.citation,
+    )
+
+
+def _with(reason: OfficialText, remark: OfficialText | None) -> OfficialText:
+    if remark is None:
+        return reason
+    return OfficialText(
+        kk=f"{reason.kk} {remark.kk}",
+        ru=f"{reason.ru} {remark.ru}",
+        en=f"{reason.en or ''} {remark.en or ''}",
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from services.kernel.contract import ProducerRef
 from services.kernel.identifiers import is_bin
 from services.kernel.journal.units import Recorded, Write
 from services.kernel.personal_keys import pseudonym
@@ -70,12 +71,24 @@ def identifiers_of(connection: sa.Connection, producer_id: str) -> frozenset[str
     return frozenset(found.scalars())
 
 
+def numbers_of(connection: sa.Connection, producer: ProducerRef, *foretold: str | None) -> frozenset[str]:
+    """Every number of a producer, with those that are only about to be kept (BIN or IIN), by pseudonym."""
+    given = (producer.bin, *foretold)
+    return identifiers_of(connection, producer.producer_id) | {
+        pseudonym(connection, number) for number in given if number
+    }
+
+
+def owners_of(connection: sa.Connection, producer: ProducerRef, *foretold: str | None) -> frozenset[str]:
+    """Under what the documents of a producer were filed: its numbers, or its id where an officer did."""
+    return numbers_of(connection, producer, *foretold) | {producer.producer_id}
+
+
 def number_of(connection: sa.Connection, producer_id: str) -> str | None:
     """The pseudonym of an individual's IIN, if it is known and not erased."""
     return next((one for one in identifiers_of(connection, producer_id) if not is_bin(one)), None)
 
 
-def forget_number(connection: sa.Connection, producer_id: str) -> None:
-    """Erase by which IIN an individual is found; a BIN is public and stays."""
-    number = number_of(connection, producer_id)
+def forget_number(connection: sa.Connection, number: str) -> None:
+    """Erase by which IIN (its pseudonym) an individual is found; a BIN is public and stays."""
     connection.execute(sa.delete(IDENTIFIERS).where(IDENTIFIERS.c.identifier == number))

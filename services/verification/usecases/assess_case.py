@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from services.kernel.calendar import legal_date as legal_day
 from services.kernel.contract import DocumentRef
 from services.kernel.database import Database
-from services.kernel.personal_keys import pseudonym
 from services.verification.adapters.supersessions import superseded_in
 from services.verification.contract.events import CaseOpened, RecordedJudgement
 from services.verification.domain.checking import Check, as_checked
@@ -22,7 +21,7 @@ from services.verification.domain.hand_off import HandOff
 from services.verification.domain.judgement import judge
 from services.verification.domain.localisation import Examined, Finding, examine_report
 from services.verification.domain.rule_sets import DatedRuleSet
-from services.verification.projections.identifiers import identifiers_of
+from services.verification.projections.identifiers import numbers_of
 from services.verification.projections.listings import listing_in_force
 from services.verification.usecases.compare_totals import differing_totals
 from services.verification.usecases.practice import Practice
@@ -69,13 +68,11 @@ def assess_case(
     legal_date = date.fromisoformat(opened.legal_date)
     rule_set = practice.rule_book.in_force("confirmation", legal_date)
     with database.read() as connection:
-        holders = set(identifiers_of(connection, opened.producer.producer_id))
-        foretold = (opened.producer.bin, foreknown.identifier)
-        holders |= {pseudonym(connection, number) for number in foretold if number}
+        holders = numbers_of(connection, opened.producer, foreknown.identifier)
         listing = listing_in_force(
             connection, holders, opened.product_name, opened.legal_date, leaving_out=foreknown.delisted
         )
-        faults = document_faults(connection, practice, opened)
+        faults = document_faults(connection, practice, opened, holders)
     if rule_set is None:
         return Assessment(None, _hand_off(None, listing), "no_rule_set_in_force")
     report = _report(database, practice, opened, faults, rule_set.rules.formula)
@@ -103,14 +100,17 @@ def _valid(opened: CaseOpened) -> tuple[DocumentRef, ...]:
 
 
 def document_faults(
-    connection: sa.Connection, practice: Practice, opened: CaseOpened
+    connection: sa.Connection, practice: Practice, opened: CaseOpened, numbers: frozenset[str]
 ) -> dict[str, DocumentFault]:
-    """What is wrong with the documents of a case, by digest.
+    """What is wrong with the documents of a case, by digest; `numbers` are its producer's, by pseudonym.
 
-    One that was superseded by another document of the same kind in the same application is no longer looked
-    at; one superseded by a document that the application does not name is a fault.
+    One that was filed neither by the producer nor for it is no evidence of it, whose ever it may be. One that
+    was superseded by another document of the same kind in the same application is no longer looked at; one
+    superseded by a document that the application does not name is a fault.
     """
-    faults: dict[str, DocumentFault] = dict(practice.documents.faults(connection, opened.documents))
+    faults: dict[str, DocumentFault] = dict(
+        practice.documents.faults(connection, opened.documents, numbers | {opened.producer.producer_id})
+    )
     if opened.application_id is None:
         return faults
     superseded = superseded_in(connection, opened.application_id)

@@ -10,6 +10,7 @@ from services.verification.adapters.documents import DocumentStore, KeptDocument
 from services.verification.contract.events import CaseOpened
 from services.verification.domain.localisation import Finding, Totals
 from services.verification.projections.cases import confirmed_reports
+from services.verification.projections.identifiers import owners_of
 from services.verification.usecases.read_report import read_report
 
 MAX_COMPARED: Final = 50
@@ -27,7 +28,7 @@ def differing_totals(
             except_product=opened.product_id,
             limit=MAX_COMPARED,
         )
-        kept = documents.find(connection, others)
+        kept = documents.find(connection, others, owners_of(connection, opened.producer))
     for sha256 in others:
         other = _total_of(documents, kept[sha256]) if sha256 in kept else None
         if other is not None and other != _number(totals.all_expenses):

@@ -11,6 +11,7 @@ from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import new_stream_id
 from services.kernel.journal.journal import Work
 from services.kernel.journal.units import Recorded
+from services.verification.adapters.filings import forget_uploader
 from services.verification.contract.erasures import PersonalDataErased
 from services.verification.domain.erasure import Erasure
 from services.verification.projections.identifiers import forget_number, number_of
@@ -21,7 +22,7 @@ def erase_personal_data(work: Work, act: Act, producer_id: str) -> None:
     """Delete the values, record which, and doom their keys; nothing is recorded where nothing is kept.
 
     As an individual the producer may also hold listings: these go on without a holder. The documents it filed
-    are evidence and stay.
+    are evidence and stay, under its id instead of its number.
     """
     subjects, fields = work.rely_on(partial(_held, producer_id=producer_id))
     if fields:
@@ -32,7 +33,10 @@ def erase_personal_data(work: Work, act: Act, producer_id: str) -> None:
         work.save(erasure)
 
     def forget(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
-        forget_number(connection, producer_id)
+        number = number_of(connection, producer_id)
+        if number is not None:
+            forget_uploader(connection, number, producer_id)
+            forget_number(connection, number)
         for subject in subjects:
             VAULT.erase(connection, subject)
 

@@ -13,6 +13,7 @@ from services.kernel.journal.journal import Journal
 from services.verification.adapters.document_looks import Look, SeenAs, record_look
 from services.verification.adapters.documents import KeptDocument
 from services.verification.domain.case import Case
+from services.verification.projections.identifiers import owners_of
 from services.verification.usecases.practice import Practice
 
 
@@ -29,14 +30,17 @@ def look_at_document(journal: Journal, practice: Practice, act: Act, wanted: Wan
     """Law 418-V arts. 36, 56: only who works on the case sees its documents, and every look is on record.
 
     Once the case is assigned that is its officer, before that any. On an appeal the documents of the appealed
-    case are seen too. Raises `NotFound` (`case_unknown`, `document_unknown`), `Forbidden` (`case_of_another`)
-    and `Unavailable` (`document_damaged`).
+    case are seen too. What was not filed by the case's producer, or for it, is not seen. Raises `NotFound`
+    (`case_unknown`, `document_unknown`), `Forbidden` (`case_of_another`) and `Unavailable`
+    (`document_damaged`).
     """
     case = journal.load(Case, wanted.case_id)
     case.require_holder(act)
     named = any(document.sha256 == wanted.sha256 for document in _documents(journal, case))
     with journal.database.read() as connection:
-        found = practice.documents.find(connection, [wanted.sha256]).get(wanted.sha256) if named else None
+        owners = owners_of(connection, case.opened.producer)
+        filed = practice.documents.find(connection, [wanted.sha256] if named else [], owners)
+        found = filed.get(wanted.sha256)
     if found is None:
         raise NotFound("document_unknown", sha256=wanted.sha256)
     practice.documents.require_whole(found)

@@ -16,6 +16,7 @@ from services.verification.domain.case import Case
 from services.verification.domain.localisation import Finding, LocalisationReport, examine_report
 from services.verification.domain.report_review import Figure, figures_of
 from services.verification.domain.rule_sets import RuleSet
+from services.verification.projections.identifiers import numbers_of
 from services.verification.usecases.assess_case import document_faults, report_named
 from services.verification.usecases.look_at_document import Wanted, look_at_document
 from services.verification.usecases.practice import Practice
@@ -56,9 +57,10 @@ def review_case_report(journal: Journal, practice: Practice, act: Act, case_id: 
     """
     opened = journal.load(Case, case_id).considered
     with journal.database.read() as connection:
-        faults = document_faults(connection, practice, opened)
+        numbers = numbers_of(connection, opened.producer)
+        faults = document_faults(connection, practice, opened, numbers)
     named = report_named(opened, faults)
-    if named is None or faults.get(named.sha256) == "missing":
+    if named is None or faults.get(named.sha256) in ("missing", "not_filed"):
         raise NotFound("report_unknown", id=str(case_id))
     kept = look_at_document(journal, practice, act, Wanted(case_id, named.sha256, "localisation_report"))
     content = practice.documents.read(kept.sha256)

@@ -12,7 +12,7 @@ from services.kernel.journal.journal import Journal
 from services.verification.adapters.supersessions import Supersession, record_supersession
 from services.verification.domain.case import Case
 from services.verification.projections.cases import find_origin
-from services.verification.projections.identifiers import acting_producer
+from services.verification.projections.identifiers import acting_producer, owners_of
 from services.verification.usecases.practice import Practice
 
 
@@ -33,14 +33,16 @@ def supersede_document(journal: Journal, practice: Practice, act: Act, new: Repl
     """From now on no judgement of this application rests on the replaced document.
 
     Raises `Invalid` (`document_supersedes_itself`), `NotFound` (`application_unknown`, `document_unknown`)
-    for what is not there or not the caller's, and what `record_supersession` raises.
+    for what is not there, not the caller's or not filed by the application's producer, and what
+    `record_supersession` raises.
     """
     if new.sha256 == new.superseded_by:
         raise Invalid("document_supersedes_itself", pointer="/superseded_by")
     case = _case_of(journal, new)
     named = any(document.sha256 == new.sha256 for document in case.documents)
     with journal.database.read() as connection:
-        held = practice.documents.find(connection, [new.superseded_by])
+        owners = owners_of(connection, case.opened.producer)
+        held = practice.documents.find(connection, [new.superseded_by], owners)
     for sha256, there in ((new.sha256, named), (new.superseded_by, new.superseded_by in held)):
         if not there:
             raise NotFound("document_unknown", sha256=sha256)

@@ -9,7 +9,7 @@ from services.kernel.errors import Forbidden, Invalid
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.journal import Work
 from services.verification.domain.case import Case
-from services.verification.projections.identifiers import acting_producer
+from services.verification.projections.identifiers import acting_producer, owners_of
 from services.verification.usecases.practice import Practice
 
 
@@ -28,11 +28,12 @@ def supply_documents(
     """The case rests on these documents too from now on. `by` is the BIN or IIN that the caller acts for.
 
     Raises `Forbidden` (`not_yours`) for another producer, `Invalid` (`document_not_at_hand`) for a digest
-    never uploaded, and what `Case.supply_documents` raises.
+    that this producer never uploaded, and what `Case.supply_documents` raises.
     """
     with work.database.read() as connection:
         producer_id = acting_producer(connection, by)
-        kept = practice.documents.find(connection, [one.sha256 for one in named])
+        owners = owners_of(connection, case.opened.producer)
+        kept = practice.documents.find(connection, [one.sha256 for one in named], owners)
     if producer_id is None or producer_id != case.opened.producer.producer_id:
         raise Forbidden("not_yours")
     references = []

@@ -18,8 +18,10 @@ from services.verification.adapters.document_backends import DocumentBackend, Do
 from services.verification.adapters.document_bucket import Bucket, DocumentBucket
 from services.verification.adapters.document_content import DOCX, XLSX
 from services.verification.adapters.documents import DocumentStore, KeptDocument
+from services.verification.adapters.filings import Filing
 from services.verification.adapters.malware import Clamd, parse_address
 from tests.prepared import migrate
+from tests.verification.acting import BIN
 from tests.verification.adapters.stores import MALWARE, bucket_at, clamd, client_at, s3_server
 
 TEXT = "text/plain"
@@ -53,11 +55,11 @@ def store(database: Database, backend: DocumentBackend, tmp_path: Path) -> Docum
     return made
 
 
-def keep(store: DocumentStore, content: bytes, media_type: str = TEXT) -> KeptDocument:
+def keep(store: DocumentStore, content: bytes, media_type: str = TEXT, by: str = BIN) -> KeptDocument:
     draft = store.draft(media_type)
     try:
         draft.write(content)
-        return store.keep(draft)
+        return store.keep(draft, Filing(by, "p"))
     finally:
         draft.discard()
 
@@ -75,7 +77,7 @@ def overwrite(backend: DocumentBackend, sha256: str, content: bytes, folder: Pat
 def fault_of(store: DocumentStore, database: Database, kept: KeptDocument) -> str | None:
     named = DocumentRef(kind="contracts", media_type=kept.media_type, size=kept.size, sha256=kept.sha256)
     with database.read() as connection:
-        return store.faults(connection, [named]).get(kept.sha256)
+        return store.faults(connection, [named], [BIN]).get(kept.sha256)
 
 
 @pytest.mark.parametrize("size", [1, 9 * 1024 * 1024], ids=["small", "in parts"])
@@ -105,9 +107,15 @@ def test_an_altered_document_is_noticed_and_healed_by_the_same_content(
     assert fault_of(store, database, kept) is None
 
 
-def test_a_document_never_uploaded_is_missing(store: DocumentStore, database: Database) -> None:
-    assert fault_of(store, database, KeptDocument("0" * 64, TEXT, 5)) == "missing"
+def test_a_document_counts_only_for_those_who_uploaded_it(store: DocumentStore, database: Database) -> None:
+    assert fault_of(store, database, KeptDocument("0" * 64, TEXT, 5)) == "not_filed"
     assert store.read("0" * 64) is None
+    foreign = keep(store, b"a,b", "text/csv", by="151040025562")
+    assert fault_of(store, database, foreign) == "not_filed"
+    own = keep(store, b"a,b")
+    assert own == keep(store, b"a,b", "text/csv") == KeptDocument(foreign.sha256, TEXT, 3)
+    assert fault_of(store, database, own) is None
+    assert fault_of(store, database, KeptDocument(own.sha256, TEXT, 4)) == "missing"
 
 
 def test_a_put_in_the_folder_leaves_the_first(tmp_path: Path) -> None:
@@ -154,7 +162,7 @@ def test_an_infected_document_is_refused_and_nothing_is_kept(
     sha256 = hashlib.sha256(b"before " + MALWARE).hexdigest()
     assert backend.standing(sha256) is None
     with database.read() as connection:
-        assert set(store.find(connection, [sha256, clean.sha256])) == {clean.sha256}
+        assert set(store.find(connection, [sha256, clean.sha256], [BIN])) == {clean.sha256}
     assert list((tmp_path / "in" / "incoming").iterdir()) == []
 
 

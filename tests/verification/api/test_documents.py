@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from services.kernel.contract import DocumentRef
+from services.kernel.identity.tokens import development_issuer
+from services.kernel.journal.events import new_stream_id
 from services.verification.adapters.document_content import CSV
 from services.verification.adapters.document_looks import list_looks
 from services.verification.adapters.documents import DocumentStore, KeptDocument
 from tests.contract.apps import headers_of
-from tests.verification.acting import opening
+from tests.verification.acting import BIN, opening
 from tests.verification.api.test_officers_work import OTHER_BIN, TEXT, Office, office_at, refused
 from tests.verification.usecases.test_evidence import report_table
 
@@ -87,6 +89,33 @@ def test_a_document_is_streamed_whole_after_the_look_was_committed(
     assert seen == [1]
     (recorded,) = looks(office, document)
     assert (recorded["case_id"], recorded["seen_as"]) == (case.rpartition("/")[2], "document")
+
+
+def test_an_upload_counts_for_its_producer_or_for_the_one_of_the_officers_case(office: Office) -> None:
+    """The answer is the same whoever else uploaded it; only an officer uploads for another."""
+
+    def upload(who: str, media_type: str, producer: str = BIN, **wanted: str) -> Any:
+        headers = {**office.headers(who, producer), "Content-Type": media_type}
+        return office.client.post("/v1/documents", content=CONTRACT, headers=headers, params=wanted)
+
+    assert upload("producer", "text/csv", OTHER_BIN).json()["media_type"] == "text/csv"
+    assert upload("producer", "text/plain").json()["media_type"] == "text/plain"
+    later = hashlib.sha256(b"scanned").hexdigest()
+    document = DocumentRef(kind="contracts", media_type="text/plain", size=7, sha256=later)
+    case = case_with(office, document)
+    case_id = case.rpartition("/")[2]
+    path, headers = "/v1/documents", {**office.headers("daniyar"), "Content-Type": "text/plain"}
+    for wanted, status in (({}, 404), ({"case": case_id}, 200)):
+        answer = office.client.post(path, content=b"scanned", headers=headers, params=wanted)
+        assert answer.status_code == 201
+        assert look(office, case, document).status_code == status
+    refused(upload("producer", "text/plain", case=case_id), 403, "role_insufficient")
+    refused(upload("daniyar", "text/plain", case=str(new_stream_id())), 404, "case_unknown")
+    office.done(f"{case}/assignment", {"officer": "me"}, "saule")
+    refused(upload("daniyar", "text/plain", case=case_id), 403, "case_of_another")
+    token = development_issuer(office.var).token(subject="p", roles=["producer"], producer=None)
+    headers["Authorization"] = f"Bearer {token}"
+    refused(office.client.post(path, content=CONTRACT, headers=headers), 403, "not_yours")
 
 
 def test_once_a_case_is_assigned_only_its_officer_sees_its_documents(office: Office) -> None:

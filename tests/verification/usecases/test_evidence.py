@@ -101,7 +101,8 @@ def test_a_superseded_document_is_a_finding_in_the_judgement(database_url: str, 
             from services.verification.usecases.assess_case import assess_case, document_faults
 
             opened = here.case_of(f"application:{application_id}").opened
-            assert document_faults(connection, here.practice, opened) == {package[-1].sha256: "superseded"}
+            faults = document_faults(connection, here.practice, opened, frozenset({BIN}))
+            assert faults == {package[-1].sha256: "superseded"}
         judgement = assess_case(here.database, here.practice, opened).judgement
         assert judgement is not None
         assert [o.inputs["missing"] for o in judgement.criteria if not o.passed] == [
