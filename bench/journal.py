@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import psycopg
 
-from bench.report import Report
+from bench.report import Report, least
 from services.kernel.clock import SystemClock
 from services.kernel.journal.events import new_stream_id
 from services.kernel.journal.recorder import JournalRecorder
@@ -25,6 +25,12 @@ from tests.postgres import running_postgres
 
 APPENDS: Final = 1_600
 WRITERS: Final = (1, 8)
+AIMS: Final = {
+    ("event", 1): least(0.35),
+    ("event", 8): least(0.7),
+    ("unit", 1): least(0.22),
+    ("unit", 8): least(0.5),
+}
 MESSAGE_DB: Final = "@eventide/message-db@1.3.1"
 _MESSAGE_DB_ORDER: Final = ("schema", "tables", "types", "functions", "indexes")
 
@@ -46,9 +52,13 @@ def measure(report: Report, rounds: int) -> None:
                     floor = bare(dsn, writers)
                     report.rate(f"bare INSERT, {writers} writers", floor)
                     event = journalled(plain, writers, whole=False)
-                    report.ratio(f"journal, event alone, {writers} writers", event, floor)
+                    report.ratio(
+                        f"journal, event alone, {writers} writers", event, floor, AIMS["event", writers]
+                    )
                     unit = journalled(journal.recorder, writers, whole=True)
-                    report.ratio(f"journal, whole unit, {writers} writers", unit, floor)
+                    report.ratio(
+                        f"journal, whole unit, {writers} writers", unit, floor, AIMS["unit", writers]
+                    )
                     if message_db is not None:
                         theirs = messages_written(message_db, writers)
                         report.ratio(f"message-db, one message, {writers} writers", theirs, floor)

@@ -50,7 +50,7 @@ def _up(_parsed: argparse.Namespace, installation: Installation) -> int:
 def _demo(parsed: argparse.Namespace, installation: Installation) -> int:
     from services.commands import demo
 
-    return demo.run(installation, parsed.story)
+    return demo.run(installation, parsed.story, apart=parsed.apart)
 
 
 def _token(parsed: argparse.Namespace, installation: Installation) -> int:

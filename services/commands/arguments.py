@@ -20,6 +20,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("up", help="run the three services until Ctrl-C")
     demo = commands.add_parser("demo", help="tell a producer's whole life against running services")
     demo.add_argument("--story", help="only the story of examples/<STORY>.json")
+    demo.add_argument("--apart", action="store_true", help="on services of its own, whatever runs here")
     _token_parser(commands.add_parser("token", help="print a development token"))
     clock = commands.add_parser("clock", help="show, set or clear the simulated legal clock (development)")
     clock.add_argument("instant", nargs="?", help="an RFC 3339 instant, or `real`")

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, Final
+from typing import Any
 
 from services.notifications.domain.signing import parse_verification_key, verify
-
-QUIET_SECONDS: Final = 1.0
 
 
 class Endpoint:
@@ -22,16 +19,10 @@ class Endpoint:
     def __init__(self) -> None:
         self.url = ""
         self.requests: list[tuple[dict[str, str], bytes]] = []
-        self._last = time.monotonic()
 
     def take(self, headers: dict[str, str], body: bytes) -> None:
         """Keep one request."""
         self.requests.append((headers, body))
-        self._last = time.monotonic()
-
-    def quiet(self) -> bool:
-        """True once nothing came for a second."""
-        return time.monotonic() - self._last > QUIET_SECONDS
 
     def arrived(self, event_type: str) -> list[bytes]:
         """The bodies that came of one type, repeated ones too, unverified."""

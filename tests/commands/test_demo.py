@@ -1,48 +1,44 @@
-"""The stories stay away from anyone's data, and hints name the installation that they are about."""
+"""`make demo` tells its whole story by itself, and hints name the installation that they are about."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
-from uuid import uuid4
 
-import httpx
 import pytest
 
 from services import cli
 from services.commands import demo
+from services.commands.demo_people import StepFailed, expect
 from services.commands.registry import DEFAULT_PORT_BASE, Installation
-from services.commands.up import _ready_text, free_installation, running
-from services.kernel.identity.tokens import development_issuer
+from services.commands.up import _ready_text, free_installation
 
-LISTING = {
-    "reference": "ДПО-2025-900",
-    "listed_on": "2025-11-10",
-    "holder": "181240006529",
-    "product_name": {"kk": "Қойма", "ru": "Склад"},
-}
+TIZILIM = Path(sys.executable).with_name("tizilim")
 
 
-def test_the_demo_tells_nothing_on_services_that_hold_facts(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It would move their legal clock and decide their cases: it starts services of its own instead."""
-    users = free_installation(tmp_path / "var")
-    with running(users):
-        with demo._stage(users) as stage:
-            assert stage == users, "nothing is recorded there yet"
-        token = development_issuer(users.var).token(subject="o", roles=["informatization_officer"])
-        listed = httpx.post(
-            f"{users.url('verification')}/v1/trusted-software",
-            json=LISTING,
-            headers={"Authorization": f"Bearer {token}", "Idempotency-Key": uuid4().hex},
-            trust_env=False,
-        )
-        assert listed.status_code == 201, listed.text
-        with demo._stage(users) as stage:
-            assert stage.var != users.var
-            assert stage.port_base != users.port_base
-        assert not (users.var / "clock.json").exists()
-    assert "hold facts already" in capsys.readouterr().out
+def test_the_whole_story_is_told_on_services_of_its_own(tmp_path: Path) -> None:
+    """What `make demo` runs. It holds every step to its outcome itself, and leaves nothing behind."""
+    free = free_installation(tmp_path / "var")
+    (tmp_path / "tmp").mkdir()
+    environment = {**os.environ, "VAR": str(free.var), "PORT_BASE": str(free.port_base)}
+    environment["TMPDIR"] = str(tmp_path / "tmp")
+    ended = subprocess.run(
+        [TIZILIM, "demo"], env=environment, capture_output=True, text=True, timeout=150, check=False
+    )
+    assert ended.returncode == 0, ended.stdout[-2000:] + ended.stderr
+    told = [line.split(":")[0].removeprefix("== ") for line in ended.stdout.splitlines() if line[:3] == "== "]
+    assert told == sorted(told, key=demo.ORDER.index) == list(demo.ORDER)
+    assert ended.stdout.endswith("\nEvery step ended as it should.\n")
+    assert "    1  kz.register.entry.reinstated.v1\n" in ended.stdout
+    assert not free.var.exists()
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_step_that_ends_otherwise_is_told_with_what_should_be() -> None:
+    with pytest.raises(StepFailed, match="the outcome: found 'included', and it should be 'excluded'"):
+        expect("included", "excluded", "the outcome")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +60,7 @@ def test_hints_speak_to_the_installation_that_gives_them(var: str, base: int, be
 def test_a_command_that_is_interrupted_ends_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(*_: object) -> int:
+    def interrupted(*_: object, **__: object) -> int:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(demo, "run", interrupted)
