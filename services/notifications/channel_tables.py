@@ -1,4 +1,4 @@
-"""Tables of the channels besides the account: what goes out over each."""
+"""Tables of the channels besides the account: what goes out over each, every try, and how each fares."""
 
 from __future__ import annotations
 
@@ -40,6 +40,33 @@ GIVEN_UP: Final = sa.Index(
     postgresql_where=DISPATCHES.c.state.in_(("exhausted", "refused")),
     sqlite_where=DISPATCHES.c.state.in_(("exhausted", "refused")),
 )
+CHANNELS: Final = sa.Table(
+    "channels",
+    METADATA,
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("breaker", sa.Text, nullable=False, server_default="closed"),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("opened", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("not_before", BigInt, nullable=False, server_default="0"),
+    sa.Column("at_once", sa.Integer, nullable=True),
+    sa.Column("failing_since", BigInt, nullable=True),
+)
+"""How each channel fares (`domain.health`), for all processes together; whoever claims holds its row."""
+
+DISPATCH_ATTEMPTS: Final = sa.Table(
+    "dispatch_attempts",
+    METADATA,
+    sa.Column("message_id", sa.Text, primary_key=True),
+    sa.Column("channel", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("at", BigInt, nullable=False),
+    sa.Column("milliseconds", sa.Integer, nullable=False),
+    sa.Column("status", sa.Integer, nullable=True),
+    sa.Column("trouble", sa.Text, nullable=True),
+    sa.Index("dispatch_attempts_made", "channel", "at"),
+)
+"""One try: `at` is when it ended, `status` the code that the other side answered with, if it did; `trouble`
+a short code of what went wrong. Nothing of an answer's text is kept: it may name a person."""
 LEASED: Final = sa.Index(
     "dispatches_leased",
     DISPATCHES.c.lease_owner,

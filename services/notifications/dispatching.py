@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 from uuid import uuid4
@@ -18,16 +19,15 @@ from services.kernel.journal.events import microseconds
 from services.kernel.runtime import Election
 from services.kernel.telemetry import logger
 from services.notifications.domain.channels import Channel, ChannelName, Ending, Parcel, Result
+from services.notifications.projections.channels import given_up_over
 from services.notifications.usecases.dispatch import (
     claim,
     free_dispatches,
-    given_up,
     presence_name,
     record_result,
 )
 
 POLL_SECONDS: Final = 1.0
-MAX_PAUSE_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 5.0
 TROUBLE_AFTER: Final = 3
 GIVEN_UP_TOLD: Final = timedelta(days=1)
@@ -38,8 +38,8 @@ class ChannelWorker:
     """Claims what is due on a channel and sends it until stopped; several processes share by leases.
 
     While it lives it holds the election of its own name; what one that does not hold its own any more was
-    sending is sent again by another at once. While a channel fails it is tried ever more rarely, so that an
-    outage does not use up every message's tries.
+    sending is sent again by another at once. While a channel fails its breaker leaves it alone, for all
+    processes together, so that an outage does not use up every message's tries.
     """
 
     def __init__(self, database: Database, channel: Channel, clock: Clock) -> None:
@@ -110,11 +110,13 @@ class ChannelWorker:
         return True
 
     def _sent(self, parcel: Parcel) -> Result:
+        began = time.monotonic()
         try:
-            return self._channel.send(parcel)
+            result = self._channel.send(parcel)
         except Exception as error:  # noqa: BLE001  # one message that nobody foresaw must not come back for ever
             logger.error("channel failed", exc_info=error, extra={"channel": self.name})
-            return Result(Ending.FAILED, type(error).__name__)
+            result = Result(Ending.FAILED, type(error).__name__)
+        return replace(result, elapsed=timedelta(seconds=time.monotonic() - began))
 
     def is_present(self) -> bool:
         """Show that this worker lives and, as often, look for those that do not any more."""
@@ -133,7 +135,8 @@ class ChannelWorker:
     def count_given_up(self) -> None:
         """Count what was given up lately, whichever process gave it up."""
         since = microseconds(self._clock.now() - GIVEN_UP_TOLD)
-        self._given_up = given_up(self._database, self.name, since=since)
+        with self._database.read() as connection:
+            self._given_up = given_up_over(connection, self.name, since=since)
         self._counted_until = time.monotonic() + COUNTED_EVERY_SECONDS
 
     def _run(self) -> None:
@@ -152,6 +155,4 @@ class ChannelWorker:
             except Exception as error:  # noqa: BLE001  # whatever happens, messages must go on going out
                 logger.error("dispatch failed", exc_info=error, extra={"channel": self.name})
                 pause = POLL_SECONDS
-            if self._failures:
-                pause = min(MAX_PAUSE_SECONDS, 2.0 ** min(self._failures - 1, 6))
             self._stopping.wait(pause)

@@ -17,7 +17,15 @@ from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
 from services.kernel.runtime import ServingLock, edge_of, legal_clock, open_database, serve
 from services.kernel.telemetry import configure_logging
 from services.notifications.adapters.sealing import secret_box
-from services.notifications.api import accounts, deliveries, jobs, receipts, subscriptions, webhook_keys
+from services.notifications.api import (
+    accounts,
+    channels,
+    deliveries,
+    jobs,
+    receipts,
+    subscriptions,
+    webhook_keys,
+)
 from services.notifications.api.desk import Desk
 from services.notifications.api.webhooks import webhooks
 from services.notifications.background import Background, url_rules
@@ -67,6 +75,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
             routers=(
                 accounts.router,
                 receipts.router,
+                channels.router,
                 subscriptions.router,
                 deliveries.router,
                 jobs.router,

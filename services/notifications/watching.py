@@ -1,4 +1,4 @@
-"""The watch over accounts: reminders, the authorities' waiting work, and facts that do not come in."""
+"""The watch over accounts: reminders, what authorities learn of waiting work, lost mail and missing facts."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from services.notifications.projections.parked import parked_facts
 from services.notifications.usecases.remind import remind
 from services.notifications.usecases.tell_authorities import (
     Service,
+    tell_of_given_up_messages,
     tell_of_stuck_facts,
     tell_of_waiting_work,
 )
@@ -64,6 +65,7 @@ class AccountWatch:
         reminded += remind(self.database, self.rhythm.authorities, authorities=True, now=now)
         ending = max(self.rhythm.authorities, default=0)
         told = tell_of_waiting_work(self.database, ending_within=ending, now=now)
+        told += tell_of_given_up_messages(self.database, now=now)
         if reminded or told:
             logger.info("accounts told", extra={"reminders": reminded, "work": told})
         for service in SERVICES:

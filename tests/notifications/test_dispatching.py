@@ -14,14 +14,16 @@ from pydantic import ValidationError
 from services.kernel.http.health import Notice
 from services.kernel.journal.events import microseconds
 from services.kernel.runtime import Election
-from services.notifications.channel_tables import DISPATCHES
+from services.notifications.channel_tables import CHANNELS, DISPATCH_ATTEMPTS, DISPATCHES
 from services.notifications.dispatching import ChannelWorker
 from services.notifications.domain.channels import ChannelName, Ending, Parcel, Result
+from services.notifications.domain.health import TRIPS_AFTER
 from services.notifications.domain.retry import TRIES
 from services.notifications.projections.contacts import forget_contact
 from services.notifications.schema import MESSAGES, VAULT
 from services.notifications.settings import NotificationsSettings
 from services.notifications.usecases.dispatch import LEASE, claim, presence_name, record_result
+from services.notifications.usecases.prune import prune_tries
 from services.notifications.usecases.remind import remind
 from services.register.contract.erasures import PersonalDataErased
 from tests.notifications.given import IIN, filed, producer
@@ -267,6 +269,77 @@ def test_the_portal_is_left_alone_for_as_long_as_it_asks(office: Office) -> None
     assert office.row(DISPATCHES, channel="portal")["next_at"] >= microseconds(
         office.clock.now() + timedelta(hours=3)
     )
+
+
+DOWN: Final = Result(Ending.FAILED, "portal_unreachable: TimeoutError")
+
+
+def rested(office: Office, seconds: float = 37) -> None:
+    office.clock.advance(timedelta(seconds=seconds))
+
+
+def test_a_portal_that_hangs_is_left_alone_and_costs_neither_tries_nor_mail(office: Office) -> None:
+    """Every process sees it: what waits meanwhile keeps its ten tries, and e-mail goes on."""
+    told(office, TRIPS_AFTER + 2)
+    for _ in range(TRIPS_AFTER):
+        assert settled(office, "portal", DOWN) == "pending"
+    other = ChannelWorker(office.database, Recording("portal"), office.clock)
+    assert not other.turn(), "it rests"
+    rows = office.rows(DISPATCHES, channel="portal")
+    assert sorted(row["attempts"] for row in rows) == [0, 0, *[1] * TRIPS_AFTER]
+    mail = ChannelWorker(office.database, Recording("email"), office.clock)
+    assert all(mail.turn() for _ in range(TRIPS_AFTER + 2))
+    rested(office)
+    probe = claim(office.database, "portal", owner="a", now=office.now())
+    assert probe is not None
+    assert claim(office.database, "portal", owner="b", now=office.now()) is None, "one probe at a time"
+    record_result(office.database, probe, DOWN, now=office.now(), rng=RNG)
+    rested(office)
+    assert not other.turn(), "a probe that failed lets it rest for longer"
+    rested(office)
+    assert other.turn()
+    assert office.row(CHANNELS, channel="portal")["breaker"] == "closed"
+    assert office.row(CHANNELS, channel="portal")["failing_since"] is None
+
+
+def test_a_probe_that_reached_nobody_is_made_again_and_a_killed_one_too(office: Office) -> None:
+    told(office, TRIPS_AFTER + 3)
+    for _ in range(TRIPS_AFTER):
+        settled(office, "portal", DOWN)
+    rested(office)
+    assert settled(office, "portal", Result(Ending.UNADDRESSED, "no_number")) == "unaddressed"
+    assert office.row(CHANNELS, channel="portal")["breaker"] == "open"
+    assert claim(office.database, "portal", owner="dies", now=office.now()) is not None
+    assert claim(office.database, "portal", owner="a", now=office.now()) is None
+    rested(office, LEASE.total_seconds())
+    assert settled(office, "portal", SENT) == "sent"
+
+
+def test_what_is_said_of_one_message_does_not_count_against_the_channel(office: Office) -> None:
+    told(office, TRIPS_AFTER + 1)
+    for _ in range(TRIPS_AFTER):
+        greylisted = Result(Ending.FAILED, "recipient_refused", status=451, works=True)
+        assert settled(office, "email", greylisted) == "pending"
+    assert claim(office.database, "email", owner="a", now=office.now()) is not None
+
+
+def test_every_try_is_kept_with_its_answer_for_ninety_days(office: Office) -> None:
+    told(office)
+    settled(office, "portal", Result(Ending.FAILED, "portal_answered_503", status=503))
+    rested(office)
+    worker = ChannelWorker(
+        office.database, Recording("portal", Result(Ending.SENT, status=202)), office.clock
+    )
+    assert worker.turn()
+    tries = office.rows(DISPATCH_ATTEMPTS)
+    shown = [(row["number"], row["status"], row["trouble"]) for row in tries]
+    assert shown == [(1, 503, "portal_answered_503"), (2, 202, None)]
+    assert tries[1]["at"] - tries[0]["at"] == 37_000_000
+    office.clock.advance(timedelta(days=90))
+    assert prune_tries(office.database, office.clock, batch=1) == 1
+    rested(office, 1)
+    assert prune_tries(office.database, office.clock) == 1
+    assert (office.rows(DISPATCH_ATTEMPTS), len(office.rows(MESSAGES))) == ([], 1)
 
 
 WRONG: Final[dict[str, dict[str, Any]]] = {

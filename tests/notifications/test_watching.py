@@ -13,10 +13,11 @@ import pytest
 
 from services.kernel.calendar import ALMATY
 from services.kernel.database import Database
-from services.kernel.journal.events import new_stream_id
+from services.kernel.journal.events import microseconds, new_stream_id
 from services.kernel.readiness import FactsParked
 from services.notifications.adapters.readiness_http import following_trouble
 from services.notifications.background import Background
+from services.notifications.channel_tables import DISPATCHES
 from services.notifications.schema import FOLLOWING, MESSAGES
 from services.notifications.settings import NotificationsSettings
 from services.notifications.usecases.tell_authorities import Service
@@ -83,6 +84,36 @@ def test_an_authority_learns_on_working_days_what_has_waited(watched: Watched) -
     told = watched.run("2026-03-06")
     assert [text for _, text in told if "Срок уже истёк: 1 дело." in text]
     assert watched.run("2026-03-07") == [], "a Saturday"
+
+
+def test_what_channels_gave_up_is_told_once_to_both_authorities(watched: Watched) -> None:
+    """From Friday on, with the holiday of 8 March behind it; an address nobody has is no failure."""
+    office = watched.office
+    office.channels = ("email", "portal")
+    for _ in range(3):
+        office.register.publish(filed(producer(), product_id=str(new_stream_id())))
+    office.follow()
+    ended = {"2026-03-06T09:00": "exhausted", "2026-03-08T23:00": "refused", "2026-03-09T00:00": "refused"}
+    rows = office.rows(DISPATCHES, channel="email")
+    with office.database.write() as connection:
+        for row, (at, state) in zip(rows, ended.items(), strict=True):
+            instant = microseconds(datetime.fromisoformat(at).replace(tzinfo=ALMATY))
+            one = DISPATCHES.update().where(DISPATCHES.c.message_id == row["message_id"])
+            connection.execute(
+                one.where(DISPATCHES.c.channel == "email").values(state=state, ended_at=instant)
+            )
+            connection.execute(
+                one.where(DISPATCHES.c.channel == "portal").values(state="unaddressed", ended_at=instant)
+            )
+    assert watched.run("2026-03-06") == [], "what happens today is told the next working day"
+    assert watched.run("2026-03-08") == [], "a Sunday"
+    told = watched.run("2026-03-10")
+    assert [recipient for recipient, _text in told] == ["industry_authority", "informatization_authority"]
+    for _recipient, text in told:
+        assert "С 6 марта 2026 года до 10 марта 2026 года" in text
+        assert "по электронной почте — 3 сообщения, на портал электронного правительства — 0" in text
+    assert watched.run("2026-03-10") == [], "once a day"
+    assert watched.run("2026-03-11") == []
 
 
 def test_facts_that_stay_away_are_told_to_the_authority_concerned_once_a_day(watched: Watched) -> None:

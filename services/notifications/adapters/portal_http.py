@@ -54,13 +54,13 @@ class PortalChannel:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             return Result(Ending.FAILED, f"portal_unreachable: {type(error).__name__}")
         if status == NO_ACCOUNT:
-            return Result(Ending.UNADDRESSED, "no_portal_account")
+            return Result(Ending.UNADDRESSED, "no_portal_account", status=status, works=True)
         if status in _REFUSALS:
-            return Result(Ending.REFUSED, f"portal_answered_{status}")
+            return Result(Ending.REFUSED, f"portal_answered_{status}", status=status, works=True)
         if 200 <= status <= 299:
-            return Result(Ending.SENT)
+            return Result(Ending.SENT, status=status, works=True)
         outcome = classify(status, retry_after, self._now())
-        return Result(Ending.FAILED, f"portal_answered_{status}", outcome.retry_after)
+        return Result(Ending.FAILED, f"portal_answered_{status}", outcome.retry_after, status)
 
     async def _post(self, parcel: Parcel) -> tuple[int, str | None]:
         """The answer's status and `Retry-After`; whatever drips is cut at the deadline."""

@@ -21,6 +21,8 @@ Security = Literal["starttls", "tls", "none"]
 
 DEADLINE: Final = timedelta(seconds=45)
 """After this the session is cut, however slowly the server goes on answering."""
+COMPLETED: Final = 250
+"""The answer to a message that was taken (RFC 5321 section 4.2.2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,13 +59,12 @@ class MailChannel:
             asyncio.run(asyncio.wait_for(self._hand_in(mail), self._deadline))
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             return _ending(error)
-        return Result(Ending.SENT)
+        return Result(Ending.SENT, status=COMPLETED, works=True)
 
     async def _hand_in(self, mail: EmailMessage) -> None:
         server = self._server
         context = ssl.create_default_context(cafile=server.ca_file) if server.security != "none" else None
-        await aiosmtplib.send(
-            mail,
+        client = aiosmtplib.SMTP(
             hostname=server.host,
             port=server.port,
             username=server.user,
@@ -73,6 +74,14 @@ class MailChannel:
             tls_context=context,
             timeout=self._deadline,
         )
+        connection: asyncio.BaseTransport | None = None
+        try:
+            async with client:
+                connection = client.transport
+                await client.send_message(mail)
+        finally:
+            if isinstance(connection, asyncio.WriteTransport):
+                connection.abort()  # over TLS it would wait for the server's consent, and this loop ends
 
     def _written(self, parcel: Parcel, address: str) -> EmailMessage:
         text = parcel.texts[parcel.language]
@@ -92,14 +101,19 @@ class MailChannel:
 def _ending(error: Exception) -> Result:
     """What a failed session came to. RFC 5321 section 4.2.1: 5yz is for good, 4yz may be tried again.
 
-    Only an answer about this recipient or this message is for good: a refused login or sender is trouble of
-    the settings, in which every message waits.
+    Only an answer about this recipient or this message is for good, and leaves the channel in good health: a
+    refused login or sender is trouble of the settings, in which every message waits.
     """
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         code = max((refused.code for refused in error.recipients), default=0)
-        return Result(Ending.REFUSED if code >= 500 else Ending.FAILED, "recipient_refused")
+        return _refused(code, "recipient_refused")
     if isinstance(error, aiosmtplib.SMTPDataError):
-        return Result(Ending.REFUSED if error.code >= 500 else Ending.FAILED, "message_refused")
+        return _refused(error.code, "message_refused")
     if isinstance(error, aiosmtplib.SMTPResponseException):
-        return Result(Ending.FAILED, f"server_answered_{error.code}")
+        return Result(Ending.FAILED, f"server_answered_{error.code}", status=error.code)
     return Result(Ending.FAILED, f"server_unreachable: {type(error).__name__}")
+
+
+def _refused(code: int, trouble: str) -> Result:
+    ending = Ending.REFUSED if code >= 500 else Ending.FAILED
+    return Result(ending, trouble, status=code or None, works=True)

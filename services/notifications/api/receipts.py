@@ -18,11 +18,13 @@ from services.kernel.http.requests import Caller, Reading
 from services.kernel.http.responses import JSON, Representation, read_bytes, rendered
 from services.kernel.journal.events import from_microseconds
 from services.notifications.api.accounts import READERS, message_at
+from services.notifications.api.channels import TryMade, made_try
 from services.notifications.api.desk import AtDesk
 from services.notifications.api.messages import MOVED, Account, MessageId, may_read
 from services.notifications.api.receipt_page import HTML, SECURITY, page_of
 from services.notifications.api.reflecting import REFLECTING
 from services.notifications.domain.channels import ChannelName
+from services.notifications.projections.channels import tries_of
 from services.notifications.projections.messages import channels_of
 
 router = APIRouter(tags=["accounts"])
@@ -36,6 +38,7 @@ class ChannelShown(Representation):
     channel: ChannelName
     state: Literal["pending", "sent", "refused", "unaddressed", "exhausted"]
     ended_at: datetime | None = None
+    tries: list[TryMade] = Field(description="Every try, kept for 90 days.")
 
 
 class Receipt(Representation):
@@ -76,7 +79,8 @@ def get_receipt(
     may_read(caller, account)
     row = message_at(desk, account, message_id)
     with desk.database.read() as connection:
-        channels = channels_of(connection, message_id)
+        tries = tries_of(connection, [message_id])
+        channels = [_channel(one, tries) for one in channels_of(connection, message_id)]
     receipt = _receipt(row, channels, account, caller.language)
     if preferred_type(request.headers.get("accept"), (JSON, "text/html")) == JSON:
         answer = read_bytes(request, rendered(receipt), JSON)
@@ -89,7 +93,7 @@ def get_receipt(
     return answer
 
 
-def _receipt(row: sa.RowMapping, channels: Sequence[sa.RowMapping], account: str, language: str) -> Receipt:
+def _receipt(row: sa.RowMapping, channels: list[ChannelShown], account: str, language: str) -> Receipt:
     texts = msgspec.json.decode(bytes(row["texts"]), type=dict[str, dict[str, str]])
     opened = row["opened_at"]
     return Receipt(
@@ -105,14 +109,15 @@ def _receipt(row: sa.RowMapping, channels: Sequence[sa.RowMapping], account: str
         opened_at=from_microseconds(opened) if opened is not None else None,
         opened_by=row["opened_by"],
         due_on=date.fromisoformat(row["due_on"]) if row["due_on"] else None,
-        channels=[_channel(one) for one in channels],
+        channels=channels,
     )
 
 
-def _channel(row: sa.RowMapping) -> ChannelShown:
+def _channel(row: sa.RowMapping, tries: Sequence[sa.RowMapping]) -> ChannelShown:
     ended = row["ended_at"]
     return ChannelShown(
         channel=row["channel"],
         state=row["state"],
         ended_at=from_microseconds(ended) if ended is not None else None,
+        tries=[made_try(one) for one in tries if one["channel"] == row["channel"]],
     )

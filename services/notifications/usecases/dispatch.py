@@ -1,14 +1,15 @@
 """Dispatches as durable, leased rows: claim one that is due on a channel, then record what came of the try.
 
 The rules are those of webhooks (`deliver`): a lease ends by itself, and at once where its worker is seen to
-be gone, so a worker that dies loses nothing; a result is written only under the lease it was claimed with.
+be gone, so a worker that dies loses nothing; a result is written only under the lease it was claimed with;
+a channel that fails is left alone by its breaker, and what waits meanwhile uses up none of its tries.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 from uuid import uuid4
@@ -18,12 +19,13 @@ import sqlalchemy as sa
 
 from services.kernel.database import Database
 from services.kernel.journal.events import from_microseconds, microseconds
-from services.notifications.channel_tables import DISPATCHES
-from services.notifications.domain.channels import ChannelName, Ending, Parcel, Result
+from services.notifications.channel_tables import DISPATCH_ATTEMPTS, DISPATCHES
+from services.notifications.domain.channels import ChannelName, Ending, Parcel, Result, health_after
 from services.notifications.domain.messages import Text
 from services.notifications.domain.retry import Exhausted, Outcome, Verdict, next_attempt
 from services.notifications.projections.contacts import Contact, contact_of
 from services.notifications.schema import MESSAGES, PRODUCERS
+from services.notifications.usecases.channel_health import held_health, keep_health, may_send
 from services.notifications.usecases.free_leases import UNLEASED, free_leases_of_the_gone
 
 LEASE: Final = timedelta(seconds=120)
@@ -60,7 +62,7 @@ def queue_dispatches(connection: sa.Connection, wanted: Sequence[tuple[str, Chan
 def claim(database: Database, channel: ChannelName, *, owner: str, now: int) -> Claimed | None:
     """Lease the dispatch of a channel that has been due for longest for the worker `owner`.
 
-    `now` in microseconds.
+    None when nothing is due, and while the channel is left alone. `now` in microseconds.
     """
     columns, lease = DISPATCHES.c, uuid4().hex
     due = (
@@ -76,9 +78,12 @@ def claim(database: Database, channel: ChannelName, *, owner: str, now: int) -> 
         .with_for_update(skip_locked=True)
     )
     with database.write() as connection:
-        message_id = connection.scalar(due)
+        health = held_health(connection, channel)
+        message_id = connection.scalar(due) if may_send(connection, channel, health, now) else None
         if message_id is None:
             return None
+        if health.breaker == "open":
+            keep_health(connection, channel, replace(health, breaker="half_open"))
         leased = {"lease": lease, "leased_until": now + _span(LEASE), "lease_owner": owner}
         connection.execute(_row(message_id, channel).values(leased))
         row = connection.execute(_PARCEL, {"message_id": message_id, "channel": channel}).one()
@@ -138,8 +143,24 @@ def record_result(
             changes["next_at"] = microseconds(following)  # type: ignore[arg-type]  # no 410 among the outcomes
     recorded = _row(claimed.parcel.message_id, claimed.channel).where(DISPATCHES.c.lease == claimed.lease)
     with database.write() as connection:
+        health = held_health(connection, claimed.channel)
         state: str | None = connection.scalar(recorded.values(changes).returning(DISPATCHES.c.state))
+        if state is not None:
+            connection.execute(sa.insert(DISPATCH_ATTEMPTS).values(_attempt(claimed, result, now)))
+            keep_health(connection, claimed.channel, health_after(health, result, now, rng))
     return state
+
+
+def _attempt(claimed: Claimed, result: Result, now: int) -> dict[str, object]:
+    return {
+        "message_id": claimed.parcel.message_id,
+        "channel": claimed.channel,
+        "number": claimed.number,
+        "at": now,
+        "milliseconds": int(result.elapsed.total_seconds() * 1_000),
+        "status": result.status,
+        "trouble": result.trouble,
+    }
 
 
 def presence_name(owner: str) -> str:
@@ -151,18 +172,6 @@ def free_dispatches(database: Database, channel: ChannelName, owner: str) -> int
     """Let go of what workers that are gone were sending, for the living worker `owner`; returns how many."""
     of_channel = DISPATCHES.c.channel == channel
     return free_leases_of_the_gone(database, DISPATCHES, presence_name, owner, of_channel)
-
-
-def given_up(database: Database, channel: ChannelName, *, since: int) -> int:
-    """How many messages a channel refused or did not take at any try since an instant (microseconds)."""
-    columns = DISPATCHES.c
-    ended = [
-        sa.literal_column(f"'{state}'", sa.Text) for state in ("exhausted", "refused")
-    ]  # as in the index
-    over = sa.and_(columns.state.in_(ended), columns.ended_at >= since)
-    query = sa.select(sa.func.count()).select_from(DISPATCHES).where(columns.channel == channel, over)
-    with database.read() as connection:
-        return connection.scalar(query) or 0
 
 
 def _row(message_id: str, channel: str) -> sa.Update:

@@ -1,4 +1,7 @@
-"""Deliveries that are over, their attempts and the events kept for them go after ninety days."""
+"""Deliveries that are over, their attempts and the events kept for them go after ninety days.
+
+So do the tries of messages over the channels besides the account; the messages and what became of them stay.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ import sqlalchemy as sa
 from services.kernel.clock import Clock
 from services.kernel.database import Database
 from services.kernel.journal.events import microseconds
+from services.notifications.channel_tables import CHANNELS, DISPATCH_ATTEMPTS
 from services.notifications.delivery_tables import JOBS
 from services.notifications.schema import ATTEMPTS, DELIVERIES, EVENTS, SUBSCRIPTIONS
 from services.notifications.usecases.due import PENDING
@@ -37,7 +41,8 @@ class Pruning:
         Returns the seconds until the next, at once while there may be more.
         """
         cancel_for_ended(self._database, self._clock)
-        return 0.0 if prune(self._database, self._clock) >= BATCH else PAUSE_SECONDS
+        pruned = max(prune(self._database, self._clock), prune_tries(self._database, self._clock))
+        return 0.0 if pruned >= BATCH else PAUSE_SECONDS
 
 
 def cancel_for_ended(database: Database, clock: Clock) -> int:
@@ -84,6 +89,19 @@ def prune(database: Database, clock: Clock, *, batch: int = BATCH) -> int:
         connection.execute(sa.delete(EVENTS).where(EVENTS.c.event_id.in_(events), ~still))
         jobs = connection.execute(sa.delete(JOBS).where(JOBS.c.job_id.in_(_old_jobs(before, batch)))).rowcount
     return max(len(ids), jobs)
+
+
+def prune_tries(database: Database, clock: Clock, *, batch: int = BATCH) -> int:
+    """Delete up to `batch` of each channel's oldest tries that are ninety days old; returns how many."""
+    before, columns = microseconds(clock.now() - KEPT), DISPATCH_ATTEMPTS.c
+    keys = list(DISPATCH_ATTEMPTS.primary_key.columns)
+    deleted = 0
+    with database.write() as connection:
+        for channel in connection.execute(sa.select(CHANNELS.c.channel)).scalars().all():
+            old = sa.select(*keys).where(columns.channel == channel, columns.at < before)
+            among = sa.tuple_(*keys).in_(old.order_by(columns.at).limit(batch))
+            deleted += connection.execute(sa.delete(DISPATCH_ATTEMPTS).where(among)).rowcount
+    return deleted
 
 
 def _old_jobs(before: int, batch: int) -> sa.Select[tuple[str]]:

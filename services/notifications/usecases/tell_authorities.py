@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import sqlalchemy as sa
 
-from services.kernel.calendar import is_working_day, legal_date
+from services.kernel.calendar import is_working_day, legal_date, start_of
 from services.kernel.database import Database
+from services.kernel.journal.events import microseconds
 from services.notifications.domain.messages import ParameterValue
+from services.notifications.projections.channels import given_up_over
 from services.notifications.projections.matters import AUTHORITIES, Authority, waiting_for
 from services.notifications.projections.messages import holds
 from services.notifications.usecases.put_message import Occasion, compose, put_messages
@@ -46,6 +48,32 @@ def tell_of_waiting_work(database: Database, *, ending_within: int, now: datetim
             occasion = Occasion(key=f"work:{today}", day=today, due_on=waiting.next_due)
             told += _put_once(connection, authority, "work_waiting", params, occasion, now)
     return told
+
+
+def tell_of_given_up_messages(database: Database, *, now: datetime) -> int:
+    """On a working day, tell both authorities what channels gave up since the last one; returns how many.
+
+    Counted are whole legal days, from the last working day on up to yesterday, so that each is told once. An
+    address that nobody has is no failure of a channel.
+    """
+    today = legal_date(now)
+    if not is_working_day(today):
+        return 0
+    since = today - timedelta(days=1)
+    while not is_working_day(since):
+        since -= timedelta(days=1)
+    span = {"since": microseconds(start_of(since)), "before": microseconds(start_of(today))}
+    occasion = Occasion(key=f"given-up:{today}", day=today)
+    with database.write() as connection:
+        email = given_up_over(connection, "email", **span)
+        portal = given_up_over(connection, "portal", **span)
+        params: dict[str, ParameterValue] = {"since": since, "email": email, "portal": portal}
+        if not email + portal:
+            return 0
+        return sum(
+            _put_once(connection, authority, "messages_given_up", params, occasion, now)
+            for authority in AUTHORITIES
+        )
 
 
 def tell_of_stuck_facts(

@@ -219,7 +219,7 @@ def test_a_receipt_proves_when_it_was_put_and_first_opened(api: Api) -> None:
     opened = api.post(receipt(BIN, message), role="producer").json()["opened_at"]
     after = api.get(receipt(BIN, message), role="auditor").json()
     assert after["opened_at"] == opened
-    assert after["channels"] == [{"channel": "email", "state": "pending"}]
+    assert after["channels"] == [{"channel": "email", "state": "pending", "tries": []}]
     shown = api.get(f"/v1/accounts/{BIN}/messages/{message}", role="producer").json()
     digest = hashlib.sha256(rfc8785.dumps(shown["texts"])).hexdigest()
     assert (after["texts_sha256"], after["template_version"]) == (digest, shown["template_version"])

@@ -57,5 +57,11 @@ def test_every_fact_of_the_informatization_authority_is_told(kind: type[Event]) 
 def test_every_template_is_used_by_a_fact_a_reminder_or_the_watch() -> None:
     """A template that nothing writes with would be a step nobody is told of."""
     written = "".join(inspect.getsource(module) for module in (from_register, from_verification))
-    by_the_watch = {"term_ends_soon", "authority_term_ends", "work_waiting", "followers_stuck"}
+    by_the_watch = {
+        "term_ends_soon",
+        "authority_term_ends",
+        "work_waiting",
+        "messages_given_up",
+        "followers_stuck",
+    }
     assert {name for name in catalogue().templates if f'"{name}"' not in written} == by_the_watch
