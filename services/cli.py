@@ -14,6 +14,7 @@ from services.commands.registry import JOURNALS, SERVICES, Installation, log_key
 from services.kernel.clock import ClockUnreadable
 
 if TYPE_CHECKING:
+    from services.commands.restored_values import Gone
     from services.proof.notes import VerifierKey
 
 Command = Callable[[argparse.Namespace, Installation], int]
@@ -133,7 +134,7 @@ def _keys(parsed: argparse.Namespace, installation: Installation) -> int:
     if parsed.action == "repeat-erasures":
         lost = 0
         for service, gone in repeat_erasures(installation, services):
-            _tell_gone(service, len(gone.erased), gone.lost, len(gone.kept))
+            _tell_gone(service, gone)
             lost += gone.lost
         return 1 if lost else 0
     try:
@@ -184,7 +185,7 @@ def _restore(parsed: argparse.Namespace, installation: Installation) -> int:
         ) from behind
     made = done.manifest
     print(f"{made.service}: restored to position {made.head}, root hash {made.root}")
-    _tell_gone(made.service, done.erased, done.lost)
+    _tell_gone(made.service, done.gone)
     _tell_unless_verified(made.service, done.key)
     return 0
 
@@ -199,19 +200,18 @@ def _import(parsed: argparse.Namespace, installation: Installation) -> int:
     return 0
 
 
-def _tell_gone(service: str, erased: int, lost: int, kept: int = 0) -> None:
-    """What a database holds that nobody can read any more; elsewhere a replaced value's key is gone too."""
-    if service != "register":
-        if erased + kept:
-            held = f"it holds erased or replaced values of {erased + kept}"
-            print(f"{service}: {held}; they go as it follows the register")
-    else:
-        if erased:
-            print(f"{service}: the values of {erased} producers that were erased before are erased again")
-        if kept:
-            print(f"{service}: {kept} filed anew: that stays; what was erased is unreadable")
-    if lost:
-        print(f"{service}: what stands under {lost} keys can never be read: the keys are lost")
+def _tell_gone(service: str, gone: Gone) -> None:
+    """What a database held that nobody can read any more; elsewhere a replaced value's key is gone too."""
+    erased, kept = len(gone.erased), len(gone.kept)
+    if erased and service != "register":
+        held = f"it holds erased or replaced values of {erased}"
+        print(f"{service}: {held}; they go as it follows the register")
+    elif erased:
+        print(f"{service}: the values of {erased} producers that were erased before are erased again")
+    if kept and service == "register":
+        print(f"{service}: {kept} of them filed anew: what they filed since stays")
+    if gone.lost:
+        print(f"{service}: what stands under {gone.lost} keys can never be read: the keys are lost")
 
 
 def _tell_unless_verified(service: str, key: VerifierKey | None) -> None:

@@ -34,15 +34,14 @@ from services.proof.notes import VerifierKey
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What was restored; of how many subjects it held values that were erased since; how many keys are lost.
+    """What was restored, and what it held that nobody can read any more.
 
     `key` is the one that the checkpoints were held against, None where none was known.
     """
 
     manifest: Manifest
     key: VerifierKey | None
-    erased: int
-    lost: int
+    gone: Gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def restore(
         put = _into_postgresql if database.is_postgresql else _into_sqlite
         with _alone(database):
             gone = put(database, _Restoring(installation, manifest, file, known, new_log, keys_lost))
-        return Restored(manifest, trusted, len(gone.erased), gone.lost)
+        return Restored(manifest, trusted, gone)
     finally:
         database.close()
 

@@ -23,9 +23,8 @@ from services.register.usecases.repeat_erasures import repeat_erasures
 class Gone:
     """Of whom a database holds values that were erased before, and how many keys their store does not know.
 
-    `erased` has the keys of each of whom every one was destroyed. `kept` have values filed since, which stay:
-    the erased ones beside them cannot be read by anyone. Of whom a key is lost is in neither, unless another
-    still opens something: its store may come back, and the values with it.
+    `erased` has the destroyed keys of each: what stands under these goes. `kept` are those among them who
+    filed something since, which stays. A lost key is no erasure: its store may come back, and the values.
     """
 
     erased: dict[str, set[str]] = field(default_factory=dict)
@@ -52,10 +51,8 @@ def gone_from(service: str, database: Database, store: Database | None) -> Gone:
             gone.lost += len(lost)
         for subject in subjects:
             keys = vault.keys_of(connection, subject)
-            destroyed, lost = destroyed_and_lost(store, keys)
-            if keys <= destroyed:
-                gone.erased[subject] = keys
-            elif keys - destroyed - lost:
+            gone.erased[subject], lost = destroyed_and_lost(store, keys)
+            if keys - gone.erased[subject] - lost:
                 gone.kept.add(subject)
     return gone
 

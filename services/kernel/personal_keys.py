@@ -147,6 +147,10 @@ class PersonalKeys:
                     found[row.key_id] = PersonalKey(row.key_id, AESGCM(key))
         return found
 
+    def destroyed(self, key_ids: Collection[str]) -> set[str]:
+        """Those of some keys that were destroyed; one that is lost was not."""
+        return destroyed_and_lost(self._store, key_ids)[0]
+
     def destroy(self, key_ids: Collection[str]) -> None:
         """Destroy keys for good and remember that they were; those destroyed before are passed over."""
         wanted = sorted({*key_ids} - {_LOOKUP})

@@ -11,9 +11,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -34,6 +34,14 @@ class PersonalValue(msgspec.Struct, frozen=True, kw_only=True):
 
     value: str
     salt: str
+
+
+class Kept(NamedTuple):
+    """Where a personal value stands, and the id of the key that opens it."""
+
+    event_id: str
+    field: str
+    key_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,23 +150,33 @@ class Vault:
 
     def fields_of(self, connection: sa.Connection, subject_id: str) -> tuple[str, ...]:
         """The names of what is kept of a subject, in order."""
-        query = sa.select(self.table.c.field).where(self.table.c.subject_id == subject_id).distinct()
-        return tuple(sorted(connection.execute(query).scalars()))
+        return fields_in(self.kept_of(connection, subject_id))
+
+    def kept_of(self, connection: sa.Connection, subject_id: str) -> tuple[Kept, ...]:
+        """What is kept of a subject, in the order of its events; of values that nothing opens, too."""
+        columns = self.table.c
+        query = sa.select(columns.event_id, columns.field, columns.key_id)
+        own = query.where(columns.subject_id == subject_id).order_by(columns.event_id, columns.field)
+        return tuple(Kept(*row) for row in connection.execute(own))
 
     def keys_of(self, connection: sa.Connection, subject_id: str) -> set[str]:
         """The ids of the keys that open what is kept of a subject."""
         query = sa.select(self.table.c.key_id).where(self.table.c.subject_id == subject_id)
         return set(connection.execute(query).scalars())
 
-    def erase(self, connection: sa.Connection, subject_id: str) -> None:
+    def erase(
+        self, connection: sa.Connection, subject_id: str, *, keys: Collection[str] | None = None
+    ) -> None:
         """Delete what is kept of a subject and doom its keys, in the transaction of the fact that says so.
 
-        The keys are in another store: `destroy_doomed` destroys them once this has committed.
+        With `keys` only what stands under these. The keys are in another store: `destroy_doomed` destroys
+        them once this has committed.
         """
         columns = self.table.c
-        gone = connection.execute(
-            sa.delete(self.table).where(columns.subject_id == subject_id).returning(columns.key_id)
-        )
+        own = columns.subject_id == subject_id
+        if keys is not None:
+            own &= columns.key_id.in_(list(keys))
+        gone = connection.execute(sa.delete(self.table).where(own).returning(columns.key_id))
         self._doom(connection, [{"key_id": key_id} for key_id in set(gone.scalars())])
 
     def keys_by_subject(self, connection: sa.Connection) -> Iterator[list[tuple[str, str]]]:
@@ -194,6 +212,11 @@ class Vault:
             if (key := keys.get(row.key_id)) is not None:
                 opened = key.open(bytes(row.sealed), _place(row.event_id, row.field))
                 yield row, msgspec.json.decode(opened, type=PersonalValue)
+
+
+def fields_in(kept: Iterable[Kept]) -> tuple[str, ...]:
+    """The names of what is kept, in order."""
+    return tuple(sorted({one.field for one in kept}))
 
 
 def _place(event_id: str, field: str) -> str:

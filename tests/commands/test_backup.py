@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from services.commands import postgres_programs
 from services.commands import restore as restoring
 from services.commands.copies import Contents
 from services.commands.registry import Installation, database_of, journal_of, log_of, signer_of
-from services.kernel.clock import SystemClock
+from services.kernel.clock import SystemClock, set_simulated_clock
 from services.kernel.database import Database, RestoreUnfinished, sqlite_url
 from services.kernel.journal import rebuilding
 from services.kernel.journal.journal import Journal
@@ -29,7 +30,7 @@ from services.kernel.journal.sealing.refusals import SealingRefused
 from services.kernel.journal.sealing.sealer import Sealer
 from services.kernel.migrating import upgrade
 from services.kernel.personal_keys import KEYS
-from services.kernel.runtime import personal_keys
+from services.kernel.runtime import ServingLock, personal_keys
 from services.kernel.settings import ServiceSettings
 from services.notifications.projections.contacts import learn_contacts
 from services.notifications.schema import VAULT as CONTACTS
@@ -37,6 +38,7 @@ from services.proof.checkpoints import Checkpoint
 from services.proof.notes import Note, Signer
 from services.register.contract.erasures import PersonalDataErased
 from services.register.journal import open_journal
+from services.register.projections.producers import producer_of
 from services.register.schema import INDIVIDUALS, VAULT
 from services.register.usecases.withdraw_application import WithdrawApplication, withdraw_application
 from tests.commands.halfway import killed_half_way
@@ -377,46 +379,108 @@ def test_what_was_erased_since_a_backup_is_erased_again_with_its_restore(
     assert head.size == person.journal.head()
 
 
-def test_who_filed_anew_after_an_erasure_that_a_restore_lost_keeps_that(
-    person: Desk, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Restored by other means and served before the erasures were repeated."""
+def filed_anew(person: Desk) -> tuple[str, list[dict[str, Any]], set[str]]:
+    """Restored by other means and served before the erasures were repeated.
+
+    The producer, its new rows, and the fields that were erased.
+    """
     application = person.file(OTHER_IIN, "Жоба")
     personal = person.journal.database.personal
     assert personal is not None
-    personal.destroy({row["key_id"] for row in person.rows(VAULT.table)})
-    withdrawal = WithdrawApplication(application_id=application.id, by=OTHER_IIN)
+    withdrawal = WithdrawApplication(application_id=application.id, by=OTHER_IIN, reason="Жеке себеп")
     withdraw_application(person.journal, withdrawal, person.act("producer"))
+    before = person.rows(VAULT.table)
+    personal.destroy({row["key_id"] for row in before})
     person.file(OTHER_IIN, "Басқа")
-    rows, head = person.rows(VAULT.table), person.journal.head()
+    new = [row for row in person.rows(VAULT.table) if row not in before]
+    return application.filed.producer.producer_id, new, {row["field"] for row in before}
+
+
+def test_who_filed_anew_after_an_erasure_that_a_restore_lost_keeps_that_alone(
+    person: Desk, site: Site, tmp_path: Path, database_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Law 418-V art. 36: what stands under destroyed keys goes, by name; it counts by the legal clock."""
+    producer_id, new, erased = filed_anew(person)
+    head = person.journal.head()
+    assert main(["backup", "register", str(tmp_path / "copy")]) == 0
+    set_simulated_clock(tmp_path / "clock.json", datetime(2027, 5, 4, 9, tzinfo=UTC))
+    told = (
+        "register: the values of 1 producers that were erased before are erased again\n"
+        "register: 1 of them filed anew: what they filed since stays\n"
+    )
+
+    def is_erased_again() -> None:
+        assert told in capsys.readouterr().out
+        ((recorded,),) = person.journal.replay(after=head)
+        data = recorded.fact.data
+        assert isinstance(data, PersonalDataErased)
+        assert (set(data.fields), data.reason) == (erased, "erased_before")
+        assert (data.kept, len(data.told_in)) == (tuple(sorted(row["field"] for row in new)), 3)
+        assert recorded.fact.effective_at.isoformat().startswith("2027-05-04T09:")
+        assert person.rows(VAULT.table) == new
+        with person.journal.database.read() as connection:
+            assert str(producer_of(connection, OTHER_IIN)) == producer_id
+
     capsys.readouterr()
     assert main(["keys", "repeat-erasures", "register"]) == 0
-    assert capsys.readouterr().out == "register: 1 filed anew: that stays; what was erased is unreadable\n"
-    assert (person.rows(VAULT.table), person.journal.head()) == (rows, head)
+    is_erased_again()
+    assert main(["keys", "repeat-erasures", "register"]) == 0
+    assert capsys.readouterr().out == ""
+    assert person.journal.head() == head + 1
+    person.journal.database.engine.dispose()
+    lose(database_url)
+    assert main(["restore", str(tmp_path / "copy")]) == 0
+    is_erased_again()
 
 
 def test_what_was_filed_anew_stays_when_the_store_of_keys_is_an_older_copy(
     person: Desk, site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It knows what was destroyed and not the key made since: a lost key may come back and is no erasure."""
-    application = person.file(OTHER_IIN, "Жоба")
-    personal = person.journal.database.personal
-    assert personal is not None
-    erased = {row["key_id"] for row in person.rows(VAULT.table)}
-    personal.destroy(erased)
-    withdrawal = WithdrawApplication(application_id=application.id, by=OTHER_IIN)
-    withdraw_application(person.journal, withdrawal, person.act("producer"))
-    person.file(OTHER_IIN, "Басқа")
-    rows, head = person.rows(VAULT.table), person.journal.head()
-    (since,) = {row["key_id"] for row in rows} - erased
+    producer_id, new, _erased = filed_anew(person)
+    (since,) = {row["key_id"] for row in new}
     file = sqlite_url(site.installation.var / "keys" / "register.db")
     with closing(Database(file)) as store, store.write() as connection:
         assert connection.execute(sa.delete(KEYS).where(KEYS.c.key_id == since)).rowcount == 1
     capsys.readouterr()
     assert main(["keys", "repeat-erasures", "register"]) == 1
-    told = capsys.readouterr().out
-    assert told == "register: what stands under 1 keys can never be read: the keys are lost\n"
-    assert (person.rows(VAULT.table), person.journal.head()) == (rows, head)
+    told = capsys.readouterr().out.splitlines()
+    assert told == [
+        "register: the values of 1 producers that were erased before are erased again",
+        "register: what stands under 1 keys can never be read: the keys are lost",
+    ]
+    assert person.rows(VAULT.table) == new
+    assert producer_id in {str(row["producer_id"]) for row in person.rows(INDIVIDUALS)}
+
+
+def test_whose_number_was_erased_is_found_by_it_only_if_it_filed_one_since(person: Desk) -> None:
+    """A withdrawal's reason told since is no number: the pseudonym goes, the reason stays."""
+    application = person.file(OTHER_IIN, "Жоба")
+    personal = person.journal.database.personal
+    assert personal is not None
+    personal.destroy({row["key_id"] for row in person.rows(VAULT.table)})
+    withdrawal = WithdrawApplication(application_id=application.id, by=OTHER_IIN, reason="Жеке себеп")
+    withdraw_application(person.journal, withdrawal, person.act("producer"))
+    assert main(["keys", "repeat-erasures", "register"]) == 0
+    assert [row["field"] for row in person.rows(VAULT.table)] == ["reason"]
+    assert person.rows(INDIVIDUALS) == []
+
+
+def test_erasures_are_not_repeated_beside_a_running_service(
+    person: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On SQLite one process alone records; on PostgreSQL any number does."""
+    _producer_id, new, _erased = filed_anew(person)
+    serving = ServingLock(person.journal.database)
+    serving.acquire()
+    refused = 0 if person.journal.database.is_postgresql else 2
+    assert main(["keys", "repeat-erasures", "register"]) == refused
+    serving.release()
+    if refused:
+        assert "is already served by another process: stop the service first" in capsys.readouterr().err
+        assert person.rows(VAULT.table) != new
+        assert main(["keys", "repeat-erasures", "register"]) == 0
+    assert person.rows(VAULT.table) == new
 
 
 def test_a_value_that_notifications_replaced_is_not_told_as_filed_anew(
@@ -433,7 +497,11 @@ def test_a_value_that_notifications_replaced_is_not_told_as_filed_anew(
             replaced = CONTACTS.keys_of(connection, "one") | CONTACTS.keys_of(connection, "two")
             learn_contacts(connection, {"two": {"iin": OTHER_IIN}})
         keys.destroy(replaced)
+        with database.read() as connection:
+            before = connection.execute(sa.select(CONTACTS.table)).all()
     assert main(["keys", "repeat-erasures", "notifications"]) == 0
+    with closing(Database(sqlite_url(tmp_path / "notifications.db"))) as database, database.read() as reading:
+        assert reading.execute(sa.select(CONTACTS.table)).all() == before
     held = "it holds erased or replaced values of 2"
     assert capsys.readouterr().out == f"notifications: {held}; they go as it follows the register\n"
 

@@ -25,11 +25,12 @@ from services.kernel.journal.journal import Journal
 from services.kernel.migrating import metadata_of
 from services.kernel.vault import Vault
 from services.notifications import schema as notifications
-from services.notifications.projections.contacts import contact_of
+from services.notifications.projections.contacts import Contact, contact_of
 from services.notifications.projections.known import account_holder
 from services.notifications.projections.messages import Search, messages_of
 from services.register import schema as register
 from services.register.contract.events import Excluded
+from services.register.domain.application import Application
 from services.register.domain.correction import Proposed
 from services.register.domain.entry import Entry
 from services.register.domain.producer import Producer
@@ -38,6 +39,7 @@ from services.register.projections.producers import producer_of
 from services.register.projections.trusted_listings import TRUSTED_LISTINGS
 from services.register.usecases.decide_correction import DecideCorrection, decide_correction
 from services.register.usecases.propose_correction import ProposeCorrection, propose_correction
+from services.register.usecases.repeat_erasures import repeat_erasures
 from services.register.usecases.request_exclusion import RequestExclusion, request_exclusion
 from services.verification import schema as verification
 from services.verification.projections import identifiers
@@ -340,6 +342,72 @@ def test_an_erasure_and_a_proposal_at_the_same_moment_never_pass_each_other_by(
     with pytest.raises(Conflict, match="erasure_while_pending"):
         desk.approve_erasure(erasure)
     assert desk.kinds()[-1] == "CorrectionProposed"
+
+
+def test_a_filing_at_the_moment_of_an_erasure_is_a_new_producers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it stood under a producer that its IIN does not name any more."""
+    producer_id, entry = lived(world)
+    leave(world, entry)
+    desk = world.desk
+    erasure = desk.propose_erasure(producer_id)
+    filed = Application.file
+
+    def meanwhile(*given: Any, **named: Any) -> Any:
+        monkeypatch.undo()
+        desk.approve_erasure(erasure)
+        return filed(*given, **named)
+
+    monkeypatch.setattr(Application, "file", meanwhile)
+    new = UUID(desk.file(IIN, "Басқа").filed.producer.producer_id)
+    assert new != producer_id
+    with desk.journal.database.read() as connection:
+        assert producer_of(connection, IIN) == new
+
+
+def test_who_filed_anew_before_an_erasure_was_repeated_keeps_that_alone_everywhere(world: World) -> None:
+    """Law 418-V art. 36. All three were brought back by other means and served before it was repeated.
+
+    The authority had destroyed one key only by then, of a listing.
+    """
+    producer_id, entry = lived(world)
+    leave(world, entry)
+    desk, authority, office, id_ = world.desk, world.authority, world.office, str(producer_id)
+    with desk.journal.database.read() as connection:
+        erased = register.VAULT.keys_of(connection, id_)
+    with authority.database.read() as connection:
+        number = identifiers.number_of(connection, id_)
+        assert number is not None
+        (listing,) = verification.VAULT.subjects_with(connection, [number]) - {id_}
+        told_before = set(verification.VAULT.kept_of(connection, id_))
+        assert authority.database.personal is not None
+        authority.database.personal.destroy(verification.VAULT.keys_of(connection, listing))
+    assert desk.journal.database.personal is not None
+    desk.journal.database.personal.destroy(erased)
+    desk.file(IIN, "Басқа")
+    world.follow()
+
+    assert repeat_erasures(desk.journal, desk.clock, {id_: erased}) == 1
+    world.follow()
+
+    with desk.journal.database.read() as connection:
+        left = register.VAULT.kept_of(connection, id_)
+        assert {one.field for one in left} >= {"iin", "email"}
+        assert not {one.key_id for one in left} & erased
+        assert producer_of(connection, IIN) == producer_id
+    with authority.database.read() as connection:
+        left = verification.VAULT.kept_of(connection, id_)
+        assert [one.field for one in left] == ["iin"]
+        assert told_before
+        assert not told_before & set(left)
+        assert verification.VAULT.kept_of(connection, listing) == ()
+        assert identifiers.producer_of(connection, IIN) == id_
+    assert [row["holder"] for row in desk.rows(TRUSTED_LISTINGS)] == [None]
+    with office.database.read() as connection:
+        assert contact_of(connection, id_) == Contact(IIN, "info@dala.example")
+        assert account_holder(connection, IIN) == id_
+    assert repeat_erasures(desk.journal, desk.clock, {id_: erased}) == 0
 
 
 def test_a_neighbour_restored_from_before_an_erasure_follows_it_again(tmp_path: Path) -> None:

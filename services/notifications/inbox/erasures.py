@@ -19,8 +19,9 @@ def _producer_erased(connection: sa.Connection, foreign: Foreign) -> None:
     data = foreign.fact.data
     assert isinstance(data, register.PersonalDataErased)
     position = foreign.upstream.position
-    forget_individual(connection, data.producer_id, position)
-    forget_contact(connection, data.producer_id, position)
+    if "iin" not in data.kept:
+        forget_individual(connection, data.producer_id, position)
+    forget_contact(connection, data.producer_id, position, data.kept)
 
 
 def _listings_erased(connection: sa.Connection, foreign: Foreign) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -31,11 +31,19 @@ def contact_of(connection: sa.Connection, producer_id: str | None) -> Contact:
     return Contact(found.get("iin"), found.get("email"))
 
 
-def forget_contact(connection: sa.Connection, producer_id: str, position: int) -> None:
+def forget_contact(
+    connection: sa.Connection, producer_id: str, position: int, kept: Collection[str] = ()
+) -> None:
     """Erase it, as of a position of the register; what waits for the address goes nowhere.
 
-    An address that was told before and is read only later is not learnt any more.
+    An address that was told before and is read only later is not learnt any more. Of the fields `kept` the
+    newest value, filed since, stays: under another key, as one key may have opened what goes, too.
     """
+    found = VAULT.of_subjects(connection, [producer_id]).get(producer_id, {})
     VAULT.erase(connection, producer_id)
+    staying = {field: value for field, value in found.items() if field in kept}
+    VAULT.put(connection, {producer_id: staying} if staying else {})
+    if "email" in kept:
+        return
     own = sa.update(PRODUCERS).where(PRODUCERS.c.producer_id == producer_id)
     connection.execute(own.values(email_told_at=position))

@@ -22,6 +22,9 @@ class PersonalDataErased(Event, frozen=True, kw_only=True):
     were erased already when a backup from before that was restored. `erasure_id` names the proposal on which
     it rests, `proposed_by` the officer who made it; who approved it is the event's actor. Followers erase
     their copies.
+
+    Where the producer filed anew before that was found out, `kept` names the fields of which a value stays,
+    and `told_in` the facts (by event id) whose values alone were erased; otherwise nothing is kept.
     """
 
     legal_basis: ClassVar[str] = "law-418-V art. 36"
@@ -31,6 +34,8 @@ class PersonalDataErased(Event, frozen=True, kw_only=True):
     reason: ErasureReason | Literal["erased_before"]
     erasure_id: str | None = None
     proposed_by: str | None = None
+    kept: tuple[str, ...] = ()
+    told_in: tuple[str, ...] = ()
 
 
 @REGISTER_EVENTS.published("erasure.proposed.v1")

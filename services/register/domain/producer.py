@@ -122,12 +122,17 @@ class Producer(Aggregate):
         )
         return self.record(act, event, basis=proposed.legal_basis)
 
-    def repeat_erasure(self, act: Act, *, fields: tuple[str, ...]) -> Fact:
+    def repeat_erasure(
+        self, act: Act, *, fields: tuple[str, ...], kept: tuple[str, ...] = (), told_in: tuple[str, ...] = ()
+    ) -> Fact:
         """A restored backup holds `fields` that were erased after it was made: they are erased once more.
 
-        It says what is, so nothing stands in its way: the keys that opened the values are gone.
+        It says what is, so nothing stands in its way: the keys that opened the values are gone. What was
+        filed since stays: `kept` names its fields, `told_in` then the facts whose values go.
         """
-        erased = PersonalDataErased(producer_id=str(self.id), fields=fields, reason="erased_before")
+        erased = PersonalDataErased(
+            producer_id=str(self.id), fields=fields, reason="erased_before", kept=kept, told_in=told_in
+        )
         return self.record(act, erased)
 
     def named(

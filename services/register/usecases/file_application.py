@@ -22,7 +22,7 @@ from services.register.domain.application import Application, Form
 from services.register.domain.producer import Producer
 from services.register.projections.standing import known
 from services.register.schema import INDIVIDUALS, VAULT
-from services.register.usecases.precondition import still_active
+from services.register.usecases.precondition import still_active, still_found_by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +95,8 @@ def _decide(work: Work, *, command: FileApplication, act: Act) -> Application:
         work.save(producer)
     else:
         work.write(still_active(UUID(ref.producer_id), known_by=ref.bin))
+        if ref.bin is None:
+            work.write(still_found_by(applicant.number, UUID(ref.producer_id)))
     work.save(application)
     work.write(VAULT.keeping(0 if producer is None else 1, ref.producer_id, sealed))
     work.answer_with(application)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -16,10 +16,28 @@ def forgetting(producer_id: UUID) -> Write:
     """A unit's write that deletes every row about a producer that is no fold of the journal."""
 
     def forget(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
-        own = INDIVIDUALS.c.producer_id == producer_id
-        numbers = list(connection.execute(sa.select(INDIVIDUALS.c.number).where(own)).scalars())
-        forget_holder(connection, numbers)
-        connection.execute(sa.delete(INDIVIDUALS).where(own))
+        _forget_number(connection, producer_id)
         VAULT.erase(connection, str(producer_id))
 
     return forget
+
+
+def forgetting_under(producer_id: UUID, keys: Collection[str]) -> Write:
+    """A unit's write that deletes what stands under some keys: what the producer filed since stays.
+
+    By its number it is found as long as it has filed one since.
+    """
+
+    def forget(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        VAULT.erase(connection, str(producer_id), keys=keys)
+        if "iin" not in VAULT.fields_of(connection, str(producer_id)):
+            _forget_number(connection, producer_id)
+
+    return forget
+
+
+def _forget_number(connection: sa.Connection, producer_id: UUID) -> None:
+    own = INDIVIDUALS.c.producer_id == producer_id
+    numbers = list(connection.execute(sa.select(INDIVIDUALS.c.number).where(own)).scalars())
+    forget_holder(connection, numbers)
+    connection.execute(sa.delete(INDIVIDUALS).where(own))

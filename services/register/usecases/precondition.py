@@ -69,6 +69,19 @@ def still_active(producer_id: UUID, *, known_by: str | None = None) -> Write:
     return check
 
 
+def still_found_by(number: str, producer_id: UUID) -> Write:
+    """A write that lets an individual's unit commit only while its IIN names the producer.
+
+    An erasure ends that without a trace in the streams the unit writes; a failed check decides anew.
+    """
+
+    def check(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        if producer_of(connection, number) != producer_id:
+            raise persistence.IntegrityError("the producer's values were erased meanwhile")
+
+    return check
+
+
 def nothing_left(producer_id: UUID) -> Write:
     """A write that lets the unit commit only when no entry, application or appeal of the producer is left."""
 

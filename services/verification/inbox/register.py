@@ -42,7 +42,7 @@ from services.verification.usecases.close_cases import (
     close_application_case,
     close_producer_cases,
 )
-from services.verification.usecases.erase_personal_data import erase_personal_data
+from services.verification.usecases.erase_personal_data import erase_personal_data, erase_what_was_told
 from services.verification.usecases.follow_entry import (
     follow_annulled_inclusion,
     follow_correction,
@@ -93,9 +93,12 @@ class RegisterInbox:
         return Act(self._practice.clock.now(), foreign.provenance(ACTOR))
 
     def personal_data_erased(self, work: Work, foreign: Foreign) -> None:
-        """What is kept here of the producer is erased too."""
-        erased = _as(PersonalDataErased, foreign)
-        erase_personal_data(work, self._act(foreign), erased.producer_id)
+        """What is kept here of the producer is erased too; of who filed anew, what the named facts told."""
+        erased, act = _as(PersonalDataErased, foreign), self._act(foreign)
+        if erased.told_in:
+            erase_what_was_told(work, act, erased.producer_id, erased.told_in, kept=erased.kept)
+        else:
+            erase_personal_data(work, act, erased.producer_id)
 
     def application_filed(self, work: Work, foreign: Foreign) -> None:
         """Art. 51-2(2): a confirmation case opens, judged by the rules in force on the day of filing."""

@@ -17,7 +17,8 @@ from services.kernel.feed.following import Foreign
 from services.kernel.journal.events import Event, new_event_id
 from services.notifications.inbox.handling import Inbox
 from services.notifications.projections.contacts import Contact, contact_of
-from services.notifications.schema import FORMER_BINS, MESSAGES, PRODUCERS, PRODUCTS
+from services.notifications.projections.known import account_holder
+from services.notifications.schema import FORMER_BINS, MESSAGES, PRODUCERS, PRODUCTS, VAULT
 from services.register.contract.corrections import EntryCorrected
 from services.register.contract.erasures import PersonalDataErased
 from services.register.contract.events import Activity, ApplicationFiled, Product
@@ -150,3 +151,25 @@ def test_what_was_told_before_an_erasure_is_not_learnt_after_it(office: Office) 
     assert {row["recipient"] for row in office.rows(MESSAGES)} == {f"erased:{ref.producer_id}"}
     with office.database.read() as connection:
         assert contact_of(connection, ref.producer_id) == Contact()
+
+
+def test_of_who_filed_anew_only_what_was_not_filed_since_is_erased(office: Office) -> None:
+    """A repeated erasure (law 418-V art. 36): one key opened both values, and it goes."""
+    office.channels = ("email", "portal")
+    ref = producer(None, iin_commitment="c0")
+    filing = office.register.publish(filed(ref), confidential={"iin": IIN, "email": "old@example.kz"})
+    office.follow()
+    (before,) = {row["key_id"] for row in office.rows(VAULT.table)}
+    erased = PersonalDataErased(
+        producer_id=ref.producer_id,
+        fields=("email",),
+        reason="erased_before",
+        kept=("iin",),
+        told_in=(filing.header.id,),
+    )
+    office.register.publish(erased)
+    office.follow()
+    with office.database.read() as connection:
+        assert contact_of(connection, ref.producer_id) == Contact(iin=IIN)
+        assert account_holder(connection, IIN) == ref.producer_id
+    assert [row["key_id"] for row in office.rows(VAULT.doomed)] == [before]
