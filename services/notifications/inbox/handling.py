@@ -1,7 +1,8 @@
 """How upstream events are handled: their messages and their deliveries, in the transaction of their position.
 
 Those that wait already are handled together: what they need is read once, what they teach is kept in memory
-and found by those behind them, and everything is written at the end, a statement for each table.
+and found by those behind them, and everything is written at the end, a statement for each table; but
+deliveries, which are most of it, are written `TOLD_AT_ONCE`, while the next are prepared.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from services.kernel.clock import Clock
 from services.kernel.feed.following import Foreign
 from services.kernel.feed.sinks import TableHandler
 from services.kernel.journal.events import Event, EventRegistry, microseconds
+from services.kernel.journal.rows import sent_ahead
 from services.notifications.domain.channels import ChannelName
 from services.notifications.domain.filters import Concerns, Reach
 from services.notifications.inbox import register, verification
@@ -29,7 +31,7 @@ from services.notifications.projections.contacts import learn_contacts
 from services.notifications.projections.known import Known, is_erased
 from services.notifications.projections.matters import Matters
 from services.notifications.usecases.put_message import NewMessage, Occasion, compose, put_messages
-from services.notifications.usecases.queue_deliveries import queue_deliveries
+from services.notifications.usecases.queue_deliveries import Asking, queue_deliveries, who_asks
 from services.register.contract.events import REGISTER_EVENTS, ApplicationFiled
 from services.register.contract.updates import EntryUpdated
 from services.verification.contract.events import VERIFICATION_EVENTS
@@ -38,6 +40,8 @@ EVENT_TYPES: Final[Mapping[str, Reach]] = {
     name: reach_of(kind) for name, kind in REGISTER_EVENTS.classes().items()
 }
 """What can be subscribed to: the register's events; the other journal is for services."""
+
+TOLD_AT_ONCE: Final = 20
 
 ConcernsOf = Callable[[Known, Foreign], Concerns]
 
@@ -95,9 +99,10 @@ def _handle(
 ) -> None:
     batch = _Batch(effects, around, connection)
     batch.expect(facts)
-    for foreign in facts:
-        batch.take(foreign)
-    batch.write()
+    with sent_ahead(connection):
+        for foreign in facts:
+            batch.take(foreign)
+        batch.write()
 
 
 class _Batch:
@@ -109,6 +114,7 @@ class _Batch:
         self._connection = connection
         self._put_at = around.legal_clock.now()
         self._now = microseconds(around.clock.now())
+        self._asking: Asking | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -136,6 +142,8 @@ class _Batch:
             FORGETTING[kind](self._connection, foreign)
         if self._effects.concerning is not None:
             self._told.append((foreign, self._effects.concerning(self._known, foreign)))
+            if len(self._told) == TOLD_AT_ONCE:
+                self._queue()
 
     def write(self) -> None:
         """Write what the facts so far came to; those that follow read anew."""
@@ -143,8 +151,15 @@ class _Batch:
         learn_contacts(self._connection, self._contacts)
         self._known.write()
         self._matters.write()
-        queue_deliveries(self._connection, self._told, now=self._now)
+        self._queue()
         self._begin()
+
+    def _queue(self) -> None:
+        if self._told:
+            if self._asking is None:
+                self._asking = who_asks(self._connection)
+            queue_deliveries(self._connection, self._asking, self._told, now=self._now)
+            self._told = []
 
     def _draft(self, foreign: Foreign, drafting: Drafting) -> None:
         draft = drafting(self._known, foreign)

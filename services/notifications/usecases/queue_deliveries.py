@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -27,7 +27,8 @@ FILTER_COLUMNS: Final = (
     SUBSCRIPTIONS.c.track,
 )
 _COLLECTING: Final = ("pending", "active", "paused")
-_MOST_AT_ONCE: Final = 20_000
+Asking = Mapping[Filter, Sequence[tuple[str, bool]]]
+"""The subscriptions that collect, and whether in order, by what they ask for."""
 _FIRST_TRY: Final[Row] = {
     "kind": "event",
     "attempts": 0,
@@ -37,7 +38,11 @@ _FIRST_TRY: Final[Row] = {
     "priority": NEW,
     "job_id": "",
 }
-_QUEUE: Final = BulkInsert(DELIVERIES, same=_FIRST_TRY)
+_QUEUE: Final = BulkInsert(
+    DELIVERIES,
+    same=_FIRST_TRY,
+    plain={"delivery_id", "subscription_id", "event_id", "state", "subject"},
+)
 _KEEP: Final = BulkUpsert(EVENTS, replace=False)
 WAITING: Final = ("pending", "waiting")
 """The states of a delivery that is not over."""
@@ -64,14 +69,9 @@ _LINES_AMONG: Final = sa.text(
 
 
 def queue_deliveries(
-    connection: sa.Connection, told: Sequence[tuple[Foreign, Concerns]], *, now: int
+    connection: sa.Connection, asking: Asking, told: Sequence[tuple[Foreign, Concerns]], *, now: int
 ) -> None:
-    """Write the deliveries of events, and of those that anyone asked for the recorded bytes.
-
-    A subscription still waiting for its consent, and a paused one, collect deliveries, which leave once it is
-    active.
-    """
-    asking = _asking(connection) if told else {}
+    """Write the deliveries of events, and of those that anyone asked for the recorded bytes."""
     kept: list[Row] = []
     rows: list[Row] = []
     for foreign, concerns in told:
@@ -85,16 +85,17 @@ def queue_deliveries(
                 _first_try(name, header.id, header.subject if in_order else None, now)
                 for name, in_order in wanted
             ]
-        if len(rows) > _MOST_AT_ONCE:
-            _write(connection, kept, rows)
-            kept, rows = [], []
-    _write(connection, kept, rows)
+    keep_events(connection, kept)
+    line_up(connection, rows)
+    _QUEUE(connection, rows)
 
 
-def _asking(connection: sa.Connection) -> dict[Filter, list[tuple[str, bool]]]:
-    """The subscriptions that collect, and whether in order, by what they ask for.
+def who_asks(connection: sa.Connection) -> Asking:
+    """Who is to be told of events from now on.
 
-    No owner changes or ends one until the transaction ends: what is queued for it is there to be cancelled.
+    A subscription still waiting for its consent, and a paused one, collect deliveries, which leave once it is
+    active. No owner changes or ends one until the transaction ends: what is queued for it is there to be
+    cancelled.
     """
     columns = SUBSCRIPTIONS.c
     found: dict[Filter, list[tuple[str, bool]]] = {}
@@ -125,12 +126,6 @@ def _first_try(subscription_id: str, event_id: str, subject: str | None, now: in
         "next_at": now,
         "subject": subject,
     }
-
-
-def _write(connection: sa.Connection, kept: Sequence[Row], rows: Sequence[Row]) -> None:
-    keep_events(connection, kept)
-    line_up(connection, rows)
-    _QUEUE(connection, rows)
 
 
 def line_up(connection: sa.Connection, rows: Iterable[Row]) -> None:
