@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -229,6 +229,22 @@ def psycopg_connection(connection: sa.Connection) -> psycopg.Connection[tuple[An
     if not isinstance(raw, psycopg.Connection):
         raise TypeError("not a PostgreSQL connection")
     return raw
+
+
+def executed(
+    connection: sa.Connection, query: str, parameters: Sequence[Any] | Mapping[str, Any]
+) -> psycopg.Cursor[tuple[Any, ...]]:
+    """The rows of a statement, in binary and past SQLAlchemy, which still hears of a lost connection.
+
+    It then gives up every pooled connection of that age, and raises its own error with `connection_lost`.
+    """
+    raw = psycopg_connection(connection)
+    try:
+        return raw.execute(query, parameters, binary=True)
+    except psycopg.OperationalError:
+        if raw.closed:
+            connection.exec_driver_sql("SELECT 1")
+        raise
 
 
 def _run(connection: psycopg.Connection[tuple[Any, ...]], statements: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Each service as it is served, on an empty SQLite database, for tests that come in by HTTP."""
+"""Each service as it is served, for tests that come in by HTTP."""
 
 from __future__ import annotations
 
@@ -18,12 +18,16 @@ A_BIN = "181240006529"
 
 
 @contextmanager
-def served(service: str, var: Path) -> Iterator[tuple[FastAPI, TestClient]]:
-    """A service started in this process; its neighbours are not there, which it has to bear."""
-    database = Database(f"sqlite:///{var / service}.db")
-    upgrade(service, database)
-    database.close()
-    app = application_of(service, settings_of(service, var=var, _env_file=None))
+def served(service: str, var: Path, url: str | None = None) -> Iterator[tuple[FastAPI, TestClient]]:
+    """A service started in this process; its neighbours are not there, which it has to bear.
+
+    It is on an empty SQLite database, or on the one that `url` names, which has its tables.
+    """
+    if url is None:
+        database = Database(f"sqlite:///{var / service}.db")
+        upgrade(service, database)
+        database.close()
+    app = application_of(service, settings_of(service, var=var, database_url=url, _env_file=None))
     with TestClient(app, raise_server_exceptions=False) as client:
         yield app, client
 

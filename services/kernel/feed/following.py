@@ -19,15 +19,13 @@ from typing import Final, Protocol
 from uuid import UUID
 
 import httpx
-import psycopg
-from eventsourcing import persistence
-from sqlalchemy import exc as sqlalchemy_errors
 
-from services.kernel.errors import DomainError, Unavailable
+from services.kernel.errors import DomainError
 from services.kernel.feed.upstream import FeedBroken, Foreign, Page, PageSpoilt, Upstream, decoded, read_page
 from services.kernel.http.health import Notice
 from services.kernel.journal.units import CursorStep
 from services.kernel.telemetry import FOLLOWER_LAG, PARKED_EVENTS, logger
+from services.kernel.trouble import STORE_TROUBLE
 
 __all__ = ["FeedAddress", "FeedBroken", "Follower", "Foreign", "Sink", "Upstream", "decoded"]
 
@@ -38,17 +36,6 @@ WARNED_OF: Final = 8
 MAX_PAUSE_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 1.0
 ELECTION_PAUSE_SECONDS: Final = 2.0
-STORE_TROUBLE: Final = (
-    Unavailable,
-    sqlalchemy_errors.OperationalError,
-    sqlalchemy_errors.InterfaceError,
-    sqlalchemy_errors.TimeoutError,
-    persistence.OperationalError,
-    persistence.InterfaceError,
-    psycopg.OperationalError,
-    psycopg.InterfaceError,
-)
-"""The store cannot answer now: the event is not at fault and is read again."""
 
 
 class Sink(Protocol):

@@ -139,6 +139,8 @@ def _complete(method: str, operation: dict[str, Any], route: RouteContext) -> No
         known.setdefault("content", {}).update(content)
         if status == 429:
             known["headers"] = _RATE_HEADERS
+        elif status == 503 and reading is not None:
+            known["headers"] = {"Retry-After": _RATE_HEADERS["Retry-After"]}
     if reading is None:
         operation["security"] = []
         operation["x-roles"] = ["public"]

@@ -19,12 +19,15 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from services.kernel.errors import DomainError
 from services.kernel.http.language import preferred_language
 from services.kernel.telemetry import logger
+from services.kernel.trouble import STORE_ERRORS, connection_lost, statement_wrong
 
 MEDIA_TYPE: Final = "application/problem+json"
+_RETRY: Final[Mapping[str, str]] = {"Retry-After": "1"}
 KERNEL_CATALOGUE: Final = Path(__file__).with_name("problems.json")
 FIELD_ERRORS: Final = Path(__file__).with_name("field_errors.json")
 CODED: Final = frozenset({"state", "allowed", "ground", "kind", "judgement"})
@@ -170,7 +173,7 @@ def install(app: FastAPI, catalogue: ProblemCatalogue, admit: Callable[[Request]
         if not isinstance(error, DomainError):
             raise error
         errors = _place_of(error)
-        headers = {"Retry-After": "1"} if error.status == 503 else {}
+        headers = _RETRY if error.status == 503 else {}
         return catalogue.response(
             request, Occurrence(error.code, error.params, errors, status=error.status, headers=headers)
         )
@@ -199,7 +202,33 @@ def install(app: FastAPI, catalogue: ProblemCatalogue, admit: Callable[[Request]
     app.add_exception_handler(Problem, edge)
     app.add_exception_handler(RequestValidationError, _validation(catalogue, admit))
     app.add_exception_handler(HTTPException, http)
+    for trouble in STORE_ERRORS:
+        app.add_exception_handler(trouble, _store(catalogue))
     app.add_exception_handler(Exception, unexpected)
+
+
+def _store(catalogue: ProblemCatalogue) -> Callable[[Request, Exception], Response]:
+    def store(request: Request, error: Exception) -> Response:
+        if statement_wrong(error):
+            raise error
+        if request.method == "GET" and connection_lost(error) and "asked_again" not in request.scope:
+            request.scope["asked_again"] = True
+            return _OnceMore()
+        request_id = request.scope.get("request_id")
+        logger.error("the store did not answer", exc_info=error, extra={"request_id": request_id})
+        return catalogue.response(request, Occurrence("store_unavailable", headers=_RETRY))
+
+    return store
+
+
+class _OnceMore(Response):
+    """A read's answer after the store ended the connection it was read from: the route's, asked again.
+
+    A command is never repeated here: its commit may have happened, which its key tells the caller.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["route"].handle(scope, receive, send)
 
 
 def _place_of(error: DomainError) -> tuple[FieldError, ...]:

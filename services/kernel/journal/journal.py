@@ -37,6 +37,7 @@ from services.kernel.journal.units import (
     encode,
 )
 from services.kernel.telemetry import JOURNAL_HEAD, logger
+from services.kernel.trouble import STORE_ERRORS, connection_lost
 
 ATTEMPTS: Final = 3
 ResultT = TypeVar("ResultT")
@@ -200,10 +201,8 @@ class Journal:
         `Conflict` (`changed_meanwhile`) when every attempt met another writer, and `Unavailable`.
         """
         for attempt in range(1, attempts + 1):
-            work = Work(self)
             try:
-                with self.database.reading_together():
-                    result = decide(work)
+                work, result = self._decided(decide)
                 committed = self.recorder.commit(work.unit(self._mapper, answer, step))
             except DomainError:
                 if (stored := self.stored_answer(answer)) is not None:
@@ -215,12 +214,24 @@ class Journal:
                 if attempt == attempts:
                     raise Conflict("changed_meanwhile") from None
                 continue
-            except (persistence.OperationalError, sa.exc.OperationalError, sa.exc.TimeoutError) as error:
+            except STORE_ERRORS as error:
                 logger.error("the store did not answer", exc_info=error)
                 raise Unavailable("store_unavailable") from error
             work.numbered(committed)
             return Outcome(result, committed)
         raise AssertionError("unreachable: every attempt returns or raises")
+
+    def _decided(self, decide: Callable[[Work], ResultT]) -> tuple[Work, ResultT]:
+        """Decide; once more where the store ended the connection that was read from, for nothing was sent."""
+        for is_last in (False, True):
+            work = Work(self)
+            try:
+                with self.database.reading_together():
+                    return work, decide(work)
+            except sa.exc.DBAPIError as error:
+                if is_last or not connection_lost(error):
+                    raise
+        raise AssertionError("unreachable: the second time returns or raises")
 
     def stored_answer(self, answer: AnswerKey | None) -> StoredAnswer | None:
         """What was answered to this key before, if anything.

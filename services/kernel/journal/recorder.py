@@ -25,6 +25,7 @@ from services.kernel.journal.rows import BulkInsert, Stored, outgoing
 from services.kernel.journal.stores import Head, PostgreSQLStore, SQLiteStore, Store
 from services.kernel.journal.tables import FollowingTables, JournalTables
 from services.kernel.journal.units import Committed, CursorStep, EncodedEvent, KeyRow, Recorded, Unit
+from services.kernel.trouble import connection_lost
 
 _TRANSLATED: Final = (
     (sa.exc.IntegrityError, persistence.IntegrityError),
@@ -119,8 +120,11 @@ class JournalRecorder(ApplicationRecorder):
                     raise ours(str(error)) from error
             raise
 
-    def _write(self, units: Sequence[Unit]) -> list[Committed]:
-        """Commit all `units` in one transaction, or none. An unknown outcome is settled by reading back."""
+    def _write(self, units: Sequence[Unit], *, again: bool = True) -> list[Committed]:
+        """Commit all `units` in one transaction, or none. An unknown outcome is settled by reading back.
+
+        A connection that was found ended before anything was sent is replaced `again`.
+        """
         outcomes: list[Committed] = []
         try:
             with self.database.write() as connection:
@@ -135,7 +139,9 @@ class JournalRecorder(ApplicationRecorder):
                     self._keys(connection, keys)
                     if held is not None:
                         held.commit()
-        except _OUTCOME_UNKNOWN:
+        except _OUTCOME_UNKNOWN as error:
+            if again and not outcomes and connection_lost(error):
+                return self._write(units, again=False)
             if not (outcomes and self._was_committed(outcomes)):
                 raise
         if outcomes:

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
 
-from services.kernel.database import OUTGOING, psycopg_connection
+from services.kernel.database import OUTGOING, executed, psycopg_connection
 
 Row = dict[str, Any]
 _SPLIT: Final = "string_to_array(%b, ',', '')"
@@ -299,7 +299,7 @@ class ByKeys:
         if (held := connection.info.get(OUTGOING)) is not None:
             held.send()
         query = self._held if to_hold else self._selected
-        rows = psycopg_connection(connection).execute(query, [list(keys)], binary=True)
+        rows = executed(connection, query, [list(keys)])
         return [dict(zip(self._names, row, strict=True)) for row in rows]
 
     def delete(self, connection: sa.Connection, keys: Collection[Any]) -> None:
@@ -329,8 +329,7 @@ class Prepared:
             return connection.execute(self._query, values).all()
         if (held := connection.info.get(OUTGOING)) is not None:
             held.send()
-        raw = psycopg_connection(connection)
-        return [self._row(*row) for row in raw.execute(self._text, {**self._fixed, **values}, binary=True)]
+        return [self._row(*row) for row in executed(connection, self._text, {**self._fixed, **values})]
 
     def first_column(self, connection: sa.Connection, **values: object) -> list[Any]:
         """The first value of each row."""
@@ -361,5 +360,4 @@ class Stored:
 def _fetched(connection: sa.Connection, query: str, parameters: tuple[Any, ...]) -> Sequence[Sequence[Any]]:
     if connection.dialect.name != "postgresql":
         return connection.exec_driver_sql(query, parameters).all()
-    raw = psycopg_connection(connection)
-    return raw.execute(query.replace("?", "%s"), parameters, binary=True).fetchall()
+    return executed(connection, query.replace("?", "%s"), parameters).fetchall()

@@ -14,10 +14,11 @@ import sqlalchemy as sa
 
 from services.kernel.clock import Clock
 from services.kernel.database import Database
-from services.kernel.feed.following import STORE_TROUBLE, Upstream
+from services.kernel.feed.following import Upstream
 from services.kernel.journal.events import instant_text, microseconds
 from services.kernel.journal.rows import Row
 from services.kernel.telemetry import logger
+from services.kernel.trouble import STORE_TROUBLE
 from services.notifications.adapters.register_feed import FeedUnread
 from services.notifications.delivery_tables import JOBS
 from services.notifications.domain.filters import Filter

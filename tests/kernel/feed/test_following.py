@@ -19,10 +19,11 @@ from prometheus_client import REGISTRY
 
 from services.kernel.errors import Unavailable
 from services.kernel.feed import following
-from services.kernel.feed.following import STORE_TROUBLE, FeedBroken, Follower, Upstream
+from services.kernel.feed.following import FeedBroken, Follower, Upstream
 from services.kernel.http.health import Notice
 from services.kernel.journal.events import Header
 from services.kernel.journal.units import CursorStep
+from services.kernel.trouble import STORE_TROUBLE
 from tests.kernel.feed.mirrors import UPSTREAM, Answering, Kind, Mirror, feed_of, in_turn, mirror_of
 from tests.kernel.journal.ledger import FOLLOWING
 from tests.kernel.ledger_service import LedgerService, ledger_service

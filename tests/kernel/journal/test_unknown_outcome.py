@@ -15,10 +15,10 @@ import pytest
 import sqlalchemy as sa
 
 from services.kernel.errors import Unavailable
-from services.kernel.feed.following import STORE_TROUBLE
 from services.kernel.journal.events import new_stream_id
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.units import AnswerKey
+from services.kernel.trouble import STORE_TROUBLE
 from tests.kernel.feed.mirrors import Kind, feed_of, mirror_of
 from tests.kernel.journal.breaking import Moment, breaking_proxy
 from tests.kernel.journal.ledger import Ledger, ledger_journal, open_ledger, write_line
