@@ -101,7 +101,8 @@ class ReportShown(Representation):
     sha256: str
     rule_set: str
     formula: str
-    expected_year: int
+    expected_year: int = Field(description="The latest year that the report may be of.")
+    expected_since: int = Field(description="The earliest one; in monitoring it may lie before the latest.")
     reporting_year: int | None = None
     line_count: int
     figures: list[FigureShown]
@@ -144,7 +145,7 @@ def checked(review: Review) -> ReportChecked:
         sound=not review.findings,
         rule_set=review.rules.id,
         formula=review.formula,
-        expected_year=review.expected_year,
+        expected_year=review.years.last,
         lines=len(review.report.lines) if review.report is not None else 0,
         figures=figures(review.figures),
         findings=[finding(found) for found in review.findings],

@@ -20,6 +20,7 @@ from services.verification.adapters.spreadsheets import MAX_TABLE_BYTES
 from services.verification.api import evidence
 from services.verification.api.desk import AtDesk
 from services.verification.api.evidence import ReportChecked, ReportShown
+from services.verification.domain.localisation import ReportYears
 from services.verification.domain.report_review import reviewed_lines
 from services.verification.usecases.review_report import review_case_report, review_content
 
@@ -55,7 +56,7 @@ async def check(
     year = reporting_year or today.year - 1
 
     def review() -> Response:
-        found = review_content(desk.practice, content, media_type, on=today, expected_year=year)
+        found = review_content(desk.practice, content, media_type, on=today, years=ReportYears(year, year))
         return Response(rendered(evidence.checked(found)), 200, {"Cache-Control": "no-store"}, JSON)
 
     return await to_thread.run_sync(review)
@@ -88,7 +89,8 @@ def read_case_report(
         sha256=sha256,
         rule_set=review.rules.id,
         formula=review.formula,
-        expected_year=review.expected_year,
+        expected_year=review.years.last,
+        expected_since=review.years.first,
         reporting_year=report.reporting_year if report else None,
         line_count=count,
         figures=evidence.figures(review.figures),

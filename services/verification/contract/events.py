@@ -78,6 +78,7 @@ class ReportedFigures(Value, frozen=True, kw_only=True):
     """A report's figures: payments by kinds, the year's two totals, and the shares the producer declared.
 
     Amounts in tenge as decimal strings, declared shares in per cent as written.
+    `reporting_year` is the report's own, absent where it was not recorded yet.
     """
 
     payments: tuple[PaymentTotal, ...]
@@ -85,6 +86,7 @@ class ReportedFigures(Value, frozen=True, kw_only=True):
     all_expenses: str
     declared_localisation_share: str | None = None
     declared_foreign_share: str | None = None
+    reporting_year: int | None = None
 
 
 class JudgedEvidence(Value, frozen=True, kw_only=True):

@@ -76,6 +76,7 @@ def _figures(report: Examined) -> ReportedFigures | None:
         all_expenses=report.totals.all_expenses,
         declared_localisation_share=declared.localisation_share if declared else None,
         declared_foreign_share=declared.foreign_share_of_expenses if declared else None,
+        reporting_year=report.reporting_year,
     )
 
 

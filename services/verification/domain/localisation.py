@@ -87,6 +87,20 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportYears:
+    """The reporting years that a report may be of, both included."""
+
+    first: int
+    last: int
+
+    def __contains__(self, year: int) -> bool:
+        return self.first <= year <= self.last
+
+    def __str__(self) -> str:
+        return str(self.last) if self.first == self.last else f"{self.first}-{self.last}"
+
+
+@dataclass(frozen=True, slots=True)
 class Shares:
     """The two shares, each as its two inputs in tenge."""
 
@@ -121,6 +135,7 @@ class Examined:
     declared: Declared | None = None
     payments: Mapping[tuple[PayeeKind, PaymentKind], Decimal] = field(default_factory=dict)
     """Exact totals in tenge, where the shares can be computed."""
+    reporting_year: int | None = None
 
 
 Formula = Callable[[LocalisationReport, Sequence[Decimal]], tuple[Decimal, Decimal]]
@@ -157,12 +172,12 @@ def amount_text(amount: Decimal) -> str:
     return f"{amount:.2f}"
 
 
-def examine(content: bytes, *, expected_year: int, formula: str) -> Examined:
-    """Read and recompute a report in JSON, filed for `expected_year`."""
+def examine(content: bytes, *, years: ReportYears, formula: str) -> Examined:
+    """Read and recompute a report in JSON, which may be of these years."""
     report = read_json(content)
     if isinstance(report, tuple):
         return Examined(report, None, None)
-    return examine_report(report, expected_year=expected_year, formula=formula)
+    return examine_report(report, years=years, formula=formula)
 
 
 def read_json(content: bytes) -> LocalisationReport | tuple[Finding, ...]:
@@ -191,25 +206,27 @@ def read_json(content: bytes) -> LocalisationReport | tuple[Finding, ...]:
     )
 
 
-def examine_report(report: LocalisationReport, *, expected_year: int, formula: str) -> Examined:
-    """Recompute a report filed for `expected_year`."""
+def examine_report(report: LocalisationReport, *, years: ReportYears, formula: str) -> Examined:
+    """Recompute a report, which may be of these years."""
+    year = report.reporting_year
     findings: list[Finding] = []
     amounts = [
         _amount(line.amount, f"/lines/{number}/amount", findings) for number, line in enumerate(report.lines)
     ]
     development = _amount(report.totals.development_payments, "/totals/development_payments", findings)
     expenses = _amount(report.totals.all_expenses, "/totals/all_expenses", findings)
-    if report.reporting_year != expected_year:
-        found = {"year": str(report.reporting_year), "expected": str(expected_year)}
+    if year not in years:
+        found = {"year": str(year), "expected": str(years)}
         findings.append(Finding("report_year_wrong", "/reporting_year", found))
     if findings and any(finding.code != "report_year_wrong" for finding in findings):
-        return Examined(tuple(findings), None, report.totals)
+        return Examined(tuple(findings), None, report.totals, reporting_year=year)
     findings += _totals(report, amounts, development, expenses)
     if development <= 0 or expenses <= 0:
-        return Examined(tuple(findings), None, report.totals)
+        return Examined(tuple(findings), None, report.totals, reporting_year=year)
     shares = shares_by(formula, report, amounts)
     findings += disagreements(report.declared, shares)
-    return Examined(tuple(findings), shares, report.totals, report.declared, _payments(report, amounts))
+    payments = _payments(report, amounts)
+    return Examined(tuple(findings), shares, report.totals, report.declared, payments, year)
 
 
 def shares_by(formula: str, report: LocalisationReport, amounts: Sequence[Decimal]) -> Shares:

@@ -9,7 +9,8 @@ each period once, and meets again, behind all others, whatever became known late
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -44,7 +45,7 @@ the day of exclusion itself."""
 
 
 class Filing(Value, frozen=True, kw_only=True):
-    """What the application behind an entry was judged on."""
+    """What the application behind an entry was judged on, with what the producer supplied since."""
 
     application_id: str
     filed_on: str
@@ -79,10 +80,25 @@ class Passed:
     runs: bool
 
 
+MOST_DOCUMENTS: Final = 150
+"""A case's opening is one record and names every document: at most 310 bytes each, of 65,535 in all."""
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(IncludedEntry)
 _NOTED: Final = INCLUDED_ENTRIES.alias("noted_before")
 _NEXT: Final = sa.select(sa.func.coalesce(sa.func.max(_NOTED.c.noted), 0) + 1).scalar_subquery()
+
+
+def monitored_documents(documents: tuple[DocumentRef, ...]) -> tuple[DocumentRef, ...]:
+    """Those an entry is monitored by: where a case cannot name so many, the last of each kind."""
+    if len(documents) <= MOST_DOCUMENTS:
+        return documents
+    behind = Counter[str]()
+    ranked = []
+    for place, document in reversed(list(enumerate(documents))):
+        ranked.append((behind[document.kind], -place))
+        behind[document.kind] += 1
+    kept = {-place for _rank, place in sorted(ranked)[:MOST_DOCUMENTS]}
+    return tuple(document for place, document in enumerate(documents) if place in kept)
 
 
 # --- what the inbox keeps ----------------------------------------------------------------------------
@@ -161,27 +177,54 @@ def redate(event_id: str, day: str) -> Write:
     return write
 
 
+def supply(
+    entry_id: str, application_id: str | None, documents: tuple[DocumentRef, ...], replaced: Collection[str]
+) -> Write:
+    """A unit's write that adds documents to what an entry is monitored by, without those they replace.
+
+    An entry included anew since, on another application, is monitored by what that one was judged on.
+    """
+
+    def with_them(entry: IncludedEntry) -> IncludedEntry:
+        if entry.filing.application_id != application_id:
+            return entry
+        gone = {*replaced, *(one.sha256 for one in documents)}
+        kept = tuple(one for one in entry.filing.documents if one.sha256 not in gone)
+        filing = msgspec.structs.replace(entry.filing, documents=monitored_documents(kept + documents))
+        return msgspec.structs.replace(entry, filing=filing)
+
+    def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        _rewrite(connection, INCLUDED_ENTRIES.c.entry_id == entry_id, with_them)
+
+    return write
+
+
 def rename_product(entry_id: str, name: OfficialText) -> Write:
     """A unit's write that calls an entry's product by another name."""
 
+    def renamed(entry: IncludedEntry) -> IncludedEntry:
+        return msgspec.structs.replace(entry, product_name=name)
+
     def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
-        columns = INCLUDED_ENTRIES.c
-        rows = connection.execute(
-            sa.select(columns.begun_by, columns.entry).where(columns.entry_id == entry_id)
-        ).all()
-        for row in rows:
-            entry = msgspec.structs.replace(_DECODER.decode(bytes(row.entry)), product_name=name)
-            connection.execute(
-                sa.update(INCLUDED_ENTRIES)
-                .where(columns.begun_by == row.begun_by)
-                .values(
-                    entry=_ENCODER.encode(entry),
-                    matched_kk=normalised_name(name.kk),
-                    matched_ru=normalised_name(name.ru),
-                )
-            )
+        matched = {"matched_kk": normalised_name(name.kk), "matched_ru": normalised_name(name.ru)}
+        _rewrite(connection, INCLUDED_ENTRIES.c.entry_id == entry_id, renamed, **matched)
 
     return write
+
+
+def _rewrite(
+    connection: sa.Connection,
+    which: sa.ColumnElement[bool],
+    change: Callable[[IncludedEntry], IncludedEntry],
+    **values: object,
+) -> None:
+    """Say otherwise what stands of entries in their periods, which keep their numbers."""
+    columns = INCLUDED_ENTRIES.c
+    for row in connection.execute(sa.select(columns.begun_by, columns.entry).where(which)).all():
+        entry = _ENCODER.encode(change(_DECODER.decode(bytes(row.entry))))
+        connection.execute(
+            sa.update(INCLUDED_ENTRIES).where(columns.begun_by == row.begun_by).values(entry=entry, **values)
+        )
 
 
 def _change(connection: sa.Connection, which: sa.ColumnElement[bool], **values: object) -> None:
@@ -197,20 +240,15 @@ def rename_producer(producer: ProducerRef, fields: Collection[str], *, entry_id:
     """A unit's write that gives a producer's entries, or one of them, its new name or BIN: those `fields`."""
     new = {field: getattr(producer, field) for field in fields}
 
+    def renamed(entry: IncludedEntry) -> IncludedEntry:
+        return msgspec.structs.replace(entry, producer=msgspec.structs.replace(entry.producer, **new))
+
     def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
         columns = INCLUDED_ENTRIES.c
-        query = sa.select(columns.begun_by, columns.entry).where(columns.producer_id == producer.producer_id)
+        which = columns.producer_id == producer.producer_id
         if entry_id is not None:
-            query = query.where(columns.entry_id == entry_id)
-        rows = connection.execute(query).all()
-        for row in rows:
-            entry = _DECODER.decode(bytes(row.entry))
-            entry = msgspec.structs.replace(entry, producer=msgspec.structs.replace(entry.producer, **new))
-            connection.execute(
-                sa.update(INCLUDED_ENTRIES)
-                .where(columns.begun_by == row.begun_by)
-                .values(entry=_ENCODER.encode(entry))
-            )
+            which = sa.and_(which, columns.entry_id == entry_id)
+        _rewrite(connection, which, renamed)
 
     return write
 

@@ -19,7 +19,7 @@ from services.verification.domain.checking import Check, as_checked
 from services.verification.domain.criteria import DocumentFault, Evidence, Listing
 from services.verification.domain.hand_off import HandOff
 from services.verification.domain.judgement import judge
-from services.verification.domain.localisation import Examined, Finding, examine_report
+from services.verification.domain.localisation import Examined, Finding, ReportYears, examine_report
 from services.verification.domain.rule_sets import DatedRuleSet
 from services.verification.projections.identifiers import numbers_of
 from services.verification.projections.listings import listing_in_force
@@ -62,7 +62,7 @@ def assess_case(
 ) -> Assessment:
     """Judge by the documents of the application and the trusted-register listing on the legal date.
 
-    Monitoring judges by the rules for confirmation, and the report by the year of the application's filing.
+    Monitoring judges by the rules for confirmation; for its report see `report_years`.
     """
     foreknown = foreknown or Foreknown()
     legal_date = date.fromisoformat(opened.legal_date)
@@ -146,36 +146,66 @@ def _report(
     faults: Mapping[str, DocumentFault],
     formula: str | None,
 ) -> Examined | None:
-    """The report named last in the application, examined; None when it is not at hand."""
-    named = report_named(opened, faults)
-    if named is None or named.sha256 in faults or formula is None or opened.filed_on is None:
+    """The report that counts, examined; None when it is not at hand."""
+    named, years = report_named(practice, opened, faults), report_years(opened)
+    if named is None or named.sha256 in faults or formula is None or years is None:
         return None
     content = practice.documents.read(named.sha256)
     if content is None:
         return None
-    expected = date.fromisoformat(opened.filed_on).year - 1
-    examined = examine_file(content, named.media_type, expected_year=expected, formula=formula)
+    examined = examine_file(content, named.media_type, years=years, formula=formula)
     findings = list(examined.findings)
-    if opened.reporting_year != expected:
-        stated = {"year": str(opened.reporting_year), "expected": str(expected)}
+    if opened.reporting_year != years.first:
+        stated = {"year": str(opened.reporting_year), "expected": str(years.first)}
         findings.append(Finding("application_year_wrong", "", stated))
-    if examined.totals is not None:
-        findings += differing_totals(database, practice.documents, opened, examined.totals)
+    findings += differing_totals(database, practice.documents, opened, examined)
     return replace(examined, findings=tuple(findings))
 
 
-def report_named(opened: CaseOpened, faults: Mapping[str, DocumentFault]) -> DocumentRef | None:
-    """The report that counts: the one named last, without those superseded."""
+def report_years(opened: CaseOpened) -> ReportYears | None:
+    """Of which years a case's report may be; None for a case without an application.
+
+    Order of 28.11.2025: an application's is of the calendar year before it. In monitoring (art. 51-2(3)) one
+    of any later year that is over by the legal date is as good: it tells more of the product as it is now.
+    """
+    if opened.filed_on is None:
+        return None
+    first = date.fromisoformat(opened.filed_on).year - 1
+    last = date.fromisoformat(opened.legal_date).year - 1 if opened.kind == "monitoring" else first
+    return ReportYears(first, max(first, last))
+
+
+def report_named(
+    practice: Practice, opened: CaseOpened, faults: Mapping[str, DocumentFault]
+) -> DocumentRef | None:
+    """The report that counts: the one named last, without those superseded.
+
+    In monitoring one of a newer year counts before it, so that no old report hides what a new one tells.
+    """
     counting = counting_documents(opened.documents, faults)
-    return next((document for document in reversed(counting) if document.kind == REPORT), None)
+    reports = [document for document in counting if document.kind == REPORT]
+    if opened.kind != "monitoring" or len(reports) < 2:
+        return reports[-1] if reports else None
+    found = [(_year_of(practice, document, faults), document) for document in reports]
+    last = found[-1][0]
+    if last is None:
+        return reports[-1]
+    newest = max(year for year, _document in found if year is not None)
+    return [document for year, document in found if year == newest][-1]
 
 
-def examine_file(content: bytes, media_type: str, *, expected_year: int, formula: str) -> Examined:
+def _year_of(practice: Practice, document: DocumentRef, faults: Mapping[str, DocumentFault]) -> int | None:
+    content = practice.documents.read(document.sha256) if document.sha256 not in faults else None
+    report = read_report(content, document.media_type) if content is not None else ()
+    return None if isinstance(report, tuple) else report.reporting_year
+
+
+def examine_file(content: bytes, media_type: str, *, years: ReportYears, formula: str) -> Examined:
     """Read and recompute a report in JSON, CSV or XLSX."""
     report = read_report(content, media_type)
     if isinstance(report, tuple):
         return Examined(report, None, None)
-    return examine_report(report, expected_year=expected_year, formula=formula)
+    return examine_report(report, years=years, formula=formula)
 
 
 def _hand_off(report: Examined | None, listing: Listing | None) -> HandOff:

@@ -8,7 +8,7 @@ from typing import Final
 from services.kernel.database import Database
 from services.verification.adapters.documents import DocumentStore, KeptDocument
 from services.verification.contract.events import CaseOpened
-from services.verification.domain.localisation import Finding, Totals
+from services.verification.domain.localisation import Examined, Finding
 from services.verification.projections.cases import confirmed_reports
 from services.verification.projections.identifiers import owners_of
 from services.verification.usecases.read_report import read_report
@@ -17,32 +17,37 @@ MAX_COMPARED: Final = 50
 
 
 def differing_totals(
-    database: Database, documents: DocumentStore, opened: CaseOpened, totals: Totals
+    database: Database, documents: DocumentStore, opened: CaseOpened, report: Examined
 ) -> list[Finding]:
-    """A finding when a confirmed product of the same producer and year was reported with another total."""
+    """A finding when the producer reported another total for that year with another confirmed product."""
+    totals, year = report.totals, report.reporting_year
+    if totals is None or year is None:
+        return []
     with database.read() as connection:
         others = confirmed_reports(
             connection,
             opened.producer.producer_id,
-            reporting_year=opened.reporting_year,
+            reporting_year=year,
             except_product=opened.product_id,
             limit=MAX_COMPARED,
         )
         kept = documents.find(connection, others, owners_of(connection, opened.producer))
     for sha256 in others:
-        other = _total_of(documents, kept[sha256]) if sha256 in kept else None
+        other = _total_of(documents, kept[sha256], year) if sha256 in kept else None
         if other is not None and other != _number(totals.all_expenses):
             params = {"total": totals.all_expenses, "other": f"{other:.2f}"}
             return [Finding("report_totals_differ", "/totals/all_expenses", params)]
     return []
 
 
-def _total_of(documents: DocumentStore, document: KeptDocument) -> Decimal | None:
+def _total_of(documents: DocumentStore, document: KeptDocument, year: int) -> Decimal | None:
     content = documents.read(document.sha256)
     if content is None:
         return None
     report = read_report(content, document.media_type)
-    return None if isinstance(report, tuple) else _number(report.totals.all_expenses)
+    if isinstance(report, tuple) or report.reporting_year != year:
+        return None
+    return _number(report.totals.all_expenses)
 
 
 def _number(text: str) -> Decimal | None:

@@ -18,7 +18,12 @@ from services.verification.projections import included_entries
 from services.verification.projections.cases import find_origin
 from services.verification.projections.expiring_rights import keep_rights
 from services.verification.projections.identifiers import identifiers_of, keep_identifier
-from services.verification.projections.included_entries import Filing, IncludedEntry, Inclusion
+from services.verification.projections.included_entries import (
+    Filing,
+    IncludedEntry,
+    Inclusion,
+    monitored_documents,
+)
 from services.verification.projections.listings import delisted_by, listing_in_force
 from services.verification.usecases.close_cases import close_monitoring_cases
 from services.verification.usecases.monitoring import monitoring
@@ -90,7 +95,7 @@ def _filing(work: Work, application_id: str) -> Filing:
         filed_on=opened.filed_on or opened.legal_date,
         reporting_year=opened.reporting_year or 0,
         language=opened.language,
-        documents=opened.documents,
+        documents=monitored_documents(opened.documents),
     )
 
 

@@ -15,7 +15,7 @@ def monitoring(
     signal_id: str | None = None,
     legal_date: str | None = None,
 ) -> CaseOpened:
-    """The entry, and the documents its application was judged on.
+    """The entry, the documents its application was judged on, and those supplied since in its cases.
 
     A round's case is judged as of the quarter's last day, whenever it is opened.
     """

@@ -10,6 +10,7 @@ from services.kernel.journal.aggregate import Act
 from services.kernel.journal.journal import Work
 from services.verification.domain.case import Case
 from services.verification.projections.identifiers import acting_producer, owners_of
+from services.verification.projections.included_entries import supply
 from services.verification.usecases.practice import Practice
 
 
@@ -25,10 +26,11 @@ class Named:
 def supply_documents(
     work: Work, practice: Practice, act: Act, case: Case, named: tuple[Named, ...], *, by: str | None
 ) -> Case:
-    """The case rests on these documents too from now on. `by` is the BIN or IIN that the caller acts for.
+    """The case rests on these documents too from now on, and so does later monitoring of its entry.
 
-    Raises `Forbidden` (`not_yours`) for another producer, `Invalid` (`document_not_at_hand`) for a digest
-    that this producer never uploaded, and what `Case.supply_documents` raises.
+    `by` is the BIN or IIN that the caller acts for. Raises `Forbidden` (`not_yours`) for another producer,
+    `Invalid` (`document_not_at_hand`) for a digest that this producer never uploaded, and what
+    `Case.supply_documents` raises.
     """
     with work.database.read() as connection:
         producer_id = acting_producer(connection, by)
@@ -47,5 +49,8 @@ def supply_documents(
     replaced = tuple(one.replaces for one in named if one.replaces is not None)
     case.supply_documents(act, tuple(references), replaced)
     work.save(case)
+    opened = case.opened
+    if opened.entry_id is not None:
+        work.write(supply(opened.entry_id, opened.application_id, tuple(references), replaced))
     work.answer_with(case)
     return case

@@ -24,7 +24,7 @@ from services.verification.domain.rule_sets import (
     read_rule_book,
     read_rule_set,
 )
-from tests.verification.domain.test_localisation import FORMULA, line, report
+from tests.verification.domain.test_localisation import FORMULA, YEARS, line, report
 
 DAY = date(2026, 3, 2)
 WHOLE = {
@@ -44,7 +44,7 @@ def evidence(foreign: str = "10000000", **changes: Any) -> Evidence:
         lines=[line("foreign_legal_entity", "development", foreign)],
         totals={"development_payments": "100000000", "all_expenses": changes.pop("expenses", "500000000")},
     )
-    examined = examine(json.dumps(document).encode(), expected_year=2025, formula=FORMULA)
+    examined = examine(json.dumps(document).encode(), years=YEARS, formula=FORMULA)
     given_: dict[str, Any] = {"documents": WHOLE, "report": examined, "listing": LISTED, **changes}
     return Evidence(**given_)
 

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.verification.domain.localisation import Examined, examine, shown
+from services.verification.domain.localisation import Examined, ReportYears, examine, shown
 
 FORMULA = "payments-by-line-2026"
+YEARS = ReportYears(2025, 2025)
 
 
 def report(**changes: Any) -> dict[str, Any]:
@@ -33,7 +34,7 @@ def line(payee_kind: str, kind: str, amount: str) -> dict[str, str]:
 
 
 def examined(document: Any) -> Examined:
-    return examine(json.dumps(document).encode(), expected_year=2025, formula=FORMULA)
+    return examine(json.dumps(document).encode(), years=YEARS, formula=FORMULA)
 
 
 def codes(document: Any) -> list[str]:
@@ -139,7 +140,7 @@ def test_each_fault_is_a_named_finding_at_its_place(change: dict[str, Any], code
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b"null", b'"text"'])
 def test_what_is_no_report_is_a_finding_not_a_crash(content: bytes) -> None:
-    result = examine(content, expected_year=2025, formula=FORMULA)
+    result = examine(content, years=YEARS, formula=FORMULA)
     assert [finding.code for finding in result.findings] == ["report_unreadable"]
     assert result.shares is None
 
@@ -157,7 +158,7 @@ def test_declared_figures_may_be_rounded_as_far_as_they_are_written() -> None:
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_any_bytes_give_findings_never_a_crash(content: bytes) -> None:
-    assert examine(content, expected_year=2025, formula=FORMULA).shares is None
+    assert examine(content, years=YEARS, formula=FORMULA).shares is None
 
 
 @given(st.fractions(min_value=0, max_value=200))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from services.verification.contract.events import RecordedJudgement
 from services.verification.domain.criteria import Evidence, Listing
 from services.verification.domain.judgement import judge
-from services.verification.domain.localisation import FORMULAS, Formula, examine
+from services.verification.domain.localisation import FORMULAS, Formula, ReportYears, examine
 from services.verification.domain.rule_sets import DatedRuleSet, RuleSet
 from services.verification.domain.simulation import (
     JudgedCase,
@@ -72,7 +72,7 @@ def any_evidence(draw: st.DrawFn) -> Evidence:
     )
     raw = draw(st.sampled_from([json.dumps(document).encode(), b"{", None]))
     year = draw(st.sampled_from([2025, 2024]))
-    examined = examine(raw, expected_year=year, formula=FORMULA) if raw is not None else None
+    examined = examine(raw, years=ReportYears(year, year), formula=FORMULA) if raw is not None else None
     listing = draw(st.sampled_from([LISTED, None]))
     return Evidence(documents=draw(documents), report=examined, listing=listing)
 

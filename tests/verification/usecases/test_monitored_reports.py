@@ -1,0 +1,107 @@
+"""Which report an entry is monitored by (art. 51-2(3), order 327 para. 29; order of 28.11.2025)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from services.kernel.calendar import Quarter
+from services.kernel.contract import DocumentRef
+from services.verification.domain.case import Case
+from services.verification.projections.included_entries import MOST_DOCUMENTS, monitored_documents
+from services.verification.usecases.monitor_round import Paces, carry_on
+from services.verification.usecases.practice import Step
+from services.verification.usecases.supply_documents import Named
+from tests.verification.acting import REASONS, document
+from tests.verification.authority import Authority, authority, report
+from tests.verification.officers import A, B, ask, conclude, supply
+from tests.verification.usecases.test_rounds import included, opened
+
+SPRING, SUMMER = Quarter.parse("2027-Q1"), Quarter.parse("2027-Q2")
+
+
+def round_of(here: Authority, quarter: Quarter, *automatic: Step) -> list[Case]:
+    """The quarter's round after its end, judged by itself where that is automatic."""
+    month = quarter.last_day.month + 1
+    here.clock.set(datetime(quarter.last_day.year, month, 2, 7, 0, tzinfo=UTC))
+    opened(here, quarter)
+    practice = replace(here.practice, automatic=frozenset(automatic))
+    while carry_on(here.journal, practice, quarter, Paces()) is not None:
+        pass
+    return here.cases(kind="monitoring", quarter=str(quarter))
+
+
+def supplied(here: Authority, case: Case, year: int, foreign: str) -> None:
+    ask(here, case)
+    content = json.dumps(report(foreign, year=year, expenses=f"{year}.00")).encode()
+    supply(here, case, Named("localisation_report", here.keep(content)))
+
+
+def year_judged(case: Case) -> int | None:
+    conclusion = case.conclusion
+    assert conclusion is not None
+    assert conclusion.judgement is not None
+    assert conclusion.judgement.evidence is not None
+    figures = conclusion.judgement.evidence.figures
+    return figures.reporting_year if figures is not None else None
+
+
+@pytest.mark.parametrize(("foreign", "result"), [("5.00", "conforms"), ("30.00", "exclude")])
+def test_a_newer_report_decides_and_goes_on_deciding_in_the_rounds_after(
+    database_url: str, tmp_path: Path, foreign: str, result: str
+) -> None:
+    """Another product of the producer, reported for another year with another total, is no difference."""
+    with authority(database_url, tmp_path) as here:
+        entry_id, _other = included(here, 2, listed=True)
+        case, _untouched = round_of(here, SPRING)
+        assert case.opened.entry_id == entry_id
+        supplied(here, case, 2026, foreign)
+        supplied(here, case, 2025, "0.00")
+        case = conclude(here, case, result, A)
+        assert year_judged(case) == 2026
+        later = round_of(here, SUMMER, "monitoring")
+        assert [(found.result, year_judged(found)) for found in later] == [(result, 2026), ("conforms", 2025)]
+
+
+def test_a_report_of_a_year_that_is_not_over_is_a_finding(sqlite_url: str, tmp_path: Path) -> None:
+    with authority(sqlite_url, tmp_path) as here:
+        included(here, 1, listed=True)
+        (case,) = round_of(here, SPRING)
+        supplied(here, case, 2027, "5.00")
+        reasons = conclude(here, case, "exclude", A).reasons
+        assert reasons is not None
+        assert "report_year_wrong /reporting_year (year 2027, expected 2025-2026)" in (reasons.en or "")
+
+
+def test_an_entry_included_anew_is_monitored_by_its_new_application(sqlite_url: str, tmp_path: Path) -> None:
+    """What comes late, for the appeal of the former inclusion's end, changes nothing of the new one."""
+    with authority(sqlite_url, tmp_path) as here:
+        (entry_id,) = included(here, 1, listed=True)
+        (case,) = round_of(here, SPRING)
+        told = conclude(here, case, "exclude", A, REASONS).notification
+        assert told is not None
+        here.exclude(entry_id, told.notification_id)
+        appeal = here.case_of(f"appeal:{here.appeal(entry_id, told.notification_id)}")
+        ask(here, appeal, B)
+        package = here.package(report(year=2026))
+        application_id = here.file(package, product_id=entry_id, at=here.clock.now())
+        confirmation = here.case_of(f"application:{application_id}")
+        conclude(here, confirmation, "confirmed", A, REASONS)
+        here.include(application_id)
+        supply(here, appeal, Named("contracts", here.keep(b"late", "text/plain")))
+        (again,) = round_of(here, SUMMER)
+        assert (again.opened.application_id, again.documents) == (application_id, package)
+
+
+def test_no_more_documents_are_monitored_than_an_opening_holds() -> None:
+    many = tuple(document("contracts", f"{number:064x}") for number in range(2 * MOST_DOCUMENTS))
+    others = (document("terms_of_reference", "b" * 64), document("terms_of_reference", "c" * 64))
+    kept: tuple[DocumentRef, ...] = monitored_documents(others + many)
+    assert len(kept) == MOST_DOCUMENTS
+    assert kept[:2] == others
+    assert kept[2:] == many[-(MOST_DOCUMENTS - 2) :]
+    assert monitored_documents(others) == others
