@@ -43,6 +43,7 @@ class Process:
         self.log = installation.var / "log" / f"{service}.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
+            self._begin = output.tell()
             self._popen = subprocess.Popen(  # noqa: S603  # our own module under our own interpreter
                 [sys.executable, "-m", f"services.{service}.main"],
                 env={**settings, **os.environ, **installation.environment(service)},
@@ -76,8 +77,10 @@ class Process:
             self._popen.wait()
 
     def last_lines(self, count: int = 15) -> str:
-        """The end of its log."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+        """The end of what it has logged since it was started."""
+        with self.log.open("rb") as written:
+            written.seek(self._begin)
+            return "\n".join(written.read().decode(errors="replace").splitlines()[-count:])
 
 
 def _die_with_parent() -> None:

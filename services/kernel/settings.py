@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
-from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from services.kernel.database import sqlite_url
 
@@ -48,7 +49,7 @@ class ServiceSettings(BaseSettings):
     personal_wrapping_key_file: Path | None = None
     """The key that wraps those keys, 64 hexadecimal digits; further lines hold former ones, which only
     unwrap. Made in `keys` of `var` when absent in development."""
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
     worker_host: str = "127.0.0.1"
     worker_port: int | None = Field(default=None, ge=0, le=65_535)
     """Where a worker process answers `/healthz`, `/readyz` and `/metrics`; without a port it does not.
@@ -118,3 +119,24 @@ class ServiceSettings(BaseSettings):
         if self.personal_keys("") == url.strip():
             raise ValueError("the keys of personal values stand outside the database (personal_keys_url)")
         return self
+
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+
+
+def settings_or_exit(kind: type[SettingsT]) -> SettingsT:
+    """The settings of a process that starts; where some are wrong it ends with a line for each (exit code 1).
+
+    No line holds a value, which may be a password.
+    """
+    try:
+        return kind()
+    except ValidationError as wrong:
+        prefix = kind.model_config.get("env_prefix", "").upper()
+        lines = []
+        for error in wrong.errors(include_url=False, include_input=False, include_context=False):
+            name = f"{prefix}{error['loc'][0]}: ".upper() if error["loc"] else ""
+            lines.append(f"{name}{error['msg'].removeprefix('Value error, ')}")
+        sys.exit("\n".join(lines))
+    except (SettingsError, OSError) as wrong:
+        sys.exit(str(wrong))

@@ -15,6 +15,7 @@ from services.kernel.http.health import Check
 from services.kernel.http.responses import Cursors
 from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
 from services.kernel.runtime import ServingLock, edge_of, legal_clock, open_database, serve
+from services.kernel.settings import settings_or_exit
 from services.kernel.telemetry import configure_logging
 from services.notifications.adapters.sealing import secret_box
 from services.notifications.api import (
@@ -105,7 +106,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
 
 def main() -> None:
     """Serve until SIGINT or SIGTERM, with settings from the environment."""
-    settings = NotificationsSettings()
+    settings = settings_or_exit(NotificationsSettings)
     configure_logging("notifications", level=settings.log_level)
     serve(create_app(settings), settings)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.kernel.http.worker_health import WorkerHealth
 from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
 from services.kernel.runtime import legal_clock, open_database, run_until_stopped
+from services.kernel.settings import settings_or_exit
 from services.kernel.telemetry import configure_logging
 from services.notifications.adapters.sealing import secret_box
 from services.notifications.background import Background
@@ -15,7 +16,7 @@ from services.notifications.usecases.check_templates import check_templates
 
 def main() -> None:
     """Follow and deliver until SIGINT or SIGTERM, with settings from the environment (PostgreSQL only)."""
-    settings = NotificationsSettings()
+    settings = settings_or_exit(NotificationsSettings)
     configure_logging("notifications", level=settings.log_level)
     database = open_database("notifications", settings)
     if not database.is_postgresql:

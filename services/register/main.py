@@ -12,6 +12,7 @@ from services.kernel.http.responses import Cursors
 from services.kernel.journal.journal import Journal
 from services.kernel.readiness import ClockReads, FactsParked, StoreAnswers, TablesCurrent
 from services.kernel.runtime import ServingLock, edge_of, legal_clock, open_database, serve
+from services.kernel.settings import settings_or_exit
 from services.kernel.telemetry import configure_logging
 from services.register.adapters.typesetting import Typesetter
 from services.register.api.desk import Desk
@@ -76,7 +77,7 @@ def create_app(settings: RegisterSettings) -> FastAPI:
 
 def main() -> None:
     """Serve until SIGINT or SIGTERM, with settings from the environment."""
-    settings = RegisterSettings()
+    settings = settings_or_exit(RegisterSettings)
     configure_logging("register", level=settings.log_level)
     app = create_app(settings)
     journal: Journal = app.state.journal

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.kernel.http.worker_health import WorkerHealth
 from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
 from services.kernel.runtime import legal_clock, open_database, run_until_stopped
+from services.kernel.settings import settings_or_exit
 from services.kernel.telemetry import configure_logging
 from services.register.background import Background
 from services.register.journal import open_journal
@@ -13,7 +14,7 @@ from services.register.settings import RegisterSettings
 
 def main() -> None:
     """Follow and watch until SIGINT or SIGTERM, with settings from the environment."""
-    settings = RegisterSettings()
+    settings = settings_or_exit(RegisterSettings)
     configure_logging("register", level=settings.log_level)
     database = open_database("register", settings)
     if not database.is_postgresql:

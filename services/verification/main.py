@@ -14,6 +14,7 @@ from services.kernel.http.responses import Cursors
 from services.kernel.journal.journal import Journal
 from services.kernel.readiness import ClockReads, FactsParked, StoreAnswers, TablesCurrent
 from services.kernel.runtime import ServingLock, edge_of, legal_clock, open_database, serve
+from services.kernel.settings import settings_or_exit
 from services.kernel.telemetry import configure_logging
 from services.verification.api.desk import Desk
 from services.verification.api.routers import LARGER_BODIES, PROBLEMS, routers
@@ -85,7 +86,7 @@ def create_app(settings: VerificationSettings) -> FastAPI:
 
 def main() -> None:
     """Serve until SIGINT or SIGTERM, with settings from the environment."""
-    settings = VerificationSettings()
+    settings = settings_or_exit(VerificationSettings)
     configure_logging("verification", level=settings.log_level)
     try:
         app = create_app(settings)

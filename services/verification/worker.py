@@ -7,6 +7,7 @@ from functools import partial
 from services.kernel.http.worker_health import WorkerHealth
 from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
 from services.kernel.runtime import legal_clock, open_database, run_until_stopped
+from services.kernel.settings import settings_or_exit
 from services.kernel.telemetry import configure_logging
 from services.verification.background import Background, documents_of, practice_of
 from services.verification.journal import open_journal
@@ -16,7 +17,7 @@ from services.verification.usecases.keep_rule_set import check_rule_sets
 
 def main() -> None:
     """Follow and watch until SIGINT or SIGTERM, with settings from the environment (PostgreSQL only)."""
-    settings = VerificationSettings()
+    settings = settings_or_exit(VerificationSettings)
     configure_logging("verification", level=settings.log_level)
     database = open_database("verification", settings)
     if not database.is_postgresql:

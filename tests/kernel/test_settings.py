@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from services.kernel.database import Database
-from services.kernel.settings import ServiceSettings
+from services.kernel.settings import ServiceSettings, settings_or_exit
 
 PASSWORD = "correct-horse"
 
@@ -33,6 +33,8 @@ def production(tmp_path: Path, **changes: Any) -> ServiceSettings:
 class PrefixedSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="TIZILIM_LEDGER_")
 
+    folders: frozenset[str] = frozenset()
+
 
 @pytest.mark.parametrize("name", ["ENVIROMENT", "environment_", "RATE_PER_SECONDS"])
 def test_a_misspelt_setting_stops_the_start(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
@@ -44,6 +46,39 @@ def test_a_misspelt_setting_stops_the_start(monkeypatch: pytest.MonkeyPatch, nam
     with pytest.raises(ValidationError, match=f"there is no setting TIZILIM_LEDGER_{name}") as refused:
         PrefixedSettings(_env_file=None)
     assert PASSWORD not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("RATE_BURST", "-17", "TIZILIM_LEDGER_RATE_BURST: Input should be greater than or equal to 1"),
+        ("LOG_LEVEL", "LOUD17", "TIZILIM_LEDGER_LOG_LEVEL: Input should be 'DEBUG', 'INFO', "),
+        ("NOTHING", "17", "there is no setting TIZILIM_LEDGER_NOTHING"),
+        ("FOLDERS", "[17", 'error parsing value for field "folders" from source "EnvSettingsSource"'),
+        ("ENVIRONMENT", "production", "production needs trusted_issuers, client_key, "),
+    ],
+)
+def test_a_process_with_a_wrong_setting_ends_with_a_line_that_names_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, value: str, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(f"TIZILIM_LEDGER_{name}", value)
+    with pytest.raises(SystemExit) as ended:
+        settings_or_exit(PrefixedSettings)
+    assert str(ended.value.code).startswith(told)
+    assert "\n" not in str(ended.value.code)
+    assert "17" not in str(ended.value.code)
+
+
+def test_a_secret_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It is looked into at once where production asks whether it names PostgreSQL."""
+    monkeypatch.chdir(tmp_path)
+    needed = ("TRUSTED_ISSUERS", "CLIENT_KEY", "IDEMPOTENCY_SECRET_FILE", "PERSONAL_WRAPPING_KEY_FILE")
+    for name in (*needed, "PERSONAL_KEYS_URL_FILE", "DATABASE_URL_FILE"):
+        monkeypatch.setenv(f"TIZILIM_LEDGER_{name}", str(tmp_path / name.lower()))
+    monkeypatch.setenv("TIZILIM_LEDGER_ENVIRONMENT", "production")
+    with pytest.raises(SystemExit, match=r"No such file or directory: .*database_url_file"):
+        settings_or_exit(PrefixedSettings)
 
 
 def test_development_needs_nothing(tmp_path: Path) -> None:
