@@ -28,6 +28,8 @@ EXTRACT_CONTENTS: Final = sa.Table(
     sa.Column("extract_id", sa.Uuid, primary_key=True),
     sa.Column("content", sa.LargeBinary, nullable=False),
     sa.Column("personal_of", sa.Text, nullable=False),
+    sa.Column("registered_by", sa.Text, nullable=True),
 )
 """What each extract says, with the random code that nothing can derive; an individual's number and name are
-left out and read from the vault again, under the filing's event `personal_of`."""
+left out and read from the vault again, under the event `personal_of`, and the state registration number that
+it names under `registered_by`."""

@@ -275,7 +275,7 @@ def test_both_journals_are_contiguous_and_every_effect_happened_once(
         register, verification = world.journal("register"), world.journal("verification")
         for journal in (register, verification):
             assert [one["position"] for one in journal] == list(range(1, len(journal) + 1))
-        filed = {one["subject"] for one in register if one["type"].endswith("application.filed.v1")}
+        filed = {one["subject"] for one in register if one["type"].endswith("application.filed.v2")}
         opened = [
             one["data"]["application_id"]
             for one in verification

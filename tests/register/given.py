@@ -9,7 +9,8 @@ from uuid import UUID
 from services.kernel.contract import DocumentRef, OfficialText, ProducerRef
 from services.kernel.journal.aggregate import Act, AggregateT
 from services.kernel.journal.events import Event, Provenance, new_event_id, new_stream_id
-from services.register.contract.events import PACKAGE_GROUPS, Activity, NotificationReceived, Product
+from services.register.contract.events import Activity, NotificationReceived, Product
+from services.register.contract.package import PACKAGE_GROUPS
 from services.register.domain.application import Application, Form, Standing
 from services.register.domain.dossier import Dossier
 from services.register.domain.entry import Entry

@@ -134,7 +134,7 @@ def of_type(events: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
 
 
 def the_register_holds_each_application_once(register: list[dict[str, Any]], applications: list[str]) -> None:
-    filed = Counter(event["subject"] for event in of_type(register, "kz.register.application.filed.v1"))
+    filed = Counter(event["subject"] for event in of_type(register, "kz.register.application.filed.v2"))
     assert filed == Counter(applications)
     included = Counter(event["data"]["application_id"] for event in of_type(register, INCLUDED))
     assert included == Counter(applications)
@@ -153,7 +153,7 @@ def verification_holds_each_listing_and_case_once(
 
 def the_accounts_hold_each_message_once(world: World, register: list[dict[str, Any]]) -> None:
     auditor = world.as_role("auditor")
-    for event in of_type(register, "kz.register.application.filed.v1"):
+    for event in of_type(register, "kz.register.application.filed.v2"):
         bin_ = event["data"]["producer"]["bin"]
 
         def complete(path: str = f"/v1/accounts/{bin_}/messages") -> list[str] | None:

@@ -53,6 +53,7 @@ from tests.verification.acting import officer
 from tests.verification.authority import Authority
 
 NAME = OfficialText(kk="Дала Есеп", ru="Дала Учёт")
+OWN_WORDS = OfficialText(kk="Әсел Оспанова түзетті", ru="Исправила Асель Оспанова", en="Asel O. did it")
 
 
 @dataclass
@@ -141,10 +142,14 @@ def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
 
 
 def lived(world: World) -> tuple[UUID, Entry]:
-    """An individual's whole life: listed as trusted, included, excluded at its own request."""
+    """An individual's whole life: listed as trusted, refused, included, excluded at its own request."""
     new = NewListing("TS-1", NAME, IIN, date(2026, 1, 12), None)
     world.authority.journal.transact(lambda work: list_software(work, officer(), new))
-    entry = world.desk.include(IIN, NAME.kk)
+    refused = world.desk.file(IIN, NAME.kk)
+    world.desk.notify("confirmation", "refused", refused)
+    entry = world.desk.include(
+        IIN, NAME.kk, follows=str(refused.id), rectified=OWN_WORDS, registration_number="ИП-870155"
+    )
     world.follow()
     return UUID(entry.state.producer.producer_id), entry
 
@@ -175,7 +180,7 @@ def test_what_was_erased_stands_nowhere_and_what_was_not_is_found_until_then(
         erase(world, producer_id)
     leave(world, entry)
     values, id_ = values_of(world, producer_id), str(producer_id)
-    assert len(values) >= 7
+    assert values >= {text.encode() for text in (OWN_WORDS.kk, OWN_WORDS.ru, OWN_WORDS.en or "", "ИП-870155")}
     for place, content in world.everything().items():
         assert not [value for value in values if value in content], f"in clear in {place}"
     with world.desk.journal.database.read() as connection:

@@ -46,9 +46,7 @@ class ProducerForm(Form):
     bin: values.ApplicantBin | None = None
     iin: values.ApplicantIin | None = None
     name: NameForm
-    registration_number: shared.ShortText | None = Field(
-        default=None, description="Of the state registration; it stands in the extract."
-    )
+    registration_number: values.RegistrationNumber | None = None
 
     @model_validator(mode="after")
     def _has_one_number(self) -> Self:

@@ -13,7 +13,7 @@ from services.kernel.journal.units import Recorded
 from services.register.api import representations as shown
 from services.register.contract.corrections import EntryCorrected
 from services.register.contract.events import REGISTER_EVENTS, Activity, Product
-from services.register.domain.application import Application
+from services.register.domain.application import RECTIFIED, Application
 from services.register.domain.correction import Correction, Proposed
 from services.register.domain.entry_state import Appeal, EntryState, Exclusion
 from services.register.domain.erasure import Erasure, ProposedErasure
@@ -43,8 +43,8 @@ def application(found: Application, personal: Personal) -> shown.ApplicationShow
         documents=[_document(document) for document in filed.documents],
         language=filed.language,
         follows=filed.follows,
-        rectified=_optional(filed.rectified),
-        registration_number=filed.registration_number,
+        rectified=_rectified(personal),
+        registration_number=_registered(filed.producer, filed.registration_number, personal),
         entry_id=filed.product_id if found.status == "included" else None,
         notification_id=found.notification_id,
         reasons=_optional(found.reasons),
@@ -69,7 +69,7 @@ def entry(state: EntryState, producer: ProducerRef, personal: Personal) -> shown
         included_on=included.included_on,
         first_included_on=state.first_included_on,
         reinstated_on=state.reinstated_on,
-        registration_number=included.registration_number,
+        registration_number=_registered(included.producer, included.registration_number, personal),
         localisation_share=included.localisation_share,
         trusted_register_reference=included.trusted_register_reference,
         exclusions=[_exclusion(exclusion) for exclusion in state.exclusions],
@@ -275,6 +275,16 @@ def _contacts(personal: Personal) -> shown.ContactsShown | None:
     return shown.ContactsShown(
         address=personal.get("address"), email=personal.get("email"), telephone=personal.get("telephone")
     )
+
+
+def _registered(ref: ProducerRef, stated: str | None, personal: Personal) -> str | None:
+    """The state registration number; of an individual the vault alone has it."""
+    return stated if ref.kind == "legal_entity" else personal.get("registration_number")
+
+
+def _rectified(personal: Personal) -> shown.Text | None:
+    kk, ru, en = (personal.get(field) for field in RECTIFIED)
+    return None if kk is None or ru is None else shown.Text(kk=kk, ru=ru, en=en)
 
 
 def _activity(activity: Activity) -> shown.ActivityShown:

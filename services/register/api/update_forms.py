@@ -25,9 +25,7 @@ class ProducerUpdateForm(Form):
     """How the producer is called; its BIN or IIN is its identity."""
 
     name: NameForm | None = None
-    registration_number: shared.ShortText | None = Field(
-        default=None, description="Of the state registration; it stands in the extract."
-    )
+    registration_number: values.RegistrationNumber | None = None
     bin: Verified = None
     iin: Verified = None
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 from services.kernel import identifiers
 from services.kernel.contract import DocumentRef
 from services.kernel.http.forms import DIGITS, Form, LegalDay
-from services.register.contract.events import DocumentKind
+from services.register.contract.package import DocumentKind
 
 MAX_DOCUMENT_BYTES: Final = 50 * 1024 * 1024
 
@@ -55,6 +55,16 @@ Email = Annotated[
 Telephone = Annotated[
     str, Field(max_length=30, pattern=r"^\+?[0-9][0-9 ()\-]{4,28}$", examples=["+7 7172 000000"])
 ]
+_REGISTERED: Final = r"[0-9A-Za-zА-Яа-яЁёӘәҒғҚқҢңӨөҰұҮүҺһІі№/. \-]{0,30}"
+RegistrationNumber = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=61, pattern=f"^{_REGISTERED}[0-9]{_REGISTERED}$"),
+    Field(
+        description="Of the state registration; it stands in the extract. An individual's is personal.",
+        examples=["GU-2018-001"],
+    ),
+]
+"""A number with its letters and signs; no other words."""
 
 
 class DocumentForm(Form):

@@ -169,7 +169,7 @@ def _said_producer(content: ExtractContent, *, published: bool) -> SaidProducerS
         bin=producer.bin,
         iin=producer.iin if published else None,
         name=Text(kk=name.kk, ru=name.ru, en=name.en) if name and published else None,
-        state_registration_number=producer.state_registration_number,
+        state_registration_number=producer.state_registration_number if published else None,
     )
 
 

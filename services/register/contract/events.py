@@ -2,13 +2,14 @@
 
 Order 327; law 86-VII arts. 51-1 to 51-6. Nothing personal stands in these events, and no figures of a report:
 `localisation_share` is in per cent, rounded to two places for showing, never compared. Address, e-mail,
-telephone, an individual's name and IIN are in the vault, bound by `commitments` (field name to hexadecimal
-HMAC-SHA256); so are a producer's free texts (grounds of an appeal, reasons), in which anything may stand.
+telephone, an individual's name, IIN and state registration number are in the vault, bound by `commitments`
+(field name to hexadecimal HMAC-SHA256); so are a producer's free texts (grounds of an appeal, reasons, what
+was rectified), in which anything may stand.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
@@ -29,29 +30,6 @@ _published = REGISTER_EVENTS.published
 NotificationKind = Literal["confirmation", "monitoring", "appeal"]
 NotificationResult = Literal["confirmed", "refused", "conforms", "exclude", "upheld", "dismissed"]
 ExclusionGround = Literal["software_monitoring", "own_request", "liquidation", "reorganisation"]
-DocumentKind = Literal[
-    "localisation_report",
-    "contracts",
-    "development_order",
-    "terms_of_reference",
-    "commissioning_order",
-    "copyright_certificate",
-    "employment_agreement",
-    "rights_alienation_agreement",
-    "developers_list",
-]
-PACKAGE_GROUPS: Final[dict[str, frozenset[DocumentKind]]] = {
-    "localisation_report": frozenset({"localisation_report"}),
-    "contracts": frozenset({"contracts"}),
-    "development_order": frozenset({"development_order"}),
-    "terms_of_reference": frozenset({"terms_of_reference"}),
-    "commissioning_order": frozenset({"commissioning_order"}),
-    "exclusive_rights": frozenset(
-        {"copyright_certificate", "employment_agreement", "rights_alienation_agreement"}
-    ),
-    "developers_list": frozenset({"developers_list"}),
-}
-"""The document package (order of 28.11.2025): at least one document of each group."""
 
 
 class Product(Value, frozen=True, kw_only=True):
@@ -73,9 +51,12 @@ class Activity(Value, frozen=True, kw_only=True):
     oked_secondary: tuple[str, ...] = ()
 
 
-@_published("application.filed.v1")
+@_published("application.filed.v2")
 class ApplicationFiled(Event, frozen=True, kw_only=True):
-    """A producer filed an application or, when it names what it follows, a reapplication."""
+    """A producer filed an application or, when it names what it follows, a reapplication.
+
+    What it says it rectified is its own text, in the vault; so is an individual's `registration_number`.
+    """
 
     legal_basis: ClassVar[str] = "order-327 para. 10; law-86-VII art. 51-2"
     numbered: ClassVar[str | None] = "application"
@@ -93,8 +74,16 @@ class ApplicationFiled(Event, frozen=True, kw_only=True):
     number: str = msgspec.field(default_factory=unnumbered)
     registration_number: str | None = None
     follows: str | None = None
-    rectified: OfficialText | None = None
     signature_sha256: str | None = None
+
+
+@REGISTER_EVENTS.upcast("application.filed.v1", "application.filed.v2")
+def _sealed(filed: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 held in clear what belongs in the vault: nobody reads it there any more."""
+    private = {"rectified"}
+    if filed["producer"]["kind"] == "individual_entrepreneur":
+        private.add("registration_number")
+    return {field: value for field, value in filed.items() if field not in private}
 
 
 @_published("application.withdrawn.v1")

@@ -32,8 +32,8 @@ class EntryUpdated(Event, frozen=True, kw_only=True):
     before, but standing from later, states what holds now. `inclusion_event_id` is the inclusion whose data
     these are: the next one states all of them anew.
 
-    `producer` is named as from then on; an individual's name, the address, the e-mail and the telephone are
-    bound by `commitments`. `activity` is whole where any of it changed.
+    `producer` is named as from then on; an individual's name and state registration number, the address, the
+    e-mail and the telephone are bound by `commitments`. `activity` is whole where any of it changed.
     """
 
     legal_basis: ClassVar[str] = "order-327 para. 26"

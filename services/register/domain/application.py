@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import singledispatchmethod
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from services.kernel.calendar import legal_date
-from services.kernel.contract import DocumentRef, Language, OfficialText, ProducerRef
+from services.kernel.contract import DocumentRef, Language, OfficialText, ProducerKind, ProducerRef
 from services.kernel.errors import Conflict, Invalid
 from services.kernel.journal.aggregate import Act, Aggregate
 from services.kernel.journal.events import Event, Fact
 from services.register.contract.events import (
-    PACKAGE_GROUPS,
     Activity,
     ApplicationClosed,
     ApplicationFiled,
@@ -24,10 +23,13 @@ from services.register.contract.events import (
     InclusionRefused,
     Product,
 )
+from services.register.contract.package import PACKAGE_GROUPS
 from services.register.domain.correcting import EntryStatus
 
 ApplicationStatus = Literal["filed", "included", "refused", "withdrawn", "closed"]
 ClosedGround = Literal["liquidation", "reorganisation", "appeal_upheld", "exclusion_corrected"]
+RECTIFIED: Final = ("rectified_kk", "rectified_ru", "rectified_en")
+"""Under which names the vault holds what a producer says it rectified."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,16 @@ class Form:
     follows: str | None = None
     rectified: OfficialText | None = None
     signature_sha256: str | None = None
+
+    def confidential(self, kind: ProducerKind) -> dict[str, str]:
+        """What goes into the vault: the producer's own words, an individual's state registration number."""
+        values: dict[str, str] = {}
+        if kind == "individual_entrepreneur" and self.registration_number is not None:
+            values["registration_number"] = self.registration_number
+        if self.rectified is not None:
+            texts = zip(RECTIFIED, (self.rectified.kk, self.rectified.ru, self.rectified.en), strict=True)
+            values |= {field: text for field, text in texts if text is not None}
+        return values
 
 
 class Application(Aggregate):
@@ -104,6 +116,7 @@ class Application(Aggregate):
         """
         _check_form(act, form)
         _check_standing(form, standing)
+        is_legal_entity = producer.kind == "legal_entity"
         self.record(
             act,
             ApplicationFiled(
@@ -117,9 +130,8 @@ class Application(Aggregate):
                 language=form.language,
                 consent_to_data_processing=True,
                 commitments=commitments,
-                registration_number=form.registration_number,
+                registration_number=form.registration_number if is_legal_entity else None,
                 follows=form.follows,
-                rectified=form.rectified,
                 signature_sha256=form.signature_sha256,
             ),
             basis=(

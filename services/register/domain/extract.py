@@ -6,7 +6,7 @@ Law 86-VII art. 51-1(8), order 327 para. 6 and Appendix 2: per producer, with al
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, Literal
 from uuid import UUID
 
@@ -92,14 +92,11 @@ def digest_of_code(code: str) -> str:
     return hashlib.sha256(code.encode()).hexdigest()
 
 
-def producer_shown(
-    ref: ProducerRef, personal: dict[str, str], states: Iterable[EntryState]
-) -> ExtractProducer:
-    """The producer as an extract names it, with the state registration number it last stated.
+def producer_shown(ref: ProducerRef, personal: dict[str, str], registered: str | None) -> ExtractProducer:
+    """The producer as an extract names it, with its state registration number.
 
     Raises `Conflict` (`extract_personal_values_erased`) when an individual's values are no longer held.
     """
-    last = max(states, key=lambda state: state.stands_since("registration_number"))
     name, iin = ref.name, None
     if ref.kind == "individual_entrepreneur":
         if any(field not in personal for field in PERSONAL):
@@ -111,7 +108,7 @@ def producer_shown(
         bin=ref.bin,
         iin=iin,
         name=name,
-        state_registration_number=last.included.registration_number,
+        state_registration_number=registered,
     )
 
 
@@ -140,18 +137,27 @@ def without_personal(content: ExtractContent) -> ExtractContent:
     producer = content.producer
     if producer.kind != "individual_entrepreneur":
         return content
-    return msgspec.structs.replace(content, producer=msgspec.structs.replace(producer, iin=None, name=None))
+    left = msgspec.structs.replace(producer, iin=None, name=None, state_registration_number=None)
+    return msgspec.structs.replace(content, producer=left)
 
 
-def with_personal(content: ExtractContent, personal: dict[str, str]) -> ExtractContent | None:
-    """The content as it was issued; None once a value of the vault that it holds was erased."""
+def with_personal(
+    content: ExtractContent, personal: dict[str, str], registered: str | None
+) -> ExtractContent | None:
+    """The content as it was issued; None once a value of the vault that it holds was erased.
+
+    `registered` is the individual's state registration number, where the extract named one.
+    """
     producer = content.producer
     if producer.kind != "individual_entrepreneur":
         return content
     if any(field not in personal for field in PERSONAL):
         return None
     name = OfficialText(kk=personal["name_kk"], ru=personal["name_ru"])
-    whole = msgspec.structs.replace(producer, iin=personal["iin"], name=name)
+    number = registered if registered is not None else producer.state_registration_number
+    whole = msgspec.structs.replace(
+        producer, iin=personal["iin"], name=name, state_registration_number=number
+    )
     return msgspec.structs.replace(content, producer=whole)
 
 
@@ -190,7 +196,7 @@ class Extract(Aggregate):
         act: Act,
         *,
         ref: ProducerRef | None,
-        personal: dict[str, str],
+        producer: ExtractProducer | None,
         states: Sequence[EntryState],
         valid_at: int,
         known_at: int,
@@ -199,12 +205,13 @@ class Extract(Aggregate):
     ) -> ExtractContent:
         """Issue the extract on the products in force at a moment.
 
-        `valid_at` is in microseconds since 1970 (UTC), `known_at` a position.
+        `valid_at` is in microseconds since 1970 (UTC), `known_at` a position; `ref` names the producer in the
+        fact, `producer` in the extract.
 
-        Raises `Conflict`: `nothing_in_register` without any, because an extract confirms that something is in
-        the register (order 327 para. 6); `extract_personal_values_erased` see `producer_shown`.
+        Raises `Conflict` (`nothing_in_register`) without any, because an extract confirms that something is
+        in the register (order 327 para. 6).
         """
-        if ref is None or not states:
+        if ref is None or producer is None or not states:
             raise Conflict("nothing_in_register", state="none", allowed="application")
         products = sorted(map(product_shown, states), key=lambda product: product.registration_number)
         content = ExtractContent(
@@ -215,7 +222,7 @@ class Extract(Aggregate):
             issued_on=legal_date(act.at).isoformat(),
             valid_at=instant_text(valid_at),
             known_at=known_at,
-            producer=producer_shown(ref, personal, states),
+            producer=producer,
             products=tuple(products),
         )
         event = ExtractIssued(

@@ -84,15 +84,21 @@ class Update:
 
     @property
     def is_individual(self) -> bool:
-        """True where the name is personal and stands in the vault alone."""
+        """True where name and state registration number are personal and stand in the vault alone."""
         return self.producer.kind == "individual_entrepreneur"
 
     def confidential(self) -> dict[str, str]:
-        """What goes into the vault; an individual's name with the IIN, as an extract shows both."""
+        """What goes into the vault; an individual's name with the IIN, as an extract shows both.
+
+        An individual's state registration number goes there too.
+        """
         values: dict[str, str] = {}
         for field in CONTACTS:
             if field in self.fields:
                 values[field] = getattr(self.given, field)
+        number = self.given.registration_number
+        if self.is_individual and number is not None and "registration_number" in self.fields:
+            values["registration_number"] = number
         name = self.given.name
         if self.is_individual and name is not None and "name" in self.fields:
             values |= {"name_kk": name.kk, "name_ru": name.ru}
@@ -117,7 +123,7 @@ class Update:
             commitments=commitments,
             activity=self._activity(),
             capacity_per_year=self._stated("capacity_per_year"),
-            registration_number=self._stated("registration_number"),
+            registration_number=None if self.is_individual else self._stated("registration_number"),
         )
 
     def _activity(self) -> Activity | None:
@@ -146,7 +152,11 @@ class Update:
         included = self.state.included
         return {
             "name": self._name(),
-            "registration_number": included.registration_number,
+            "registration_number": (
+                self.personal.get("registration_number")
+                if self.is_individual
+                else included.registration_number
+            ),
             "address": self.personal.get("address"),
             "email": self.personal.get("email"),
             "telephone": self.personal.get("telephone"),

@@ -29,7 +29,7 @@ from services.register.contract.events import (
     TermMissed,
 )
 from services.register.contract.rulings import CourtRulingRecorded
-from services.register.contract.updates import EntryUpdated
+from services.register.contract.updates import EntryUpdated, UpdatedField
 from services.register.domain.correcting import EntryStatus, in_order
 from services.register.domain.entry_state import EntryState, evolved, standing
 from services.register.domain.naming import named
@@ -213,7 +213,11 @@ class FoundEntry:
     @property
     def named_by(self) -> str:
         """The event under which the vault holds an individual's number and name."""
-        update = self.state.stated.get("name")
+        return self.stated_by("name")
+
+    def stated_by(self, field: UpdatedField) -> str:
+        """The event under which the vault holds a value: the update that last stated it, or the filing."""
+        update = self.state.stated.get(field)
         return self.filed_by if update is None else update.event_id
 
     @property

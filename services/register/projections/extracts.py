@@ -90,17 +90,51 @@ def personal_of(connection: sa.Connection, event_ids: Collection[str]) -> dict[s
 
 
 @dataclass(frozen=True, slots=True)
+class Registration:
+    """A state registration number; an individual's with the event under which the vault holds it."""
+
+    number: str | None = None
+    held_by: str | None = None
+
+
+def registration_of(connection: sa.Connection, entries: Sequence[FoundEntry]) -> Registration:
+    """The state registration number that a producer last stated in law, for any of its entries."""
+    last = max(entries, key=lambda entry: entry.state.stands_since("registration_number"), default=None)
+    if last is None:
+        return Registration()
+    if last.producer.kind == "legal_entity":
+        return Registration(last.state.included.registration_number)
+    event_id = last.stated_by("registration_number")
+    number = _number_in(connection, event_id)
+    return Registration(number, event_id) if number is not None else Registration()
+
+
+def _number_in(connection: sa.Connection, event_id: str) -> str | None:
+    found = VAULT.of_events(connection, [event_id]).get(event_id, {}).get("registration_number")
+    return found.value if found is not None else None
+
+
+@dataclass(frozen=True, slots=True)
 class Keep:
-    """A unit's write that keeps what an extract says beside its fact; `filing` is whose values it shows."""
+    """A unit's write that keeps what an extract says beside its fact.
+
+    Of an individual `named_by` and `registered_by` are the events whose values it shows.
+    """
 
     extract_id: UUID
     content: ExtractContent
-    filing: str
+    named_by: str
+    registered_by: str | None
 
     def __call__(self, connection: sa.Connection, recorded: Sequence[Recorded]) -> None:
         """Insert the row."""
         kept = canonical(without_personal(self.content))
-        row = {"extract_id": self.extract_id, "content": kept, "personal_of": self.filing}
+        row = {
+            "extract_id": self.extract_id,
+            "content": kept,
+            "personal_of": self.named_by,
+            "registered_by": self.registered_by,
+        }
         connection.execute(sa.insert(EXTRACT_CONTENTS).values(row))
 
 
@@ -108,11 +142,17 @@ def content_of(connection: sa.Connection, extract_id: UUID) -> ExtractContent | 
     """What an extract says, as it was issued; None when a value that it shows was erased since."""
     columns = EXTRACT_CONTENTS.c
     row = connection.execute(
-        sa.select(columns.content, columns.personal_of).where(columns.extract_id == extract_id)
+        sa.select(columns.content, columns.personal_of, columns.registered_by).where(
+            columns.extract_id == extract_id
+        )
     ).one_or_none()
     if row is None:
         return None
-    return with_personal(_DECODER.decode(bytes(row.content)), personal_of(connection, [row.personal_of]))
+    number = None if row.registered_by is None else _number_in(connection, row.registered_by)
+    if row.registered_by is not None and number is None:
+        return None
+    personal = personal_of(connection, [row.personal_of])
+    return with_personal(_DECODER.decode(bytes(row.content)), personal, number)
 
 
 def changes_since(connection: sa.Connection, said: ExtractContent, now: Moment) -> list[Change]:
@@ -134,9 +174,10 @@ def _producer_now(connection: sa.Connection, present: Sequence[FoundEntry]) -> E
     newest = max(present, key=last_named, default=None)
     if newest is None:
         return None
-    states = [entry.state for entry in present if entry.state.status == "included"]
+    included = [entry for entry in present if entry.state.status == "included"]
+    number = registration_of(connection, included or [newest]).number
     if newest.producer.kind == "legal_entity":
-        return producer_shown(newest.producer, {}, states or [newest.state])
-    personal = personal_of(connection, [newest.named_by]) if states else {}
+        return producer_shown(newest.producer, {}, number)
+    personal = personal_of(connection, [newest.named_by]) if included else {}
     is_held = all(field in personal for field in PERSONAL)
-    return producer_shown(newest.producer, personal, states) if is_held else None
+    return producer_shown(newest.producer, personal, number) if is_held else None

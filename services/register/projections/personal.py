@@ -17,6 +17,7 @@ _KEPT: Final[dict[UpdatedField, tuple[str, ...]]] = {
     "email": ("email",),
     "telephone": ("telephone",),
     "name": ("name_kk", "name_ru"),
+    "registration_number": ("registration_number",),
 }
 """The fields of an update that the vault keeps, and under which names."""
 

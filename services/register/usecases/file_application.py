@@ -76,12 +76,12 @@ def _decide(work: Work, *, command: FileApplication, act: Act) -> Application:
     applicant = command.applicant
     with work.database.read() as connection:
         found = known(connection, applicant.number, command.form.product.name)
-    sealed = seal(applicant.personal())
     producer = None
     if found.producer is None:
         producer, ref = _register(work, applicant, act)
     else:
         ref = found.producer
+    sealed = seal({**applicant.personal(), **command.form.confidential(ref.kind)})
     application = Application(new_stream_id())
     application.file(
         act,

@@ -15,8 +15,14 @@ from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import microseconds, new_stream_id
 from services.kernel.journal.journal import Journal, Outcome, Work
 from services.kernel.journal.units import AnswerKey
-from services.register.domain.extract import Extract
-from services.register.projections.extracts import Keep, in_force_at, last_named, personal_of
+from services.register.domain.extract import Extract, producer_shown
+from services.register.projections.extracts import (
+    Keep,
+    in_force_at,
+    last_named,
+    personal_of,
+    registration_of,
+)
 from services.register.projections.moments import Moment
 from services.register.schema import JOURNAL
 from services.register.usecases.precondition import known_producer, require_owner
@@ -61,12 +67,13 @@ def _decide(work: Work, *, command: IssueExtract, act: Act) -> Extract:
         entries = in_force_at(connection, producer_id, moment)
         newest = max(entries, key=last_named, default=None)
         personal = personal_of(connection, [newest.named_by]) if newest else {}
+        registration = registration_of(connection, entries)
     extract = Extract(new_stream_id())
     code = base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode()
     content = extract.issue(
         act,
         ref=newest.producer if newest else None,
-        personal=personal,
+        producer=producer_shown(newest.producer, personal, registration.number) if newest else None,
         states=[entry.state for entry in entries],
         valid_at=moment.valid_at,
         known_at=moment.known_at,
@@ -75,7 +82,7 @@ def _decide(work: Work, *, command: IssueExtract, act: Act) -> Extract:
     )
     work.save(extract)
     if newest is not None:
-        work.write(Keep(extract.id, content, newest.named_by))
+        work.write(Keep(extract.id, content, newest.named_by, registration.held_by))
     work.answer_with(extract)
     return extract
 

@@ -189,7 +189,7 @@ def test_a_search_finds_words_in_any_language_and_case(api: Api) -> None:
 def test_messages_are_found_by_type_template_and_day(api: Api) -> None:
     api.told()
     found: list[tuple[dict[str, str], int]] = [
-        ({"type": "kz.register.application.filed.v1"}, 1),
+        ({"type": "kz.register.application.filed.v2"}, 1),
         ({"type": "kz.register.entry.included.v1"}, 0),
         ({"template": "application_filed"}, 1),
         ({"template": "included"}, 0),

@@ -12,7 +12,7 @@ from services.notifications.domain.filters import Concerns, Filter, Reach, check
 
 INCLUDED: Final = "kz.register.entry.included.v1"
 EXCLUDED: Final = "kz.register.entry.excluded.v1"
-FILED: Final = "kz.register.application.filed.v1"
+FILED: Final = "kz.register.application.filed.v2"
 KNOWN: Final = {name: Reach() for name in (INCLUDED, EXCLUDED, FILED)}
 CONCERNS: Final = Concerns(
     bins=frozenset({"181240006529", "151040025562"}),

@@ -92,12 +92,12 @@ def live(office: Office) -> None:
             ],
         ),
         ({"status": "excluded"}, ["entry.excluded.v1", "entry.appeal-filed.v1"]),
-        ({"track": "confirmation"}, ["application.filed.v1", "entry.included.v1"]),
+        ({"track": "confirmation"}, ["application.filed.v2", "entry.included.v1"]),
         ({"track": "appeal"}, ["entry.appeal-filed.v1", "entry.reinstated.v1"]),
         ({"track": "monitoring", "status": "excluded"}, ["entry.excluded.v1"]),
         ({"region": "71"}, []),
-        ({"region": "75", "event_types": ("kz.register.application.*",)}, ["application.filed.v1"]),
-        ({"product_id": ENTRY, "track": "confirmation"}, ["application.filed.v1", "entry.included.v1"]),
+        ({"region": "75", "event_types": ("kz.register.application.*",)}, ["application.filed.v2"]),
+        ({"product_id": ENTRY, "track": "confirmation"}, ["application.filed.v2", "entry.included.v1"]),
         ({"product_id": "00000000-0000-7000-8000-000000000000"}, []),
     ],
 )
@@ -149,7 +149,7 @@ def test_a_paused_subscription_collects_what_leaves_when_it_goes_on(office: Offi
     subscription = office.subscribe(state="paused")
     office.register.publish(FILING)
     office.follow()
-    assert heard(office, subscription) == ["application.filed.v1"]
+    assert heard(office, subscription) == ["application.filed.v2"]
 
 
 def test_an_update_is_heard_under_its_type_and_region_and_moves_the_entry_to_another(office: Office) -> None:

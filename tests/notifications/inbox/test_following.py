@@ -186,4 +186,4 @@ def test_the_body_kept_for_posting_is_the_journals_record_byte_for_byte(office: 
     office.follow()
     kept = office.row(EVENTS, event_id=event.header.id)
     assert bytes(kept["body"]) == event.record
-    assert (kept["position"], kept["type"]) == (1, "kz.register.application.filed.v1")
+    assert (kept["position"], kept["type"]) == (1, "kz.register.application.filed.v2")

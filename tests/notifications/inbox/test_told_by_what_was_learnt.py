@@ -82,7 +82,7 @@ def test_whoever_follows_a_bin_hears_its_producer_before_and_after_a_transformat
     office.register.publish(change)
     office.register.publish(included(application, producer=change.producer))
     office.follow()
-    life = ["application.filed.v1", "producer.transformed.v1", "entry.included.v1"]
+    life = ["application.filed.v2", "producer.transformed.v1", "entry.included.v1"]
     assert (heard(office, before), heard(office, after)) == (life, life[1:])
     assert heard(office, stranger) == []
     all_delivered(office)

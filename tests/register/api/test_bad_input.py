@@ -98,6 +98,8 @@ def test_a_body_that_is_no_object_is_wrong(api: Api, content: bytes) -> None:
         ("/producer/bin", "181240006529\u0661"),
         ("/producer/name/kk", ...),
         ("/producer/name/ru", "   "),
+        ("/producer/registration_number", "Асель Оспанова, Алматы"),
+        ("/producer/registration_number", "GU-2018-001 (" + "x" * 60),
         ("/producer/name/ru", "x" * 301),
         ("/producer/name/ru", "a\u0000b"),
         ("/product/name/kk", ""),

@@ -200,5 +200,5 @@ def test_the_feed_gives_personal_values_to_services_alone(both: Api) -> None:
     assert service.json()["events"][1]["confidential"]["email"]["value"] == "info@dala.example"
     assert [e["event"]["type"] for e in public.json()["events"]] == [
         "kz.register.producer.registered.v1",
-        "kz.register.application.filed.v1",
+        "kz.register.application.filed.v2",
     ]

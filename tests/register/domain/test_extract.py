@@ -8,7 +8,7 @@ import msgspec
 import pytest
 import rfc8785
 
-from services.kernel.contract import OfficialText
+from services.kernel.contract import OfficialText, ProducerRef
 from services.kernel.errors import Conflict
 from services.kernel.journal.events import microseconds, new_stream_id
 from services.register.contract.extracts import ExtractIssued
@@ -17,6 +17,7 @@ from services.register.domain.extract import (
     ExtractContent,
     canonical,
     digest_of,
+    producer_shown,
     with_personal,
     without_personal,
 )
@@ -26,19 +27,21 @@ CODE = "A" * 32
 PERSONAL = {"iin": "660427402182", "name_kk": "ДК «Әсел»", "name_ru": "ИП «Асель»"}
 
 
-def issued(**changes: Any) -> tuple[Extract, ExtractContent]:
+def issued(
+    ref: ProducerRef | None = None, personal: Any = None, number: str | None = None, **changes: Any
+) -> tuple[Extract, ExtractContent]:
     dossier = included()
+    ref = ref or dossier.producer.ref
     extract = Extract(new_stream_id())
     values: dict[str, Any] = {
-        "ref": dossier.producer.ref,
-        "personal": {},
         "states": [dossier.entry.state],
         "valid_at": microseconds(NOON),
         "known_at": 7,
         "code": CODE,
         "verification_url": f"https://r.example/{CODE}",
     }
-    return extract, extract.issue(act(), **{**values, **changes})
+    shown = producer_shown(ref, personal or {}, number)
+    return extract, extract.issue(act(), ref=ref, producer=shown, **{**values, **changes})
 
 
 def individual() -> Any:
@@ -74,21 +77,23 @@ def test_the_canonical_bytes_are_those_of_rfc_8785() -> None:
 
 def test_nothing_in_the_register_then_is_nothing_to_confirm_para_6() -> None:
     with pytest.raises(Conflict) as refused:
-        issued(states=[], ref=None)
+        issued(states=[])
     assert refused.value.code == "nothing_in_register"
 
 
 def test_an_individuals_number_and_name_are_in_the_extract_and_in_no_fact_or_kept_content() -> None:
-    extract, content = issued(ref=individual(), personal=PERSONAL)
+    extract, content = issued(ref=individual(), personal=PERSONAL, number="ИП-870155")
     (fact,) = extract.collect_events()
     assert (content.producer.iin, content.producer.name) == (
         "660427402182",
         OfficialText(kk="ДК «Әсел»", ru="ИП «Асель»"),
     )
+    assert content.producer.state_registration_number == "ИП-870155"
     for bytes_ in (canonical(fact.data), canonical(without_personal(content))):
         assert b"660427402182" not in bytes_
         assert "сел".encode() not in bytes_
-    assert with_personal(without_personal(content), PERSONAL) == content
+        assert b"870155" not in bytes_
+    assert with_personal(without_personal(content), PERSONAL, "ИП-870155") == content
 
 
 def test_after_erasure_no_extract_is_issued_and_none_is_shown() -> None:
@@ -96,4 +101,4 @@ def test_after_erasure_no_extract_is_issued_and_none_is_shown() -> None:
         issued(ref=individual(), personal={})
     assert refused.value.code == "extract_personal_values_erased"
     _, content = issued(ref=individual(), personal=PERSONAL)
-    assert with_personal(without_personal(content), {"iin": "660427402182"}) is None
+    assert with_personal(without_personal(content), {"iin": "660427402182"}, None) is None
