@@ -22,6 +22,7 @@ ENDPOINTS: Final = sa.Table(
     sa.Column("not_before", BigInt, nullable=False, server_default="0"),
     sa.Column("at_once", sa.Integer, nullable=True),
     sa.Column("warned", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("warned_at", BigInt, nullable=False, server_default="0"),
     sa.Column("free_at", BigInt, nullable=False, server_default="0"),
     sa.Column("served_at", BigInt, nullable=False, server_default="0"),
 )

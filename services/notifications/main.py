@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -98,6 +99,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
         urls=url_rules(settings),
         event_types={**EVENT_TYPES, **OPERATIONAL_TYPES},
         max_subscriptions=settings.max_subscriptions,
+        longest_pause=timedelta(days=settings.longest_pause_days),
         cursors=Cursors(edge.body_key),
         worker=background.worker if background else None,
     )

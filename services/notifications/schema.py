@@ -149,6 +149,8 @@ SUBSCRIPTIONS: Final = sa.Table(
     sa.Column("consent", sa.Text, nullable=False, server_default="challenge"),
     sa.Column("consented_at", BigInt, nullable=True),
     sa.Column("former_secrets", sa.LargeBinary, nullable=True),
+    sa.Column("paused_until", BigInt, nullable=True),
+    sa.Column("missed_from", BigInt, nullable=True),
 )
 """A webhook consumer's interest.
 
@@ -157,7 +159,9 @@ SUBSCRIPTIONS: Final = sa.Table(
 yet), `active`, `paused` (deliveries wait), `disabled` or `deleted`. `ordering` is `unordered` or `fifo` (one
 subject's deliveries one after the other). At most `deliveries_per_minute`, the owner's wish, and
 `allowed_per_minute`, the endpoint's (`WebHook-Allowed-Rate`), leave; NULL sets no bound. `consent` is how the
-endpoint is asked: `challenge` or `handshake`; `consented_at` is when it agreed to this URL.
+endpoint is asked: `challenge` or `handshake`; `consented_at` is when it agreed to this URL. A pause that goes
+on until `paused_until` disables. `missed_from` is the register's position from which events were cancelled
+or not queued, because it was disabled: a replay from there brings them.
 """
 
 WEBHOOK_KEYS: Final = sa.Table(

@@ -33,6 +33,8 @@ class NotificationsSettings(ServiceSettings):
     """The DNS name that speaks for all senders, in handshakes of CloudEvents (`WebHook-Request-Origin`)."""
     max_subscriptions: int = Field(default=50, ge=1, le=10_000)
     """How many subscriptions one owner may hold."""
+    longest_pause_days: int = Field(default=30, ge=1, le=365)
+    """How long a subscription may be paused and collect deliveries; then it is disabled."""
     max_in_flight: int = Field(default=256, ge=1, le=1_000)
     """Webhooks under way at once in a process."""
     max_in_flight_per_endpoint: int = Field(default=8, ge=1, le=100)

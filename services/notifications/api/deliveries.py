@@ -67,6 +67,10 @@ class Statistics(Representation):
     warned_percent: Literal[0, 50, 90] = Field(description="How much of five days of failure was warned of.")
     breaker: Literal["closed", "open", "half_open"]
     held_until: datetime | None = Field(description="Nothing leaves before.")
+    paused_until: datetime | None = Field(description="When a pause ends by disabling the subscription.")
+    missed_from: int | None = Field(
+        description="From which position of the register a replay brings what was missed while disabled."
+    )
 
 
 class Delivery(Representation):
@@ -141,7 +145,7 @@ def read_statistics(
     with desk.database.read() as connection:
         row = subscription_of(connection, caller.principal.key, subscription_id)
         found = statistics_of(connection, subscription_id, now=now)
-    since, held = row["failing_since"], found.not_before
+    since, held, paused = row["failing_since"], found.not_before, row["paused_until"]
     shown = Statistics(
         subscription_id=subscription_id,
         tries=found.tries,
@@ -155,6 +159,8 @@ def read_statistics(
         warned_percent=found.warned,
         breaker=found.breaker,
         held_until=from_microseconds(held) if held > now else None,
+        paused_until=None if paused is None else from_microseconds(paused),
+        missed_from=row["missed_from"],
     )
     return read(request, shown)
 

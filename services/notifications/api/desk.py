@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -28,6 +29,7 @@ class Desk:
     urls: UrlRules
     event_types: Mapping[str, Reach]
     max_subscriptions: int
+    longest_pause: timedelta
     cursors: Cursors
     worker: DeliveryWorker | None
 

@@ -164,7 +164,25 @@ class Subscription(Representation):
     state: Literal["pending", "active", "paused", "disabled", "deleted"] = Field(
         description="`deleted` only in the answer to the repeated key of an earlier command."
     )
-    state_reason: str | None = None
+    state_reason: (
+        Literal[
+            "paused_by_owner",
+            "paused_too_long",
+            "endpoint_gone",
+            "failing_too_long",
+            "challenge_failed",
+            "deleted_by_owner",
+        ]
+        | None
+    ) = None
+    paused_until: datetime | None = Field(
+        default=None, description="A pause that is not resumed by then disables the subscription."
+    )
+    missed_from: int | None = Field(
+        default=None,
+        description="The register's position from which events were not delivered, because it was disabled: "
+        "`replay` with this `from_position`, and nothing else, brings them and ends this notice.",
+    )
     created_at: datetime
     version: int = Field(description="For `If-Match`; also the `ETag` of the subscription itself.")
     secret: str | None = None
@@ -188,11 +206,12 @@ def subscription_shown(
     row: sa.RowMapping, *, secret: str | None = None, warnings: list[str] | None = None
 ) -> Subscription:
     """A subscription as its owner sees it; `warnings` are codes, None where they were not looked for."""
-    consented = row["consented_at"]
+    consented, paused = row["consented_at"], row["paused_until"]
     return Subscription(
         **{name: row[name] for name in _AS_STORED},
         event_types=row["event_types"].split(),
         created_at=from_microseconds(row["created_at"]),
+        paused_until=from_microseconds(paused) if paused is not None else None,
         consented_at=from_microseconds(consented) if consented is not None else None,
         secret=secret,
         warnings=warnings_shown(warnings) if warnings is not None else None,
@@ -214,5 +233,6 @@ _AS_STORED = (
     "description",
     "state",
     "state_reason",
+    "missed_from",
     "version",
 )

@@ -146,8 +146,16 @@ def change(
     responses={200: {"model": Subscription}},
 )
 def pause(desk: AtDesk, command: Editing, subscription_id: SubscriptionId) -> Response:
-    """Deliveries are queued on, and leave after `resume`; a POST under way may still arrive."""
-    return _changed(desk, command, subscription_id, change_subscription.pause)
+    """Deliveries are queued on until `paused_until`, and leave after `resume`.
+
+    One that is not resumed by then is disabled. A POST under way may still arrive.
+    """
+    until = microseconds(desk.clock.now() + desk.longest_pause)
+
+    def act(connection: sa.Connection, row: sa.RowMapping) -> None:
+        change_subscription.pause(connection, row, until=until)
+
+    return _changed(desk, command, subscription_id, act)
 
 
 @router.post(

@@ -21,6 +21,8 @@ LONGEST_PAUSE: Final = timedelta(minutes=5)
 GIVE_UP_AFTER: Final = timedelta(days=5)
 WARNINGS: Final = (50, 90)
 """The owner is warned when an endpoint has failed for so many per cent of the five days."""
+LAST_NOTICE: Final = GIVE_UP_AFTER * (100 - WARNINGS[-1]) / 100
+"""From the last warning to the end it is at least the 12 hours that are left of the five days at 90 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Health:
     `failures` counts failed tries since the last success, `opened` how often the breaker opened since.
     Nothing leaves before `not_before`. At most `at_once` tries are under way while the endpoint recovers,
     None sets no bound of its own. `failing_since` is the first failed try after the last success; `warned` is
-    the last warning given, in per cent.
+    the last warning given, in per cent, and `warned_at` when.
     """
 
     breaker: Breaker = "closed"
@@ -40,6 +42,7 @@ class Health:
     at_once: int | None = None
     failing_since: int | None = None
     warned: int = 0
+    warned_at: int = 0
 
 
 def after_success(health: Health, now: int, *, widest: int) -> Health:
@@ -84,11 +87,13 @@ def warning_due(health: Health, now: int) -> int | None:
 def given_up(health: Health, now: int) -> bool:
     """True when an endpoint has failed for more than five days without one success, and its owner was warned.
 
-    Endpoints that seldom get anything may fail for the second time when the five days are over.
+    Endpoints that seldom get anything may fail for the second time when the five days are over, and with many
+    tries at once: from the warning on the owner has the last notice's time in any case.
     """
     if health.failing_since is None or health.warned < WARNINGS[-1]:
         return False
-    return now - health.failing_since > _microseconds(GIVE_UP_AFTER)
+    notice = now - health.warned_at >= _microseconds(LAST_NOTICE)
+    return notice and now - health.failing_since > _microseconds(GIVE_UP_AFTER)
 
 
 def _pause(opened: int, rng: random.Random) -> int:

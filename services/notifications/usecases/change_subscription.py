@@ -57,10 +57,13 @@ def edit(connection: sa.Connection, row: sa.RowMapping, asked: NewSubscription, 
     _change(connection, row, values)
 
 
-def pause(connection: sa.Connection, row: sa.RowMapping) -> None:
-    """Let deliveries wait. Raises `Conflict` unless it is pending or active."""
+def pause(connection: sa.Connection, row: sa.RowMapping, *, until: int) -> None:
+    """Let deliveries wait, until an instant (microseconds) that ends the pause by disabling.
+
+    Raises `Conflict` unless it is pending or active.
+    """
     _require(row, "pending", "active")
-    _change(connection, row, {"state": "paused", "state_reason": "paused_by_owner"})
+    _change(connection, row, {"state": "paused", "state_reason": "paused_by_owner", "paused_until": until})
 
 
 def resume(connection: sa.Connection, row: sa.RowMapping, *, now: int) -> None:
@@ -77,7 +80,8 @@ def resume(connection: sa.Connection, row: sa.RowMapping, *, now: int) -> None:
         ask_consent(connection, row["subscription_id"], row["consent"], now=now)
     _forget_health(connection, row)
     state = "active" if agreed else "pending"
-    _change(connection, row, {"state": state, "state_reason": None, "failing_since": None})
+    after = {"state": state, "state_reason": None, "failing_since": None, "paused_until": None}
+    _change(connection, row, after)
 
 
 def rotate_secret(
@@ -116,7 +120,7 @@ def _forget_health(connection: sa.Connection, row: sa.RowMapping) -> None:
     connection.execute(
         sa.update(ENDPOINTS)
         .where(ENDPOINTS.c.subscription_id == row["subscription_id"])
-        .values(breaker="closed", failures=0, opened=0, not_before=0, at_once=None, warned=0)
+        .values(breaker="closed", failures=0, opened=0, not_before=0, at_once=None, warned=0, warned_at=0)
     )
 
 

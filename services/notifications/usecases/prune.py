@@ -16,6 +16,7 @@ from services.kernel.journal.events import microseconds
 from services.notifications.channel_tables import CHANNELS, DISPATCH_ATTEMPTS
 from services.notifications.delivery_tables import JOBS
 from services.notifications.schema import ATTEMPTS, DELIVERIES, EVENTS, SUBSCRIPTIONS
+from services.notifications.usecases.disable import end_long_pauses
 from services.notifications.usecases.due import PENDING
 from services.notifications.usecases.queue_deliveries import NOT_OVER, WAITING
 from services.notifications.usecases.run_jobs import first_id
@@ -36,10 +37,11 @@ class Pruning:
         self._clock = clock
 
     def run(self) -> float:
-        """Cancel what nobody gets any more and delete a batch.
+        """End pauses that lasted too long, cancel what nobody gets any more and delete a batch.
 
         Returns the seconds until the next, at once while there may be more.
         """
+        end_long_pauses(self._database, self._clock)
         cancel_for_ended(self._database, self._clock)
         pruned = max(prune(self._database, self._clock), prune_tries(self._database, self._clock))
         return 0.0 if pruned >= BATCH else PAUSE_SECONDS

@@ -29,16 +29,15 @@ from services.notifications.domain.retry import (
 from services.notifications.schema import ATTEMPTS, DELIVERIES, SUBSCRIPTIONS
 from services.notifications.usecases.attempt_rows import Made, attempt_row
 from services.notifications.usecases.deliver import ASKING, Claimed
+from services.notifications.usecases.disable import Reason, disable, first_missed
 from services.notifications.usecases.operational import (
     DELIVERY_EXHAUSTED,
     DELIVERY_RECOVERED,
-    ENDPOINT_DISABLED,
     ENDPOINT_FAILING,
     tell_owner,
 )
 from services.notifications.usecases.own_events import challenge_in
 from services.notifications.usecases.queue_deliveries import AGAIN, OWN, OWN_KINDS, WAITING, next_in_line
-from services.notifications.usecases.subscribe import cancel_pending
 
 
 @dataclass(slots=True)
@@ -108,6 +107,7 @@ def _health(held: Mapping[str, sa.Row[*tuple[Any, ...]]], row: sa.Row[*tuple[Any
         known.at_once,
         row.failing_since,
         known.warned,
+        known.warned_at,
     )
 
 
@@ -144,7 +144,7 @@ class _Recorder:
         self._origin = origin
         self._changes: list[dict[str, object]] = []
         self._ended: list[tuple[str, str]] = []
-        self._disabled: dict[str, str] = {}
+        self._disabled: dict[str, tuple[Reason, int]] = {}
 
     def record(self, made: Made, row: sa.Row[*tuple[Any, ...]]) -> str:
         """Decide what follows from one try; returns the delivery's state."""
@@ -203,7 +203,7 @@ class _Recorder:
             return
         warning = warning_due(endpoint.health, self._now)
         if warning is not None:
-            endpoint.health = replace(endpoint.health, warned=warning)
+            endpoint.health = replace(endpoint.health, warned=warning, warned_at=self._now)
             self._tell(claimed.subscription_id, ENDPOINT_FAILING, percent=str(warning))
 
     def _exhausted(self, claimed: Claimed, endpoint: _Endpoint) -> str:
@@ -228,12 +228,11 @@ class _Recorder:
         if found.rowcount:
             self._tell(claimed.subscription_id, DELIVERY_RECOVERED, **_of(claimed))
 
-    def _disable(self, subscription_id: str, endpoint: _Endpoint, reason: str) -> None:
+    def _disable(self, subscription_id: str, endpoint: _Endpoint, reason: Reason) -> None:
         if endpoint.state in ("deleted", "disabled"):
             return
         endpoint.state = "disabled"
-        self._disabled[subscription_id] = reason
-        self._tell(subscription_id, ENDPOINT_DISABLED, reason=reason)
+        self._disabled[subscription_id] = reason, first_missed(self._connection, subscription_id)
 
     def _tell(self, subscription_id: str, type_name: str, **data: str) -> None:
         tell_owner(self._connection, subscription_id, type_name, data, now=self._now)
@@ -249,13 +248,8 @@ class _Recorder:
         delivered = {change["id"] for change in self._changes if change["became"] == "delivered"}
         rows = [attempt_row(one, self._now, delivered=one.claimed.delivery_id in delivered) for one in made]
         self._connection.execute(sa.insert(ATTEMPTS), rows)
-        for name, reason in self._disabled.items():
-            self._connection.execute(
-                sa.update(SUBSCRIPTIONS)
-                .where(SUBSCRIPTIONS.c.subscription_id == name)
-                .values(state="disabled", state_reason=reason, version=SUBSCRIPTIONS.c.version + 1)
-            )
-            cancel_pending(self._connection, name, now=self._now)
+        for name, (reason, missed_from) in self._disabled.items():
+            disable(self._connection, name, reason, missed_from, now=self._now)
         for name, subject in self._ended:
             next_in_line(self._connection, name, subject, self._now)
         self._write_health()
@@ -275,6 +269,7 @@ class _Recorder:
                 "held": health.not_before,
                 "width": health.at_once,
                 "told": health.warned,
+                "told_at": health.warned_at,
             }
             for name, health in changed.items()
         ]
@@ -311,6 +306,7 @@ _HEALTH: Final = (
         not_before=sa.bindparam("held"),
         at_once=sa.bindparam("width"),
         warned=sa.bindparam("told"),
+        warned_at=sa.bindparam("told_at"),
     )
 )
 _SINCE: Final = (

@@ -142,7 +142,10 @@ class Jobs:
                 for event in chosen
             ]
             change: dict[str, object] = {"reached": str(position)}
-            return self._move(connection, job, change, rows, over=position >= until)
+            moved = self._move(connection, job, change, rows, over=position >= until)
+            if moved and position >= until:
+                _note_caught_up(connection, job["subscription_id"], asked)
+            return moved
 
     def _settle(self, job: sa.RowMapping, asked: Asked) -> bool:
         """Fix, before the first page, where the replay begins and ends."""
@@ -152,8 +155,12 @@ class Jobs:
         if before is None:
             before = str(self._before(asked.from_time or 0, head))
         with self._database.write() as connection:
+            self._subscription(connection, job)
             over = int(before) >= until
-            return self._move(connection, job, {"reached": before, "until": str(until)}, over=over)
+            moved = self._move(connection, job, {"reached": before, "until": str(until)}, over=over)
+            if moved and over:
+                _note_caught_up(connection, job["subscription_id"], asked)
+            return moved
 
     def _before(self, from_time: int, head: int) -> int:
         """The last position recorded before an instant: positions and times of record grow together."""
@@ -204,6 +211,18 @@ class Jobs:
         if rows:
             connection.execute(sa.insert(DELIVERIES), list(rows))
         return "trouble" not in change
+
+
+def _note_caught_up(connection: sa.Connection, subscription_id: str, asked: Asked) -> None:
+    """All of what a subscription asks for is queued again from a position on: nothing behind it is missed."""
+    whole = asked.filter is None and asked.until_position is None
+    if whole and asked.from_position is not None:
+        caught_up = sa.and_(
+            SUBSCRIPTIONS.c.subscription_id == subscription_id,
+            SUBSCRIPTIONS.c.missed_from >= asked.from_position,
+        )
+        noted = sa.update(SUBSCRIPTIONS).where(caught_up)
+        connection.execute(noted.values(missed_from=None, version=SUBSCRIPTIONS.c.version + 1))
 
 
 def _made(connection: sa.Connection, job: sa.RowMapping, events: Collection[str]) -> set[str]:

@@ -85,13 +85,20 @@ def test_a_paused_subscription_collects_and_goes_on_without_being_asked_again(ap
     made = active(api)
     paused = api.change(made, "/pause").json()
     assert (paused["state"], paused["state_reason"]) == ("paused", "paused_by_owner")
+    left = datetime.fromisoformat(paused["paused_until"]) - datetime.now(UTC)
+    assert timedelta(days=29) < left < timedelta(days=31)
+    statistics = api.get(f"/v1/subscriptions/{made['subscription_id']}/statistics").json()
+    assert (statistics["paused_until"], statistics.get("missed_from")) == (paused["paused_until"], None)
     api.told(count=2)
     resumed = api.change(paused, "/resume").json()
     assert (resumed["state"], resumed.get("state_reason")) == ("active", None)
+    assert "paused_until" not in resumed
     assert kinds(api) == ["event", "event"]
 
 
-@pytest.mark.parametrize("reason", ["endpoint_gone", "failing_too_long", "challenge_failed"])
+@pytest.mark.parametrize(
+    "reason", ["endpoint_gone", "failing_too_long", "challenge_failed", "paused_too_long"]
+)
 def test_a_disabled_subscription_is_asked_for_consent_before_it_goes_on(api: Api, reason: str) -> None:
     made = active(api)
     put(api, made, state="disabled", state_reason=reason, failing_since=1)

@@ -7,12 +7,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.notifications.domain.health import (
     FIRST_PAUSE,
     GIVE_UP_AFTER,
     LONGEST_PAUSE,
     TRIPS_AFTER,
+    WARNINGS,
     Health,
     after_failure,
     after_success,
@@ -110,6 +113,28 @@ def test_nobody_is_given_up_before_the_last_warning(warned: int) -> None:
     health = Health(failing_since=NOW, warned=warned)
     assert not given_up(health, late)
     assert warning_due(health, late) == 90
+
+
+@given(
+    gaps=st.lists(st.sampled_from([0, 0, 1, 3_600, 11 * 3_600, 13 * 3_600, 86_400]), min_size=1, max_size=40)
+)
+def test_from_the_last_warning_on_an_owner_has_twelve_hours_and_a_failure_more(gaps: list[int]) -> None:
+    """However failures fall, many in one batch or days apart."""
+    health, now, warned_at = Health(), NOW, 0
+    for place, gap in enumerate(gaps):
+        now += gap * 1_000_000
+        health = failed(health, now=now)
+        assert health.failing_since is not None
+        over = now - health.failing_since > 5 * 86_400 * 1_000_000
+        if given_up(health, now):
+            assert over
+            assert warned_at
+            assert now - warned_at >= 12 * 3_600 * 1_000_000
+            return
+        if (warning := warning_due(health, now)) is not None:
+            health = replace(health, warned=warning, warned_at=now)
+            warned_at = now if warning == WARNINGS[-1] else warned_at
+        assert not over or now - warned_at < 12 * 3_600 * 1_000_000, f"not given up at {place}"
 
 
 def test_who_does_not_fail_is_neither_warned_nor_given_up() -> None:

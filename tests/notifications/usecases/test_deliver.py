@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from services.kernel.errors import Conflict
 from services.notifications.adapters.webhook_http import Attempt
 from services.notifications.delivery_tables import ENDPOINTS
+from services.notifications.domain.health import LAST_NOTICE
 from services.notifications.domain.retry import DELAYS, JITTER, TRIES
 from services.notifications.projections.subscriptions import subscription_of
 from services.notifications.schema import ATTEMPTS, DELIVERIES, EVENTS, MESSAGES, SUBSCRIPTIONS
@@ -161,7 +162,7 @@ def test_five_days_without_one_success_disable_and_a_success_starts_them_anew(of
     recorded(office, claimed(office)[0], NO_ANSWER)
     assert office.row(SUBSCRIPTIONS)["state"] == "active"  # its owner could not know yet
     assert office.row(ENDPOINTS)["warned"] == 90
-    office.clock.advance(timedelta(hours=1))
+    office.clock.advance(LAST_NOTICE)
     recorded(office, claimed(office)[0], NO_ANSWER)
     row = office.row(SUBSCRIPTIONS)
     assert (row["state"], row["state_reason"]) == ("disabled", "failing_too_long")

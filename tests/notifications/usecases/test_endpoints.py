@@ -286,8 +286,22 @@ def test_an_owner_is_warned_before_its_endpoint_is_disabled_and_told_when_it_was
     assert told(office) == [
         ("endpoint.failing.v1", {**about, "percent": "50"}),
         ("endpoint.failing.v1", {**about, "percent": "90"}),
-        ("endpoint.disabled.v1", {**about, "reason": "failing_too_long"}),
+        ("endpoint.disabled.v1", {**about, "reason": "failing_too_long", "missed_from": "1"}),
     ]
+
+
+def test_tries_that_fail_together_disable_nobody_at_the_warning(office: Office) -> None:
+    """Whose endpoint gets something once a week has twelve hours from the warning on, too."""
+    failing = office.subscribe("a")
+    states = []
+    for hours in (0.0, 7 * 24, 11.9, 0.2):
+        office.clock.advance(timedelta(hours=hours))
+        publish(office, 2)
+        together = claimed(office)
+        assert len(together) >= (1 if office.row(ENDPOINTS, subscription_id=failing)["at_once"] else 2)
+        recorded_all(office, [(one, NO_ANSWER) for one in together])
+        states.append(office.row(SUBSCRIPTIONS, subscription_id=failing)["state"])
+    assert states == ["active", "active", "active", "disabled"]
 
 
 def test_an_exhausted_delivery_is_told_but_not_an_exhausted_telling(office: Office) -> None:
