@@ -68,7 +68,7 @@ SEALED: Final = frozenset(
 """What the vault keeps, or would have to: no field of an event has such a name."""
 FORMED: Final = frozenset(
     {
-        *("absent", "damaged", "present", "fields", "findings", "inputs", "kinds", "replaced"),
+        *("absent", "damaged", "present", "fields", "findings", "inputs", "kept", "kinds", "replaced"),
         *("agsk3", "ens_tru", "kato", "kpved", "oked_primary", "oked_secondary", "tn_ved"),
         *("all_expenses", "amount", "development_payments", "part", "whole", "capacity_per_year"),
         *("declared_foreign_share", "declared_localisation_share", "localisation_share"),
@@ -76,7 +76,7 @@ FORMED: Final = frozenset(
         *("correction_id", "corrects", "entry_id", "erasure_id", "exclusion_event_id", "extract_id"),
         *("follows", "inclusion_event_id", "issued_event_id", "known_by", "listing_id", "listing_ids"),
         *("notification_id", "officer", "producer_id", "product_id", "proposed_by", "request_id"),
-        *("signal_id", "subject_id", "application_number", "bin", "former_bin", "holder_bin"),
+        *("signal_id", "subject_id", "told_in", "application_number", "bin", "former_bin", "holder_bin"),
         *("changed_on", "day", "delisted_on", "due_on", "excluded_on", "filed_on", "included_on"),
         *("issued_on", "last_day", "legal_date", "liquidated_on", "listed_on", "reinstated_on"),
         *("reorganised_on", "ruled_on", "term_ended_on", "transformed_on", "valid_until"),

@@ -55,7 +55,10 @@ def liquidate(
     body: LiquidationForm,
     command: Annotated[CommandRequest, Depends(REPORTING)],
 ) -> Response:
-    """All entries leave the register automatically; a repeated report changes nothing."""
+    """All entries leave the register automatically; a repeated report changes nothing.
+
+    Under a former BIN it is refused, naming the present one: a transformed producer is not ended by it.
+    """
     desk = desk_of(request)
     reported = EndProducer(bin=bin, on=body.on, reference=body.reference)
     outcome = end_producer(desk.journal, reported, command.act, command.answer)

@@ -60,6 +60,14 @@ class Producer(Aggregate):
         """Become known with the first filing."""
         return self.record(act, ProducerRegistered(producer=ref))
 
+    def must_be_called(self, number: str) -> None:
+        """Raise `Conflict` (`producer_transformed`) for a BIN that a transformation took away (art. 51-6).
+
+        Who bore it goes on under the present one and nobody else bears it, so nobody ends under it.
+        """
+        if self.ref.kind == "legal_entity" and number != self.ref.bin:
+            raise Conflict("producer_transformed", state="transformed", bin=self.ref.bin or "")
+
     def liquidate(self, act: Act, *, on: date, reference: str) -> Fact | None:
         """End by liquidation (law 86-VII art. 51-6). None when the producer had ended before."""
         if not self._ends(act, on):

@@ -13,7 +13,7 @@ from services.kernel.database import BigInt
 from services.kernel.identifiers import is_bin
 from services.kernel.journal.events import Event, Fact, from_microseconds, microseconds
 from services.kernel.journal.projection import RowFold
-from services.kernel.journal.rows import BulkInsert, Prepared, Row
+from services.kernel.journal.rows import BulkInsert, ByKeys, Prepared, Row
 from services.kernel.journal.units import Recorded
 from services.kernel.names import normalised_name
 from services.kernel.personal_keys import pseudonym
@@ -98,10 +98,15 @@ class ProducerBins:
 
     def __init__(self) -> None:
         self._insert = BulkInsert(PRODUCER_BINS)
+        self._rows = ByKeys(PRODUCER_BINS.c.bin)
 
     def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
-        """Add the BINs that registrations and transformations bring."""
-        self._insert(connection, [row for recorded in facts if (row := _bin_row(recorded)) is not None])
+        """Add the BINs that registrations and transformations bring; an own former one is there already."""
+        rows = [row for recorded in facts if (row := _bin_row(recorded)) is not None]
+        if any(isinstance(recorded.fact.data, ProducerTransformed) for recorded in facts):
+            held = self._rows.read(connection, [row["bin"] for row in rows])
+            rows = [row for at, row in enumerate(rows) if row not in held and row not in rows[:at]]
+        self._insert(connection, rows)
 
 
 def _bin_row(recorded: Recorded) -> Row | None:

@@ -34,13 +34,15 @@ def end_producer(
 ) -> Outcome[Producer]:
     """Record the end and, automatically, exclude every entry and close what is pending.
 
-    A repeated report changes nothing. Raises `NotFound` (`producer_unknown`) and `Invalid`.
+    A repeated report changes nothing. Raises `NotFound` (`producer_unknown`), `Invalid`, and `Conflict`
+    (`producer_transformed`) for a former BIN: the living successor is not ended by what names it no more.
     """
     return journal.transact(partial(_decide, command=command, act=act), answer=answer)
 
 
 def _decide(work: Work, *, command: EndProducer, act: Act) -> Producer:
     producer = work.load(Producer, known_producer(work, command.bin))
+    producer.must_be_called(command.bin)
     ended = _end(producer, command, act)
     work.save(producer)
     work.answer_with(producer)

@@ -21,6 +21,7 @@ from services.register.domain.entry import Entry
 from services.register.domain.producer import Producer, ReorganisationForm
 from services.register.projections import entries
 from services.register.projections.periods import periods_known
+from services.register.projections.producers import PRODUCER_BINS
 from services.register.schema import VAULT
 from services.register.usecases.end_producer import EndProducer, end_producer
 from services.register.usecases.file_appeal import FileAppeal, file_appeal
@@ -189,6 +190,36 @@ def test_a_repeated_transformation_changes_nothing(desk: Desk) -> None:
     before = desk.journal.head()
     transform(desk)
     assert desk.journal.head() == before
+
+
+@pytest.mark.parametrize("form", [None, "merger"])
+def test_no_end_reported_under_a_former_bin_ends_the_living_successor_art_51_6(
+    desk: Desk, form: ReorganisationForm | None
+) -> None:
+    """The former BIN went with the transformation; the officer is told the present one."""
+    entry = desk.include()
+    transform(desk)
+    before = desk.journal.head()
+    with pytest.raises(Conflict, match="producer_transformed") as refused:
+        end(desk, form)
+    assert refused.value.params["bin"] == OTHER_BIN
+    assert (desk.journal.head(), status(desk, entry)) == (before, "included")
+    assert end(desk, form, OTHER_BIN).ceased is not None
+    with pytest.raises(Conflict, match="producer_transformed"):
+        end(desk, form)
+
+
+def test_a_producer_can_get_an_own_former_bin_back(desk: Desk) -> None:
+    """What was told of it wrongly is told anew: every BIN it ever had goes on naming it."""
+    entry = desk.include()
+    transform(desk)
+    back = TransformProducer(bin=OTHER_BIN, on=DAY, reference="R-3", new_bin=BIN)
+    producer = result_of(transform_producer(desk.journal, back, desk.act()))
+    assert (producer.ref.bin, producer.former_bins) == (BIN, (OTHER_BIN,))
+    assert {row["bin"] for row in desk.rows(PRODUCER_BINS)} == {BIN, OTHER_BIN}
+    assert request(desk, entry, by=BIN).state.requested_on is not None
+    with pytest.raises(Conflict, match="producer_transformed"):
+        end(desk, None, OTHER_BIN)
 
 
 def test_a_bin_that_names_another_producer_is_refused(desk: Desk) -> None:

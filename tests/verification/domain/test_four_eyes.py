@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from services.kernel.contract import CourtRuling, OfficialText, Percentage
@@ -216,3 +218,31 @@ def test_a_ruling_is_recorded_once_and_only_on_what_was_decided() -> None:
     case.record_ruling(officer(), ruling(), "upheld", REASONS, None)
     again = refusal(lambda: case.record_ruling(officer(), ruling(), "undone", REASONS, True))
     assert (type(again), again.code) == (Conflict, "ruling_known")
+
+
+@pytest.mark.parametrize(
+    ("other", "is_known"),
+    [
+        ({}, True),
+        ({"number": " 7119-26"}, True),
+        ({"court": OfficialText(kk="басқаша жазылған", ru="  астанинский СУД ")}, True),
+        ({"ruled_on": "2026-03-03"}, False),
+        ({"number": "7120-26"}, False),
+        ({"court": OfficialText(kk="Алматы соты", ru="Алматинский суд")}, False),
+    ],
+)
+def test_a_ruling_is_known_by_its_court_its_number_and_its_day(other: Any, is_known: bool) -> None:
+    """Two courts may give the same number, and one court the same in another year."""
+    first = CourtRuling(
+        court=OfficialText(kk="Астана соты", ru="Астанинский суд"), number="7119-26", ruled_on="2026-03-02"
+    )
+    case, acting = concluded("monitoring", "exclude"), officer(at=NOON + timedelta(days=1))
+    case.record_ruling(acting, first, "upheld", REASONS, None)
+    given = msgspec.structs.replace(first, **other)
+    if is_known:
+        assert (
+            refusal(lambda: case.record_ruling(acting, given, "upheld", REASONS, None)).code == "ruling_known"
+        )
+    else:
+        assert not case.record_ruling(acting, given, "upheld", REASONS, None)
+        assert len(case.rulings) == 2
