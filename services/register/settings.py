@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from services.kernel.journal.sealing.settings import SealedSettings
-from services.register.domain.procedure import Procedure, Step
+from services.register.domain.procedure import Procedure, Signing, Step
 
 
 class RegisterSettings(SealedSettings):
@@ -37,6 +37,9 @@ class RegisterSettings(SealedSettings):
     """A time-stamping authority (RFC 3161) that dates every seal; without it a seal tells its own time."""
     automatic: frozenset[Step] = frozenset()
     """Steps that wait for no officer, as JSON: `["review", "exclusion", "reinstatement", "own_request"]`."""
+    signature_issuers: frozenset[str] = frozenset()
+    """Issuers, as JSON, whose tokens attest that the portal verified an application's electronic signature:
+    `["https://portal.example"]`. While none is named, every issuer that may grant `producer`."""
     moves_to_working_day: bool = True
     """Whether a calendar term that ends on a day off ends on the next working day."""
     own_request_days: int = Field(default=3, ge=1, le=90)
@@ -54,7 +57,7 @@ class RegisterSettings(SealedSettings):
             automatic=self.automatic,
             moves_to_working_day=self.moves_to_working_day,
             own_request_days=self.own_request_days,
-            signature_required=self.production,
+            signing=Signing(required=self.production, issuers=self.signature_issuers),
         )
 
     @property

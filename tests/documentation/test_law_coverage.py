@@ -1,4 +1,4 @@
-"""Every test that the map of paragraphs names is there, under the file it is named with."""
+"""Every test and file that the maps of paragraphs name is there, each test under its file."""
 
 from __future__ import annotations
 
@@ -28,6 +28,20 @@ def named(shown_by: str) -> list[tuple[Path, str]]:
         elif file is not None:
             found.append((file, span))
     return found
+
+
+def decided() -> list[tuple[str, str, str]]:
+    """Each source of docs/law.md with the code that decides it and the tests that show it."""
+    table = (ROOT / "docs" / "law.md").read_text().partition("| source |")[2].partition("\n\n")[0]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()[2:]]
+    return [(source, code, shown_by) for source, _decided, code, shown_by in cells]
+
+
+@pytest.mark.parametrize(("source", "code", "shown_by"), decided())
+def test_a_source_of_law_names_code_and_tests_that_exist(source: str, code: str, shown_by: str) -> None:
+    assert SPAN.findall(code), source
+    assert [file for file in SPAN.findall(code) if not (ROOT / file).is_file()] == []
+    test_a_paragraph_names_tests_that_exist(source, shown_by)
 
 
 @pytest.mark.parametrize(("paragraph", "shown_by"), rows())

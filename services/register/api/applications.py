@@ -45,15 +45,19 @@ def file(
 ) -> Response:
     """Order 327 paras. 10, 32: a producer files for one product; a later filing names what it follows."""
     desk = desk_of(request)
+    principal = command.caller.principal
     filing = FileApplication(
-        applicant=body.applicant(), form=body.form(), filed_by=command.caller.principal.producer
+        applicant=body.applicant(),
+        form=body.form(),
+        filed_by=principal.producer,
+        issuer=principal.issuer,
     )
     outcome = file_application(
         desk.journal,
         filing,
         command.act,
         command.answer,
-        signature_required=desk.procedure.signature_required,
+        signing=desk.procedure.signing,
     )
     return desk.answered(outcome, Application, command, _shown, LOCATION)
 

@@ -148,7 +148,9 @@ class ApplicationForm(Form):
         default=None, description="Of a reapplication: what was rectified since the refusal or exclusion."
     )
     signature_sha256: values.Sha256 | None = Field(
-        default=None, description="Digest of the electronic signature over the form; production requires it."
+        default=None,
+        description="Digest of the electronic signature over the form, which the portal verified and keeps; "
+        "production requires it.",
     )
 
     def applicant(self) -> Applicant:

@@ -75,6 +75,9 @@ class ApplicationFiled(Event, frozen=True, kw_only=True):
     registration_number: str | None = None
     follows: str | None = None
     signature_sha256: str | None = None
+    """Digest of the electronic signature (order 327 para. 10), which stays with who verified it."""
+    signature_attested_by: str | None = None
+    """Who says that it was verified: the issuer of the token that the application was filed with."""
 
 
 @REGISTER_EVENTS.upcast("application.filed.v1", "application.filed.v2")

@@ -62,6 +62,7 @@ class Form:
     follows: str | None = None
     rectified: OfficialText | None = None
     signature_sha256: str | None = None
+    signature_attested_by: str | None = None
 
     def confidential(self, kind: ProducerKind) -> dict[str, str]:
         """What goes into the vault: the producer's own words, an individual's state registration number."""
@@ -133,6 +134,7 @@ class Application(Aggregate):
                 registration_number=form.registration_number if is_legal_entity else None,
                 follows=form.follows,
                 signature_sha256=form.signature_sha256,
+                signature_attested_by=form.signature_attested_by,
             ),
             basis=(
                 "order-327 paras. 10, 32; law-86-VII art. 51-2"

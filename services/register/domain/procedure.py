@@ -19,10 +19,37 @@ from services.kernel.calendar import (
     data_update,
 )
 from services.kernel.contract import FixedTerm
+from services.kernel.errors import Forbidden, Invalid
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import Fact
 
 Step = Literal["review", "exclusion", "reinstatement", "own_request"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """Whose word counts that an application was signed (order 327 para. 10).
+
+    The portal has the producer sign in its personal account and verifies the signature; this register gets
+    its digest. `issuers` are those whose tokens say so; while none is named, every trusted one. `required`
+    holds in production.
+    """
+
+    required: bool = False
+    issuers: frozenset[str] = frozenset()
+
+    def attested_by(self, signature_sha256: str | None, issuer: str | None) -> str | None:
+        """Who attests the signature of a filing that came with a token of `issuer`; None without a signature.
+
+        Raises `Invalid` (`signature_required`) and `Forbidden` (`signature_not_attested`).
+        """
+        if signature_sha256 is None:
+            if self.required:
+                raise Invalid("signature_required", pointer="/signature_sha256")
+            return None
+        if self.issuers and issuer not in self.issuers:
+            raise Forbidden("signature_not_attested")
+        return issuer
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +60,13 @@ class Procedure:
     `moves_to_working_day` is the civil-law practice that a calendar term ending on a day off ends on the next
     working day.
     `own_request_days` are working days; the texts fix no term for exclusion at own request.
-    `signature_required` holds in production (order 327 para. 10).
+    `signing` says whose word counts that an application was signed (order 327 para. 10).
     """
 
     automatic: frozenset[Step] = frozenset()
     moves_to_working_day: bool = True
     own_request_days: int = 3
-    signature_required: bool = False
+    signing: Signing = Signing()
 
     def review(self, received: datetime, *, repeated: bool = False) -> FixedTerm:
         """Review of an inclusion notification: 10 working days, repeated 5 (order 327 para. 9)."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.kernel.contract import OfficialText, ProducerRef
-from services.kernel.errors import Forbidden, Invalid
+from services.kernel.errors import Forbidden
 from services.kernel.identifiers import is_bin
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import new_stream_id
@@ -19,10 +20,14 @@ from services.kernel.journal.units import AnswerKey, Recorded
 from services.kernel.personal_keys import pseudonym
 from services.kernel.vault import seal
 from services.register.domain.application import Application, Form
+from services.register.domain.procedure import Signing
 from services.register.domain.producer import Producer
 from services.register.projections.standing import known
 from services.register.schema import INDIVIDUALS, VAULT
 from services.register.usecases.precondition import still_active, still_found_by
+
+ANYBODY: Final = Signing()
+"""No signature is asked for, and every issuer's word counts: development."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +50,12 @@ class Applicant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileApplication:
-    """A filled form; `filed_by` is the BIN or IIN that the caller acts for."""
+    """A filled form; `filed_by` is the BIN or IIN that the caller acts for, `issuer` whose token says so."""
 
     applicant: Applicant
     form: Form
     filed_by: str | None
+    issuer: str | None = None
 
 
 def file_application(
@@ -58,18 +64,18 @@ def file_application(
     act: Act,
     answer: AnswerKey | None = None,
     *,
-    signature_required: bool = False,
+    signing: Signing = ANYBODY,
 ) -> Outcome[Application]:
     """Record the filing; a producer becomes known with its first one.
 
-    Raises `Forbidden` (`not_yours`), `Invalid` for a form that cannot stand, `Conflict` for a state that
-    forbids filing.
+    Raises `Forbidden` (`not_yours`, `signature_not_attested`), `Invalid` for a form that cannot stand,
+    `Conflict` for a state that forbids filing.
     """
     if command.filed_by != command.applicant.number:
         raise Forbidden("not_yours")
-    if signature_required and command.form.signature_sha256 is None:
-        raise Invalid("signature_required", pointer="/signature_sha256")
-    return journal.transact(partial(_decide, command=command, act=act), answer=answer)
+    attested_by = signing.attested_by(command.form.signature_sha256, command.issuer)
+    signed = replace(command, form=replace(command.form, signature_attested_by=attested_by))
+    return journal.transact(partial(_decide, command=signed, act=act), answer=answer)
 
 
 def _decide(work: Work, *, command: FileApplication, act: Act) -> Application:

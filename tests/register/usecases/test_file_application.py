@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,10 +15,13 @@ from services.kernel.journal.units import AnswerKey
 from services.kernel.vault import PersonalValue, opens
 from services.register.contract.events import ApplicationFiled, ProducerRegistered, Product
 from services.register.domain.application import Application
+from services.register.domain.procedure import Signing
 from services.register.schema import VAULT
 from services.register.usecases.file_application import FileApplication, file_application
 from tests.register.desk import NAME, RECTIFIED, Desk, applicant, filing
 from tests.register.given import BIN, IIN, OTHER_BIN, form, product
+
+PORTAL = "https://portal.example"
 
 
 def named(kk: str, ru: str) -> Product:
@@ -75,10 +79,28 @@ def test_a_producer_files_only_for_itself(desk: Desk) -> None:
 
 
 def test_production_needs_an_electronic_signature_para_10(desk: Desk) -> None:
+    production = Signing(required=True, issuers=frozenset({PORTAL}))
     with pytest.raises(Invalid, match="signature_required"):
-        file_application(desk.journal, filing(), desk.act("producer"), signature_required=True)
+        file_application(desk.journal, filing(), desk.act("producer"), signing=production)
     signed = filing(signature_sha256="a" * 64)
-    file_application(desk.journal, signed, desk.act("producer"), signature_required=True)
+    for issuer in (None, "https://integrator.example", f"{PORTAL}/"):
+        with pytest.raises(Forbidden, match="signature_not_attested"):
+            file_application(
+                desk.journal, replace(signed, issuer=issuer), desk.act("producer"), signing=production
+            )
+    assert desk.kinds() == []
+    by_portal = replace(signed, issuer=PORTAL)
+    outcome = file_application(desk.journal, by_portal, desk.act("producer"), signing=production)
+    assert outcome.result is not None
+    assert outcome.result.filed.signature_sha256 == "a" * 64
+    assert outcome.result.filed.signature_attested_by == PORTAL
+
+
+def test_nobody_attests_a_signature_that_is_not_there(desk: Desk) -> None:
+    command = replace(filing(), issuer=PORTAL)
+    outcome = file_application(desk.journal, command, desk.act("producer"))
+    assert outcome.result is not None
+    assert outcome.result.filed.signature_attested_by is None
 
 
 def test_an_individual_is_known_by_its_iin_which_no_event_holds(desk: Desk) -> None:
