@@ -6,7 +6,8 @@ stands in neither. A key opens the values of one fact about one person and no mo
 keys erases that person's values everywhere, and nothing else (docs/decisions/0012).
 
 The same store holds the secret of the lookup: by `HMAC-SHA256(secret, number)` an IIN is found without
-standing in a table. Without the secret twelve digits cannot be tried out.
+standing in a table. Without the secret twelve digits cannot be tried out. By the same secret callers are
+known: it outlives every key that is changed, so that an officer stays one person to the rules that want two.
 """
 
 from __future__ import annotations
@@ -184,6 +185,10 @@ class PersonalKeys:
         if not is_iin(number):
             return number
         return _PSEUDONYM + hmac.new(self._lookup_secret(), number.encode(), hashlib.sha256).hexdigest()
+
+    def actor_id(self, principal: str) -> str:
+        """What facts, stored answers and logs know a caller by: the same for ever, and no name or number."""
+        return hmac.digest(self._lookup_secret(), b"actor\x00" + principal.encode(), "sha256").hex()[:32]
 
     def close(self) -> None:
         """Give up the keys that nothing was encrypted with, and close the store."""

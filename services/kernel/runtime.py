@@ -64,7 +64,7 @@ def tokens_for(neighbour: str, service: str, settings: ServiceSettings) -> Calla
     return partial(issuer.token, subject=service, roles=["service"])
 
 
-def edge_of(service: str, settings: ServiceSettings, clock: Clock) -> Edge:
+def edge_of(service: str, settings: ServiceSettings, clock: Clock, actor_id: Callable[[str], str]) -> Edge:
     """The HTTP edge's verifier, clock, body key and rate. Raises `ValueError` for keys not to be used."""
     read = partial(_trusted, settings)
     renewal = Renewal(settings.trusted_issuers, read) if settings.trusted_issuers else None
@@ -72,7 +72,7 @@ def edge_of(service: str, settings: ServiceSettings, clock: Clock) -> Edge:
     audiences = {service_name(service), settings.audience or service_name(service)}
     verifier = TokenVerifier(issuers, audiences=audiences, granted=granted, renewal=renewal)
     rate = Rate(settings.rate_per_second, settings.rate_burst)
-    return Edge(verifier, clock, _body_key(settings), rate)
+    return Edge(verifier, clock, _body_key(settings), rate, actor_id)
 
 
 def _trusted(settings: ServiceSettings) -> Issuers:
@@ -92,7 +92,7 @@ def _trusted(settings: ServiceSettings) -> Issuers:
 def _body_key(settings: ServiceSettings) -> bytes:
     """The key of the HMAC over request bodies; in development made once and kept in the data folder.
 
-    Raises `ValueError` for one that could be guessed: cursors and actors' ids rest on it too.
+    Raises `ValueError` for one that could be guessed: cursors rest on it too.
     """
     if settings.idempotency_secret_file is not None:
         key = settings.idempotency_secret_file.read_bytes().strip()
@@ -121,6 +121,13 @@ def open_database(service: str, settings: ServiceSettings) -> Database:
         schema=settings.database_schema,
         personal=personal_keys(service, settings),
     )
+
+
+def actor_ids(database: Database) -> Callable[[str], str]:
+    """How callers are known by the database's keys of persons, which no rotation changes."""
+    if database.personal is None:
+        raise TypeError("this database was opened without the keys of personal values")
+    return database.personal.actor_id
 
 
 def _made_once(path: Path) -> Path:

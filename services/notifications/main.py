@@ -15,7 +15,7 @@ from services.kernel.http.application import ServiceHttp, create_application
 from services.kernel.http.health import Check
 from services.kernel.http.responses import Cursors
 from services.kernel.readiness import ClockReads, StoreAnswers, TablesCurrent
-from services.kernel.runtime import ServingLock, edge_of, legal_clock, open_database, serve
+from services.kernel.runtime import ServingLock, actor_ids, edge_of, legal_clock, open_database, serve
 from services.kernel.settings import settings_or_exit
 from services.kernel.telemetry import configure_logging
 from services.notifications.adapters.sealing import secret_box
@@ -49,7 +49,7 @@ def create_app(settings: NotificationsSettings) -> FastAPI:
     """The application; it opens its database when it starts, not before."""
     clock = legal_clock(settings)
     database = open_database("notifications", settings)
-    edge = edge_of("notifications", settings, clock)
+    edge = edge_of("notifications", settings, clock, actor_ids(database))
     box = secret_box(settings.secrets_key_file, settings.var)
     lock = ServingLock(database)
     checks: dict[str, Check] = {

@@ -11,7 +11,7 @@ from services.kernel.http.health import Check
 from services.kernel.http.responses import Cursors
 from services.kernel.journal.journal import Journal
 from services.kernel.readiness import ClockReads, FactsParked, StoreAnswers, TablesCurrent
-from services.kernel.runtime import ServingLock, edge_of, legal_clock, open_database, serve
+from services.kernel.runtime import ServingLock, actor_ids, edge_of, legal_clock, open_database, serve
 from services.kernel.settings import settings_or_exit
 from services.kernel.telemetry import configure_logging
 from services.register.adapters.typesetting import Typesetter
@@ -36,7 +36,7 @@ def create_app(settings: RegisterSettings) -> FastAPI:
     clock = legal_clock(settings)
     database = open_database("register", settings)
     journal = open_journal(database, clock)
-    edge = edge_of("register", settings, clock)
+    edge = edge_of("register", settings, clock, actor_ids(database))
     lock = ServingLock(database)
     log = settings.published_log("register")
     checks: dict[str, Check] = {

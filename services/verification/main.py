@@ -13,7 +13,7 @@ from services.kernel.http.health import Check
 from services.kernel.http.responses import Cursors
 from services.kernel.journal.journal import Journal
 from services.kernel.readiness import ClockReads, FactsParked, StoreAnswers, TablesCurrent
-from services.kernel.runtime import ServingLock, edge_of, legal_clock, open_database, serve
+from services.kernel.runtime import ServingLock, actor_ids, edge_of, legal_clock, open_database, serve
 from services.kernel.settings import settings_or_exit
 from services.kernel.telemetry import configure_logging
 from services.verification.api.desk import Desk
@@ -40,7 +40,7 @@ def create_app(settings: VerificationSettings) -> FastAPI:
     journal = open_journal(database, clock)
     documents = documents_of(settings, database)
     practice = practice_of(settings, clock, documents)
-    edge = edge_of("verification", settings, clock)
+    edge = edge_of("verification", settings, clock, actor_ids(database))
     lock = ServingLock(database)
     checks: dict[str, Check] = {
         "store": StoreAnswers(database),

@@ -4,6 +4,7 @@ Run as a process: `python -m tests.kernel.ledger_service URL VAR`. Annotations a
 postponed: the routes' dependencies are local to the function that makes them.
 """
 
+import hashlib
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -34,12 +35,11 @@ from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import new_stream_id
 from services.kernel.journal.journal import Journal, Work
 from services.kernel.readiness import StoreAnswers
-from services.kernel.runtime import ServingLock, edge_of, legal_clock, serve
+from services.kernel.runtime import ServingLock, actor_ids, edge_of, legal_clock, open_database, serve
 from services.kernel.settings import ServiceSettings
 from services.kernel.telemetry import configure_logging
 from services.kernel.vault import Vault, seal
 from tests.kernel.journal.ledger import LEDGERS, NOON, PERSONAL, Ledger, ledger_journal, new_journal
-from tests.personal import keyed
 
 BIN: Final = "181240006529"
 IIN: Final = "660427402182"
@@ -267,6 +267,7 @@ def ledger_service(
         clock or FixedClock(NOON),
         body_key,
         Rate(0, 1),
+        lambda principal: hashlib.sha256(principal.encode()).hexdigest()[:32],
     )
     with ledger_journal(url, clock) as journal:
         app = ledger_app(journal, edge, watched=watched)
@@ -280,9 +281,15 @@ def main() -> None:
     settings = ServiceSettings(var=Path(var), database_url=url, _env_file=None)
     configure_logging("ledger")
     clock = legal_clock(settings)
-    database = keyed(url)
+    database = open_database("ledger", settings)
+    database.open()
     journal = new_journal(database, clock)
-    app = ledger_app(journal, edge_of("ledger", settings, clock), lock=ServingLock(database), watched=True)
+    app = ledger_app(
+        journal,
+        edge_of("ledger", settings, clock, actor_ids(database)),
+        lock=ServingLock(database),
+        watched=True,
+    )
     serve(app, settings, on_exit=[journal.signal.close])
 
 

@@ -341,7 +341,7 @@ def production(tmp_path: Path, issuers: str = "{}") -> ServiceSettings:
 
 def test_development_trusts_its_own_issuer_and_keeps_its_body_key(tmp_path: Path) -> None:
     settings = development(tmp_path)
-    first, second = (edge_of("ledger", settings, legal_clock(settings)) for _ in range(2))
+    first, second = (edge_of("ledger", settings, legal_clock(settings), str) for _ in range(2))
     assert first.body_key == second.body_key
     token = tokens_for("ledger", "register", settings)()
     assert second.verifier.verify(token).subject == "register"
@@ -362,15 +362,15 @@ def test_a_services_token_for_one_neighbour_is_good_at_no_other(tmp_path: Path, 
     )
     token = tokens_for("register", "notifications", settings)()
     clock = legal_clock(settings)
-    assert edge_of("register", settings, clock).verifier.verify(token).roles == {"service"}
+    assert edge_of("register", settings, clock, str).verifier.verify(token).roles == {"service"}
     for other in ("verification", "notifications"):
         with pytest.raises(TokenRefused, match="audience"):
-            edge_of(other, settings, clock).verifier.verify(token)
+            edge_of(other, settings, clock, str).verifier.verify(token)
 
 
 def test_an_identity_provider_may_know_a_service_by_another_name(tmp_path: Path) -> None:
     settings = development(tmp_path, audience="https://register.example")
-    verifier = edge_of("register", settings, legal_clock(settings)).verifier
+    verifier = edge_of("register", settings, legal_clock(settings), str).verifier
     named = json.loads((tmp_path / "development-issuer.jwk").read_text())
     issuer = TokenIssuer(DEVELOPMENT_ISSUER, OKPKey.import_key(named), audience="https://register.example")
     assert verifier.verify(issuer.token(subject="x", roles=["auditor"])).subject == "x"
@@ -384,14 +384,14 @@ def test_a_service_is_not_known_by_its_neighbours_name(tmp_path: Path) -> None:
 
 def test_production_trusts_no_development_issuer(tmp_path: Path) -> None:
     settings = production(tmp_path)
-    edge = edge_of("ledger", settings, legal_clock(settings))
+    edge = edge_of("ledger", settings, legal_clock(settings), str)
     with pytest.raises(TokenRefused):
         edge.verifier.verify(development_issuer(tmp_path).token(subject="x", roles=["service"]))
     assert edge.body_key == b"s" * 64
     keys = development_issuer(tmp_path).public_keys().as_dict()
     smuggled = production(tmp_path, json.dumps({DEVELOPMENT_ISSUER: keys}))
     with pytest.raises(ValueError, match="development issuer"):
-        edge_of("ledger", smuggled, legal_clock(smuggled))
+        edge_of("ledger", smuggled, legal_clock(smuggled), str)
 
 
 def test_in_production_every_issuer_names_the_roles_it_may_grant(tmp_path: Path) -> None:
@@ -402,10 +402,10 @@ def test_in_production_every_issuer_names_the_roles_it_may_grant(tmp_path: Path)
     ):
         settings = production(tmp_path, json.dumps({"https://id.example": {**keys, **named}}))
         with pytest.raises(ValueError, match=told):
-            edge_of("ledger", settings, legal_clock(settings))
+            edge_of("ledger", settings, legal_clock(settings), str)
     bound = {"https://id.example": {**keys, "roles": ["producer"]}, "urn:tizilim:register": keys}
     settings = production(tmp_path, json.dumps(bound))
-    edge_of("ledger", settings, legal_clock(settings))
+    edge_of("ledger", settings, legal_clock(settings), str)
 
 
 @pytest.mark.parametrize("secret", ["", "secret", "s" * 31 + "\n"])
@@ -413,7 +413,7 @@ def test_a_secret_that_could_be_guessed_stops_the_start(tmp_path: Path, secret: 
     settings = production(tmp_path)
     (tmp_path / "secret").write_text(secret)
     with pytest.raises(ValueError, match="fewer than 32 bytes"):
-        edge_of("ledger", settings, legal_clock(settings))
+        edge_of("ledger", settings, legal_clock(settings), str)
 
 
 def test_production_refuses_a_simulated_clock(tmp_path: Path) -> None:

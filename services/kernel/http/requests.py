@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Annotated, Final, Literal
 
@@ -41,6 +42,8 @@ class Edge:
     legal_clock: Clock
     body_key: bytes
     rate: Rate
+    actor_id: Callable[[str], str]
+    """Of a principal the id that facts, stored answers and logs know it by (`kernel.personal_keys`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +195,7 @@ def _admitted(request: Request, roles: tuple[str, ...]) -> Principal:
         except TokenRefused as refused:
             request.scope["token_refused"] = refused.reason
             raise Problem(refused.code, headers=_INVALID_TOKEN, errors=(), **refused.params) from refused
-    request.scope["actor"] = _opaque(request, principal)
+    request.scope["actor"] = edge.actor_id(principal.key)
     if "public" not in roles and principal.roles.isdisjoint(roles):
         if principal is PUBLIC:
             raise Problem("token_required", headers={"WWW-Authenticate": "Bearer"})
@@ -241,15 +244,6 @@ def provenance_of(request: Request, caller: Caller) -> Provenance:
         xroad_client=_short(request.headers.get("x-road-client")),
         xroad_id=_short(request.headers.get("x-road-id")),
     )
-
-
-def _opaque(request: Request, principal: Principal) -> str:
-    """A stable id for the acting principal that reveals no name or number without the service's key.
-
-    It is what facts, stored answers and logs know a caller by.
-    """
-    edge: Edge = request.app.state.edge
-    return hmac.digest(edge.body_key, b"actor\x00" + principal.key.encode(), "sha256").hex()[:32]
 
 
 def _short(value: str | None) -> str | None:

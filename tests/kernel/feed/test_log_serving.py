@@ -47,7 +47,7 @@ def application(case: SealedJournal, issuer: TokenIssuer) -> FastAPI:
             name="ledger",
             title="Ledgers",
             description="A log for tests.",
-            edge=Edge(verifier, FixedClock(NOON), b"k" * 32, Rate(0, 1)),
+            edge=Edge(verifier, FixedClock(NOON), b"k" * 32, Rate(0, 1), str),
             routers=(log_router(case.journal, case.log, "auditor"),),
             problem_files=(),
             checks={},

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import secrets
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.kernel.runtime import personal_keys
+from services.kernel.settings import ServiceSettings
 from services.register.domain.entry import Entry
-from tests.register.api.conftest import Api, body
+from tests.register.api.conftest import Api, body, serve
 from tests.register.given import BIN
 
 REASONS = {"kk": "Қате енгізілген.", "ru": "Включено ошибочно."}
@@ -70,6 +75,22 @@ def test_the_officer_who_proposed_decides_nothing(api: Api) -> None:
     for what in ("approval", "refusal"):
         refused = decide(api, proposed, what, role="industry_officer", headers={})
         assert (refused.status_code, refused.json()["code"]) == (403, "own_proposal")
+
+
+def test_an_officer_stays_one_person_when_every_secret_was_changed(sqlite_url: str, tmp_path: Path) -> None:
+    with contextmanager(serve)(sqlite_url, tmp_path) as before:
+        proposed = propose(before, before.desk.include())
+    (tmp_path / "body-digest.key").write_text(secrets.token_hex(32))
+    wrapping = tmp_path / "keys" / "register.wrapping-key"
+    former = wrapping.read_text()
+    wrapping.write_text(f"{secrets.token_hex(32)}\n{former}")
+    with closing(personal_keys("register", ServiceSettings(var=tmp_path, _env_file=None))) as keys:
+        assert keys.rewrap() > 0
+    wrapping.write_text(wrapping.read_text().split()[0])
+    with contextmanager(serve)(sqlite_url, tmp_path) as after:
+        refused = decide(after, proposed, role="industry_officer", headers={})
+        assert (refused.status_code, refused.json()["code"]) == (403, "own_proposal")
+        assert decide(after, proposed).status_code == 201
 
 
 def test_a_declined_correction_corrects_nothing(api: Api) -> None:
