@@ -63,9 +63,11 @@ def _difference(table: sa.Table, live: Sequence[Any] | None, replayed: Sequence[
     if replayed is None or key(live) < key(replayed):
         return f"replayed has no row {told(live)}"
     place = next(place for place, value in enumerate(live) if value != replayed[place])
-    return f"{told(live)}: {names[place]} is {_shown(live[place])} live, {_shown(replayed[place])} replayed"
+    values = f"{value_shown(live[place])} live, {value_shown(replayed[place])} replayed"
+    return f"{told(live)}: {names[place]} is {values}"
 
 
-def _shown(value: object) -> str:
+def value_shown(value: object) -> str:
+    """A value as a difference tells it, not longer than a line."""
     text = repr(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
-from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.commands.comparing import Compared, compare
 from services.commands.registry import Installation, database_of, journal_of
+from services.commands.replayed_past import same_entries
 from services.commands.whole_files import named_when_whole
 from services.kernel.clock import LegalClock
 from services.kernel.database import Database, sqlite_url
@@ -23,9 +23,8 @@ from services.kernel.journal.events import from_microseconds, microseconds
 from services.kernel.journal.filling import Filling
 from services.kernel.journal.journal import Journal
 from services.kernel.journal.rebuilding import read_models
-from services.kernel.migrating import upgrade
-from services.register.projections.entries import EntryFilter
-from services.register.projections.moments import Moment, list_at
+from services.kernel.migrating import metadata_of, upgrade
+from services.register.projections.moments import Moment
 
 PAGE: Final = 2_000
 _POSITION: Final = re.compile(r"-?[0-9]{1,15}")
@@ -58,8 +57,11 @@ def replay(
         with _fresh(service, into) as fresh:
             replayed = journal_of(service, fresh)
             if wanted.valid_at is None and wanted.position == live.head():
-                return _whole(live, replayed, say)
-            return _past(service, live, replayed, wanted, say)
+                agrees = _whole(live, replayed, say)
+            else:
+                agrees = _past(service, live, replayed, wanted, say)
+        _tell_not_compared(service, live, say)
+        return agrees
     finally:
         database.close()
 
@@ -139,44 +141,31 @@ def _whole(live: Journal, replayed: Journal, say: Say) -> bool:
 
 
 def _past(service: str, live: Journal, replayed: Journal, wanted: Wanted, say: Say) -> bool:
-    """Replay up to a position; of the register, compare what the live one says of that moment."""
-    _fill(live, replayed, Filling(replayed), 0, wanted.position, is_last=True)
+    """Replay up to a position; compare what the live database tells of that past, and then all it holds."""
+    filling = Filling(replayed)
+    _fill(live, replayed, filling, 0, wanted.position, is_last=True)
     recorded = _instant(live, wanted.position)
     say(f"{wanted.position} events replayed, the last recorded at {recorded.isoformat()}")
-    if service != "register":
-        with replayed.database.read() as connection:
-            for table in read_models(replayed):
-                count = connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-                say(f"  {table.name:<20} {count:>9} rows")
-        return True
-    at = wanted.valid_at or recorded
-    say(f"the register at {at.isoformat()}, as known at position {wanted.position}:")
-    moment = Moment(microseconds(at), wanted.position)
-    with live.database.snapshot() as theirs, replayed.database.snapshot() as ours:
-        return _same_entries(theirs, ours, moment, say)
+    with live.database.snapshot() as theirs:
+        agrees = True
+        if service == "register":
+            at = wanted.valid_at or recorded
+            say(f"the register at {at.isoformat()}, as known at position {wanted.position}:")
+            moment = Moment(microseconds(at), wanted.position)
+            with replayed.database.snapshot() as ours:
+                agrees = same_entries(theirs, ours, moment, say)
+            say(f"the live register says {'the same' if agrees else 'something ELSE'} of that moment")
+        last = _last(theirs, live)
+        with suppress(_TakenBack), replayed.database.write() as ours:
+            filling.take(ours, _records(live, wanted.position, last))
+            say(f"and from there on to position {last}, which is compared and not kept:")
+            agrees = _told([compare(theirs, ours, table) for table in read_models(live)], say) and agrees
+            raise _TakenBack
+    return agrees
 
 
-def _same_entries(live: sa.Connection, replayed: sa.Connection, moment: Moment, say: Say) -> bool:
-    after: UUID | None = None
-    counts: dict[str, int] = {}
-    while True:
-        some = list_at(replayed, EntryFilter(), moment, after=after, limit=PAGE)
-        others = list_at(live, EntryFilter(), moment, after=after, limit=PAGE)
-        for ours, theirs in zip(some, others, strict=False):
-            if (ours.state, ours.version) != (theirs.state, theirs.version):
-                say(f"  entry {theirs.state.included.entry_id} is another live than replayed: DIFFERENT")
-                return False
-            counts[ours.state.status] = counts.get(ours.state.status, 0) + 1
-        if len(some) != len(others):
-            say(f"  {len(others)} entries live where {len(some)} are replayed: DIFFERENT")
-            return False
-        if len(some) < PAGE:
-            break
-        after = UUID(some[-1].state.included.entry_id)
-    for status, count in sorted(counts.items()):
-        say(f"  {status:<20} {count:>9} entries")
-    say("the live register says the same of that moment")
-    return True
+class _TakenBack(Exception):
+    """What was replayed beyond the past asked for is taken back."""
 
 
 def _fill(
@@ -207,3 +196,10 @@ def _told(compared: list[Compared], say: Say) -> bool:
     agrees = all(one.difference is None for one in compared)
     say(f"the live read models are{'' if agrees else ' NOT'} what the journal makes")
     return agrees
+
+
+def _tell_not_compared(service: str, journal: Journal, say: Say) -> None:
+    """What no journal makes: values, documents and what was followed; the records are what is replayed."""
+    made = {*(table.name for table in read_models(journal)), journal.tables.events.name}
+    others = sorted(set(metadata_of(service).tables) - made)
+    say(f"not compared, as the journal does not make it: {', '.join(others)}")

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 
 from services.cli import main
+from services.commands.comparing import compare
 from services.kernel.clock import set_simulated_clock
+from services.kernel.contract import OfficialText
 from services.kernel.journal.events import from_microseconds
+from services.kernel.journal.rebuilding import read_models
 from services.register.projections.entries import ENTRIES
 from services.register.projections.periods import PERIODS
+from services.register.projections.producers import PRODUCERS
+from services.register.usecases.end_producer import EndProducer, end_producer
+from services.register.usecases.transform_producer import TransformProducer, transform_producer
 from tests.register.desk import Desk, open_desk
+from tests.register.given import BIN, THIRD_BIN
 from tests.register.projections.test_rebuilding import lived
 from tests.verification.authority import authority
 
@@ -111,6 +120,62 @@ def test_a_live_register_that_tells_another_past_is_found(
     assert "DIFFERENT" in told
 
 
+def test_whatever_column_was_altered_is_found_and_named(
+    desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each column of each read model in turn, and a row that is gone."""
+    assert replayed(capsys, "--into", str(tmp_path / "past.db"))[0] == 0
+    tried: set[str] = set()
+    with sa.create_engine(f"sqlite:///{tmp_path / 'past.db'}").connect() as ours:
+        for table in read_models(desk.journal):
+            for column in [None, *table.columns] if desk.rows(table) else []:
+                with desk.journal.database.engine.connect() as theirs:
+                    alter(theirs, table, column)
+                    found = compare(theirs, ours, table)
+                    theirs.rollback()
+                assert found.difference is not None, column
+                assert column is None or column.primary_key or f": {column.name} is " in found.difference
+                tried.add(table.name)
+    assert tried >= {"entries", "entry_periods", "producers", "applications", "product_names", "open_terms"}
+
+
+def alter(theirs: sa.Connection, table: sa.Table, column: sa.Column[Any] | None) -> None:
+    """Alter a row, or take it away."""
+    row = theirs.execute(sa.select(table)).mappings().first()
+    assert row is not None
+    own = [key == row[key.name] for key in table.primary_key]
+    if column is None:
+        theirs.execute(sa.delete(table).where(*own))
+        return
+    other: dict[type, object] = {int: 99, bytes: b"{}", UUID: LAST, bool: False}
+    new = 99 if isinstance(column.type, sa.Integer) else other.get(type(row[column.name]), "forged")
+    theirs.execute(sa.update(table).where(*own).values({column: new}))
+
+
+def test_how_a_producer_was_called_at_that_moment_is_compared(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The live register says of that moment that it had its first name and BIN."""
+    monkeypatch.setenv("VAR", str(tmp_path))
+    monkeypatch.setenv("TIZILIM_REGISTER_DATABASE_URL", sqlite_url)
+    with open_desk(sqlite_url) as desk:
+        entry = desk.include()
+        command = TransformProducer(bin=BIN, on=date(2026, 3, 2), reference="R", new_bin=THIRD_BIN)
+        transform_producer(desk.journal, command, desk.act())
+        past = desk.journal.head()
+        end_producer(desk.journal, EndProducer(bin=THIRD_BIN, on=date(2026, 3, 2), reference="R"), desk.act())
+        code, told = replayed(capsys, "--to", str(past))
+        assert code == 0, told
+        with desk.journal.database.write() as connection:
+            connection.execute(sa.update(PRODUCERS).values(transformed_by=None))
+    code, told = replayed(capsys, "--to", str(past))
+    assert code == 1
+    assert f"DIFFERENT: entry {entry.id}: producer is ProducerRef(" in told
+    assert (
+        "not compared, as the journal does not make it: cursors, extract_contents, idempotency_keys" in told
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -182,6 +247,15 @@ def test_the_authoritys_read_models_are_replayed_too(
     with authority(sqlite_url, tmp_path, "confirmation") as here:
         here.list_product()
         here.file()
+        here.list_product(name=OfficialText(kk="Басқа", ru="Другое"))
+        head = here.journal.head()
     assert main(["replay", "verification"]) == 0
-    assert main(["replay", "verification", "--to", "2"]) == 0
-    assert "cases                        1 rows" in capsys.readouterr().out
+    assert main(["replay", "verification", "--to", str(head - 1)]) == 0
+    told = capsys.readouterr().out
+    assert "cases                        1 rows  same" in told
+    assert "the live read models are what the journal makes" in told
+    assert "not compared, as the journal does not make it: cursors, document_filings" in told
+    with sa.create_engine(sqlite_url).begin() as connection:
+        connection.exec_driver_sql("UPDATE listings SET valid_until = '2031-01-01'")
+    assert main(["replay", "verification", "--to", str(head - 1)]) == 1
+    assert "valid_until is '2031-01-01' live, None replayed" in capsys.readouterr().out
