@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from services.notifications.domain.secrets import FormerSecret, Secrets
-from services.notifications.domain.signing import SymmetricSecret
+from services.notifications.domain.signing import InvalidKey, SymmetricSecret
 
 _NONCE_BYTES: Final = 12
 
@@ -41,8 +42,19 @@ def seal_secrets(box: SecretBox, held: Secrets, subscription_id: str) -> dict[st
     return {"secret": box.seal(held.current.serialise(), subscription_id), "former_secrets": sealed}
 
 
+class SecretsUnreadable(Exception):
+    """What stands in the columns was altered, or sealed under a key that is not this box's."""
+
+
 def open_secrets(box: SecretBox, current: bytes, former: bytes | None, subscription_id: str) -> Secrets:
-    """What both columns hold. Raises `cryptography.exceptions.InvalidTag` for what was altered."""
+    """What both columns hold. Raises `SecretsUnreadable`."""
+    try:
+        return _opened(box, current, former, subscription_id)
+    except (InvalidTag, InvalidKey, ValueError) as error:  # a text cut short is no nonce, no UTF-8, no JSON
+        raise SecretsUnreadable(subscription_id) from error
+
+
+def _opened(box: SecretBox, current: bytes, former: bytes | None, subscription_id: str) -> Secrets:
     secret = SymmetricSecret.parse(box.open(current, subscription_id))
     if former is None:
         return Secrets(secret)

@@ -1,4 +1,4 @@
-"""What may be wrong with a subscription's filter, told in kk, ru and en."""
+"""What may be wrong with a subscription, told in kk, ru and en."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ import msgspec
 from services.kernel.http.responses import Representation
 
 WarningCode = Literal[
-    "product_not_seen", "producer_not_seen", "product_of_another_producer", "nothing_for_30_days"
+    "product_not_seen",
+    "producer_not_seen",
+    "product_of_another_producer",
+    "nothing_for_30_days",
+    "former_secret_unreadable",
 ]
 
 
@@ -24,7 +28,7 @@ class WarningText(Representation):
 
 
 class FilterWarning(Representation):
-    """A filter that is right in form but seems to match nothing."""
+    """A filter that is right in form but seems to match nothing, or a secret that signs no more."""
 
     code: WarningCode
     text: WarningText

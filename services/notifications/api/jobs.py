@@ -93,7 +93,8 @@ class Job(Representation):
     trouble: str | None = Field(
         default=None,
         description="What a running job waits for, trying again: `register_unavailable`, "
-        "`register_answer_broken`, `register_behind`, or `event_unreadable` here.",
+        "`register_answer_broken`, `register_behind`; `event_unreadable` here, or `write_refused` by the "
+        "database: its operator has to look.",
     )
 
 

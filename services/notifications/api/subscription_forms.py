@@ -187,7 +187,7 @@ class Subscription(Representation):
     version: int = Field(description="For `If-Match`; also the `ETag` of the subscription itself.")
     secret: str | None = None
     warnings: list[FilterWarning] | None = Field(
-        default=None, description="What may be wrong with the filter; in lists and in answers to commands."
+        default=None, description="What may be wrong; in lists and in answers to commands."
     )
 
 

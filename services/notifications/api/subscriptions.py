@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
@@ -37,7 +37,7 @@ SubscriptionId = Annotated[
     str, Path(pattern=r"^[0-9a-f-]{36}$", examples=["0191f3c0-0000-7000-8000-000000000000"])
 ]
 Editing = Annotated[CommandRequest, Depends(Deciding(*OWNERS, status=200))]
-Change = Callable[[sa.Connection, sa.RowMapping], None]
+Change = Callable[[sa.Connection, sa.RowMapping], Sequence[str] | None]
 
 
 @router.post(
@@ -187,12 +187,17 @@ def rotate(
     subscription_id: SubscriptionId,
     body: SecretRotation,
 ) -> Response:
-    """Both secrets sign while they overlap; the new one is shown once, in this answer."""
+    """Both secrets sign while they overlap; the new one is shown once, in this answer.
+
+    A former secret that cannot be read any more signs no more: `warnings` tell it.
+    """
     secret, now = secret_given(body.secret).serialise(), microseconds(desk.clock.now())
 
-    def act(connection: sa.Connection, row: sa.RowMapping) -> None:
-        overlap = timedelta(hours=body.overlap_hours)
-        change_subscription.rotate_secret(connection, row, desk.box, secret=secret, overlap=overlap, now=now)
+    def act(connection: sa.Connection, row: sa.RowMapping) -> Sequence[str]:
+        readable = change_subscription.rotate_secret(
+            connection, row, desk.box, secret=secret, overlap=timedelta(hours=body.overlap_hours), now=now
+        )
+        return () if readable else ("former_secret_unreadable",)
 
     return _changed(desk, command, subscription_id, act, status=201, secret=secret)
 
@@ -231,18 +236,21 @@ def _changed(
     secret: str | None = None,
 ) -> Response:
     """Change the caller's own subscription if it is still what the caller saw."""
+    told: list[str] = []
 
     def change_it(connection: sa.Connection) -> str:
         owner = command.caller.principal.key
         row = subscription_of(connection, owner, subscription_id, to_change=True)
         command.require_version(row["version"])
-        act(connection, row)
+        told.extend(act(connection, row) or ())
         return subscription_id
 
     _resource, replayed = once(desk.database, desk.clock, command.answer, change_it)
     desk.wake()
     shown = None if replayed else secret
-    return _answered(desk, command, subscription_id, status=status, secret=shown, replayed=replayed)
+    return _answered(
+        desk, command, subscription_id, status=status, secret=shown, replayed=replayed, told=told
+    )
 
 
 def _answered(
@@ -254,11 +262,12 @@ def _answered(
     secret: str | None = None,
     location: str | None = None,
     replayed: bool = False,
+    told: Sequence[str] = (),
 ) -> Response:
     """The subscription as it is now; to a repeated key also one that was deleted since."""
     owner = command.caller.principal.key
     with desk.database.read() as connection:
         row = subscription_of(connection, owner, subscription_id, or_deleted=replayed)
         warnings = warnings_of(connection, [row], now=microseconds(desk.clock.now()))[subscription_id]
-    shown = subscription_shown(row, secret=secret, warnings=warnings)
+    shown = subscription_shown(row, secret=secret, warnings=[*warnings, *told])
     return recorded(shown, status=status, version=row["version"], position=None, location=location)

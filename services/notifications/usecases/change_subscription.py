@@ -10,9 +10,9 @@ import sqlalchemy as sa
 
 from services.kernel.errors import Conflict
 from services.kernel.journal.events import from_microseconds
-from services.notifications.adapters.sealing import SecretBox, open_secrets, seal_secrets
+from services.notifications.adapters.sealing import SecretBox, SecretsUnreadable, open_secrets, seal_secrets
 from services.notifications.delivery_tables import ENDPOINTS
-from services.notifications.domain.secrets import secret_given
+from services.notifications.domain.secrets import Secrets, secret_given
 from services.notifications.schema import DELIVERIES, SUBSCRIPTIONS
 from services.notifications.usecases.subscribe import NewSubscription, ask_consent, cancel_pending
 
@@ -92,11 +92,21 @@ def rotate_secret(
     secret: str | None,
     overlap: timedelta,
     now: int,
-) -> None:
-    """Put a secret in force, made here where none is given; the former one signs on for `overlap`."""
-    held = open_secrets(box, row["secret"], row["former_secrets"], row["subscription_id"])
-    rotated = held.rotated(secret_given(secret), at=from_microseconds(now), overlap=overlap)
+) -> bool:
+    """Put a secret in force, made here where none is given; the former one signs on for `overlap`.
+
+    False where the former one cannot be read any more, as its key is lost: it signs no more, and the new one
+    is in force alone.
+    """
+    successor = secret_given(secret)
+    try:
+        held = open_secrets(box, row["secret"], row["former_secrets"], row["subscription_id"])
+    except SecretsUnreadable:
+        rotated, readable = Secrets(successor), False
+    else:
+        rotated, readable = held.rotated(successor, at=from_microseconds(now), overlap=overlap), True
     _change(connection, row, dict(seal_secrets(box, rotated, row["subscription_id"])))
+    return readable
 
 
 def _require(row: sa.RowMapping, *states: str) -> None:

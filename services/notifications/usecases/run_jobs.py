@@ -83,7 +83,8 @@ class Jobs:
         except STORE_TROUBLE:
             raise
         except Exception as error:  # noqa: BLE001  # what cannot be read or written stops no other owner's job
-            trouble = "event_unreadable"
+            refused = isinstance(error, sa.exc.SQLAlchemyError)
+            trouble = "write_refused" if refused else "event_unreadable"
             if job["trouble"] != trouble:  # it is tried again every second
                 logger.error("job failed", exc_info=error, extra={"job": job["job_id"]})
         with self._database.write() as connection:

@@ -174,6 +174,25 @@ def test_a_rotated_secret_is_shown_once_and_both_sign_for_a_day(api: Api) -> Non
     ]
 
 
+@pytest.mark.parametrize("unreadable", ["secret", "former_secrets"])
+def test_a_secret_that_cannot_be_read_any_more_is_rotated_without_overlap(api: Api, unreadable: str) -> None:
+    """Its key is lost: the new secret is in force alone, and the answer says so."""
+    made = active(api)
+    with api.office.database.write() as connection:
+        connection.execute(sa.update(SUBSCRIPTIONS).values({unreadable: b"short"}))
+    answer = api.change(made, "/secret-rotations", {"overlap_hours": 48})
+    shown = answer.json()
+    assert (answer.status_code, [one["code"] for one in shown["warnings"]]) == (
+        201,
+        ["former_secret_unreadable"],
+    )
+    row = api.office.row(SUBSCRIPTIONS)
+    held = open_secrets(api.office.box, bytes(row["secret"]), row["former_secrets"], made["subscription_id"])
+    assert [one.serialise() for one in held.signing(datetime.now(UTC))] == [shown["secret"]]
+    after = api.change(shown, "/secret-rotations", {}).json()
+    assert after["warnings"] == []
+
+
 @pytest.mark.parametrize("secret", [secret_of(23), secret_of(65), "whsec_", "k" * 40, ""])
 def test_a_secret_of_the_wrong_length_is_no_successor(embedded: Api, secret: str) -> None:
     made = embedded.subscribed()

@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
-from cryptography.exceptions import InvalidTag
 
 from services.kernel.errors import Conflict, Invalid
-from services.notifications.adapters.sealing import SecretBox, open_secrets, seal_secrets
+from services.notifications.adapters.sealing import SecretBox, SecretsUnreadable, open_secrets, seal_secrets
 from services.notifications.domain.secrets import MAX_FORMER, MAX_OVERLAP, Secrets
 from services.notifications.domain.signing import SymmetricSecret
 
@@ -65,6 +64,6 @@ def test_secrets_at_rest_belong_to_one_subscription_and_one_column() -> None:
     sealed = seal_secrets(box, held, "s-1")
     assert sealed["secret"] is not None
     assert open_secrets(box, sealed["secret"], sealed["former_secrets"], "s-1") == held
-    with pytest.raises(InvalidTag):
+    with pytest.raises(SecretsUnreadable):
         open_secrets(box, sealed["secret"], sealed["former_secrets"], "s-2")
     assert seal_secrets(box, Secrets(secret(1)), "s-1")["former_secrets"] is None

@@ -274,7 +274,7 @@ def test_what_the_database_refuses_of_one_job_stops_no_other_owners(
     monkeypatch.setattr(run_jobs, "delivery_row", refusing)
     run(office)
     states = [office.row(JOBS, job_id=one)["state"] for one in (first, second)]
-    assert (states, office.row(JOBS, job_id=first)["trouble"]) == (["running", "done"], "event_unreadable")
+    assert (states, office.row(JOBS, job_id=first)["trouble"]) == (["running", "done"], "write_refused")
     monkeypatch.undo()
     run(office)
     assert office.row(JOBS, job_id=first)["state"] == "done"
