@@ -58,17 +58,16 @@ def test_payees_controlled_from_abroad_make_payments_foreign(automatic: World) -
     assert failed == ["localisation_share", "foreign_payments"]
 
 
-def test_a_producer_withdraws_and_its_case_closes(automatic: World) -> None:
-    """A withdrawn application leads to nothing, whatever is notified afterwards."""
+def test_what_was_included_by_itself_can_no_longer_be_withdrawn(automatic: World) -> None:
+    """A pending one can: see `test_producers`. An exclusion at own request is another act (art. 51-6(3))."""
     life = Life(automatic, {**stories()["clean"], **again("clean", "ДПО-W", "971240001315")})
     life.upload_and_list()
-    application = life.apply()
-    answer = life.producer.post(
-        "register", f"/v1/applications/{application['application_id']}/withdrawal", {}
-    )
-    assert answer.status_code in {201, 409}  # automatic confirmation may have been faster
-    if answer.status_code == 409:
-        assert answer.json()["code"] == "application_not_pending"
+    application_id = life.apply()["application_id"]
+    entry = life.included_entry(application_id)
+    answer = life.producer.post("register", f"/v1/applications/{application_id}/withdrawal", {})
+    assert (answer.status_code, answer.json()["code"]) == (409, "application_not_pending")
+    assert life.application(application_id, "included")
+    assert life.entry(entry["entry_id"], "included")
 
 
 def test_webhooks_arrive_signed_with_the_journals_bytes(automatic: World) -> None:
@@ -150,7 +149,10 @@ def test_liquidation_takes_everything_out(automatic: World) -> None:
 
 
 def test_the_quarters_monitoring_records_those_that_conform(automatic: World) -> None:
-    """Law 86-VII art. 51-2(3); order 327 para. 29: the round opens by itself at the quarter's turn."""
+    """Law 86-VII art. 51-2(3); order 327 para. 29: the round opens by itself at the quarter's turn.
+
+    What an upheld appeal kept in the register waits for an officer (art. 51-2(5)).
+    """
     life, entry = included(automatic, "late_appeal")
     automatic.set_clock(APRIL)
     shown = automatic.eventually(
@@ -161,6 +163,15 @@ def test_the_quarters_monitoring_records_those_that_conform(automatic: World) ->
     )
     assert shown["monitored_quarter"] == "2026-Q1"
     officer = life.informatization
+    kept = stories()["excluded_and_reinstated"]["producer"]["bin"]
+
+    def waiting() -> Any:
+        found = officer.get("verification", "/v1/cases", bin=kept, state="open", kind="monitoring")["items"]
+        return found[0] if found else None
+
+    case = automatic.eventually(waiting, "the reinstated product's case, which no machine ends")
+    assert case["quarter"] == "2026-Q1"
+    assert life.conclude(case, {"result": "exclude"}).status_code == 201
 
     def closed() -> Any:
         found = officer.get("verification", "/v1/monitoring-rounds/2026-Q1")

@@ -78,20 +78,25 @@ def worklist(here: Authority, **wanted: Any) -> list[UUID]:
 
 def monitored(here: Authority) -> Case:
     """The open monitoring case of an entry whose product was delisted."""
-    listing_id = UUID(here.list_product())
+    listing_id = here.list_product()
     case = filed(here)
     conclude(here, case, "confirmed", C)
     if here.practice.four_eyes:
         approve(here, case, B)
     here.include(str(case.opened.application_id))
+    delist(here, listing_id)
+    return here.cases(kind="monitoring")[-1]
 
-    def delist(work: Work) -> Listing:
-        listing = work.load(Listing, listing_id)
+
+def delist(here: Authority, listing_id: str) -> None:
+    """A product leaves the register of trusted software today."""
+
+    def step(work: Work) -> Listing:
+        listing = work.load(Listing, UUID(listing_id))
         day = date(2026, 3, 2)
         return delist_software(work, here.practice, officer(), listing, delisted_on=day, ground=REASONS)
 
-    here.journal.transact(delist)
-    return here.cases(kind="monitoring")[-1]
+    here.journal.transact(step)
 
 
 def appealed(here: Authority) -> Case:

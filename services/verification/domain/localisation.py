@@ -30,6 +30,9 @@ PaymentKind = Literal["royalty", "licence", "development", "modification", "adap
 FOREIGN: Final = frozenset({"foreign_legal_entity", "foreign_individual", "kazakhstani_foreign_controlled"})
 """Foreign legal entities, foreign individuals, and Kazakhstani organisations controlled by them."""
 
+TOTALS_DIFFER: Final = "report_totals_differ"
+"""The finding that two products of one producer state different totals of one year."""
+
 _AMOUNT: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,2})?")
 _PERCENT: Final = re.compile(r"-?[0-9]{1,6}(\.[0-9]{1,6})?")
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]

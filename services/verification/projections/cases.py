@@ -294,32 +294,6 @@ def _under_way(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> 
     return list(found.scalars())
 
 
-def confirmed_reports(
-    connection: sa.Connection,
-    producer_id: str,
-    *,
-    reporting_year: int | None,
-    except_product: str,
-    limit: int,
-) -> list[str]:
-    """Digests of the reports by which a producer's other products were confirmed, newest first."""
-    columns = CASES.c
-    found = connection.execute(
-        sa.select(columns.report_sha256)
-        .where(
-            columns.producer_id == producer_id,
-            columns.kind == "confirmation",
-            columns.result == "confirmed",
-            columns.reporting_year == reporting_year,
-            columns.product_id != except_product,
-            columns.report_sha256.is_not(None),
-        )
-        .order_by(columns.case_id.desc())
-        .limit(limit)
-    )
-    return list(found.scalars())
-
-
 def overdue(connection: sa.Connection, today: str, limit: int) -> list[UUID]:
     """Cases with a running term, the authority's or a producer's, that ended before `today` unrecorded.
 

@@ -15,6 +15,7 @@ from services.kernel.journal.projection import RowFold
 from services.kernel.journal.rows import Row
 from services.kernel.journal.units import Recorded
 from services.verification.contract.events import CaseConcluded
+from services.verification.domain.localisation import TOTALS_DIFFER
 from services.verification.domain.simulation import JudgedCase, judged_case
 from services.verification.projections.cases import CASES
 from services.verification.schema import METADATA
@@ -132,3 +133,65 @@ def count_decided_in(connection: sa.Connection, period: Period) -> int:
         .where(case.legal_date >= period.first_day, case.legal_date <= period.last_day)
     )
     return int(connection.execute(query).scalar_one())
+
+
+def confirmed_reports(
+    connection: sa.Connection,
+    producer_id: str,
+    *,
+    reporting_year: int | None,
+    except_product: str,
+    limit: int,
+) -> list[str]:
+    """Digests of the reports by which a producer's other products were confirmed, newest first.
+
+    One that an officer accepted although its total differed is no measure for the others: it was decided that
+    both stand.
+    """
+    case = CASES.c
+    found = connection.execute(
+        sa.select(case.report_sha256, JUDGED_CASES.c.judged)
+        .join_from(CASES, JUDGED_CASES, JUDGED_CASES.c.case_id == case.case_id)
+        .where(
+            case.producer_id == producer_id,
+            case.kind == "confirmation",
+            case.result == "confirmed",
+            case.reporting_year == reporting_year,
+            case.product_id != except_product,
+            case.report_sha256.is_not(None),
+        )
+        .order_by(case.case_id.desc())
+        .limit(limit)
+    )
+    return [row.report_sha256 for row in found if not _found_differing(_decoded(row.judged))]
+
+
+def _decoded(judged: bytes | None) -> JudgedCase | None:
+    return None if judged is None else _DECODER.decode(bytes(judged))
+
+
+def _found_differing(judged: JudgedCase | None) -> bool:
+    return judged is not None and judged.evidence is not None and TOTALS_DIFFER in judged.evidence.findings
+
+
+def was_accepted(connection: sa.Connection, entry_id: str | None, application_id: str | None) -> bool:
+    """True when people kept an application's product in the register against what the rules said.
+
+    An officer confirmed it, or found that it conforms, although the rules did not, an appeal was upheld, or a
+    court undid its exclusion. What an earlier application of the same entry went through is over.
+    """
+    case, judged = CASES.c, JUDGED_CASES.c
+    of_entry = sa.and_(case.entry_id == entry_id, case.application_id == application_id)
+    rows = connection.execute(
+        sa.select(case.result, judged.departs, judged.judged)
+        .join_from(CASES, JUDGED_CASES, judged.case_id == case.case_id, isouter=True)
+        .where(
+            sa.or_(case.origin == f"application:{application_id}", of_entry),
+            case.result.in_(("confirmed", "conforms", "upheld")),
+        )
+    )
+    return any(row.result == "upheld" or row.departs or _failed(_decoded(row.judged)) for row in rows)
+
+
+def _failed(judged: JudgedCase | None) -> bool:
+    return judged is not None and not judged.conforms

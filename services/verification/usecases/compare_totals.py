@@ -8,9 +8,9 @@ from typing import Final
 from services.kernel.database import Database
 from services.verification.adapters.documents import DocumentStore, KeptDocument
 from services.verification.contract.events import CaseOpened
-from services.verification.domain.localisation import Examined, Finding
-from services.verification.projections.cases import confirmed_reports
+from services.verification.domain.localisation import TOTALS_DIFFER, Examined, Finding
 from services.verification.projections.identifiers import owners_of
+from services.verification.projections.judged_cases import confirmed_reports
 from services.verification.usecases.read_report import read_report
 
 MAX_COMPARED: Final = 50
@@ -36,7 +36,7 @@ def differing_totals(
         other = _total_of(documents, kept[sha256], year) if sha256 in kept else None
         if other is not None and other != _number(totals.all_expenses):
             params = {"total": totals.all_expenses, "other": f"{other:.2f}"}
-            return [Finding("report_totals_differ", "/totals/all_expenses", params)]
+            return [Finding(TOTALS_DIFFER, "/totals/all_expenses", params)]
     return []
 
 

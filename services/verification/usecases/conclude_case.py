@@ -18,7 +18,7 @@ from services.verification.contract.events import (
 )
 from services.verification.domain.case import Case, expected_result
 from services.verification.domain.hand_off import HandOff
-from services.verification.projections.cases import find_origin
+from services.verification.projections.judged_cases import was_accepted
 from services.verification.usecases.assess_case import Foreknown, assess_case
 from services.verification.usecases.keep_rule_set import keep_rule_set
 from services.verification.usecases.practice import Practice
@@ -86,13 +86,13 @@ def conclude_by_judgement(
 ) -> bool:
     """Conclude and notify as the judgement says; False when the case has to wait for an officer.
 
-    It waits, too, where the rules would exclude what an officer confirmed against them.
+    It waits, too, where the rules would exclude what people kept in the register against them.
     """
     assessment = assess_case(work.database, practice, case.considered, foreknown)
     if assessment.obstacle is not None:
         return False
     result = expected_result(case.kind, assessment.judgement)
-    if result is None or (result == "exclude" and _confirmed_against_rules(work, case)):
+    if result is None or (result == "exclude" and _was_accepted(work, case)):
         return False
     keep_rule_set(work, assessment)
     case.conclude(act, result, assessment.judgement, None)
@@ -100,13 +100,7 @@ def conclude_by_judgement(
     return True
 
 
-def _confirmed_against_rules(work: Work, case: Case) -> bool:
-    """True when an officer overrode a criterion of the confirmation behind an entry, or departed from it."""
+def _was_accepted(work: Work, case: Case) -> bool:
+    """What people accepted with reasons, no automatic step undoes (decision 16)."""
     with work.database.read() as connection:
-        confirmation_id = find_origin(connection, f"application:{case.opened.application_id}")
-    conclusion = work.load(Case, confirmation_id).conclusion if confirmation_id is not None else None
-    if conclusion is None:
-        return False
-    criteria = conclusion.judgement.criteria if conclusion.judgement is not None else ()
-    overridden = any(one.checked is not None and one.checked.verdict == "overridden" for one in criteria)
-    return conclusion.departs_from_judgement or overridden
+        return was_accepted(connection, case.opened.entry_id, case.opened.application_id)
