@@ -97,6 +97,22 @@ def excluded(matters: Matters, known: Known, foreign: Foreign) -> None:
         _open(matters, foreign, "appeal_term", holder, data.entry_id, product, data.appeal_term)
 
 
+def reinstated(matters: Matters, known: Known, foreign: Foreign) -> None:
+    """Nothing is left to appeal; a request that the exclusion had overtaken waits again."""
+    data = foreign.fact.data
+    assert isinstance(data, register.Reinstated)
+    matters.close(data.entry_id, foreign.upstream.position, _APPEAL_TERM)
+    _request_again(matters, known, foreign, data.entry_id, data.request_term)
+
+
+def _request_again(
+    matters: Matters, known: Known, foreign: Foreign, entry_id: str, term: FixedTerm | None
+) -> None:
+    if term is not None:
+        product = _name(known, entry_id)
+        _open(matters, foreign, "exclusion_request", _INDUSTRY, entry_id, product, term)
+
+
 def appeal_term_over(matters: Matters, _known: Known, foreign: Foreign) -> None:
     """The appeal was filed, or there is nothing left to appeal."""
     entry_id: str = foreign.fact.data.entry_id  # type: ignore[attr-defined]  # of every class in MATTERS_OF
@@ -118,6 +134,7 @@ def entry_corrected(matters: Matters, known: Known, foreign: Foreign) -> None:
         matters.close(data.entry_id, foreign.upstream.position, _APPEAL_TERM)
     if data.status == "annulled":
         matters.close(data.entry_id, foreign.upstream.position, _REQUEST)
+    _request_again(matters, known, foreign, data.entry_id, data.request_term)
 
 
 def producer_ceased(matters: Matters, _known: Known, foreign: Foreign) -> None:
@@ -187,7 +204,7 @@ MATTERS_OF: Final[Mapping[type[Event], Bookkeeping]] = {
     register.ExclusionRequested: exclusion_requested,
     register.Excluded: excluded,
     register.AppealFiled: appeal_term_over,
-    register.Reinstated: appeal_term_over,
+    register.Reinstated: reinstated,
     corrections.EntryCorrected: entry_corrected,
     register.Included: appeal_term_over,
     appeals.AppealClosed: appeal_term_over,

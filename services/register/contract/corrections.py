@@ -25,6 +25,7 @@ class EntryCorrected(Event, frozen=True, kw_only=True):
     3339, UTC). `restatement`: an inclusion states `product` or `activity` in place of what it stated.
     `status` is the entry's after the correction; `annulled` when it was never rightly in the register.
     `appeal_term`: the later one in which a redated exclusion can be appealed, where it moved with its day.
+    `request_term`: of the producer's own request, which an exclusion left out had overtaken: it waits again.
 
     Without `correction_id` it follows from a notification: a "conforms" that names the exclusion's own one,
     or an appeal upheld from the start; then it annuls an exclusion. Otherwise `proposed_by` is the officer
@@ -47,6 +48,7 @@ class EntryCorrected(Event, frozen=True, kw_only=True):
     proposed_by: str | None = None
     status: StatusAfter | None = None
     appeal_term: FixedTerm | None = None
+    request_term: FixedTerm | None = None
 
 
 @REGISTER_EVENTS.published("correction.proposed.v1")

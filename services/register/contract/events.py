@@ -303,7 +303,8 @@ class AppealDismissed(Event, frozen=True, kw_only=True):
 class Reinstated(Event, frozen=True, kw_only=True):
     """An upheld appeal or a court's ruling put the entry back, from `reinstated_on` (ISO date, Asia/Almaty).
 
-    A court needs no appeal before it: `appeal_id` may be absent where `court_ruling` stands.
+    A court needs no appeal before it: `appeal_id` may be absent where `court_ruling` stands. `request_term`:
+    of the producer's own request, which an exclusion annulled from the start had overtaken: it waits again.
     """
 
     legal_basis: ClassVar[str] = "law-86-VII art. 51-2(4), (5); order-327 paras. 9, 31"
@@ -317,6 +318,7 @@ class Reinstated(Event, frozen=True, kw_only=True):
     reasons: OfficialText
     appeal_id: str | None = None
     court_ruling: CourtRuling | None = None
+    request_term: FixedTerm | None = None
 
 
 @_published("producer.registered.v1")

@@ -84,6 +84,11 @@ def corrections_of(facts: Iterable[Fact]) -> Corrections:
     return Corrections(frozenset(left_out), dated, restated, terms)
 
 
+def annuls(event: Event) -> bool:
+    """True of a fact that changes what counted before it: its entry's state is made anew from all facts."""
+    return isinstance(event, EntryCorrected) or (isinstance(event, Reinstated) and event.annuls_from_start)
+
+
 def in_order(facts: Iterable[Fact], *, valid_at: datetime | None = None) -> list[Fact]:
     """An entry's facts as corrected that count by a legal instant, in the order in which they count.
 

@@ -33,7 +33,7 @@ from services.register.contract.events import (
 from services.register.contract.rulings import CourtRulingRecorded
 from services.register.domain.appealing import appealable, redated_term
 from services.register.domain.application import Application
-from services.register.domain.correcting import NAMES, corrections_of
+from services.register.domain.correcting import NAMES, annuls, corrections_of
 from services.register.domain.correction import Proposed, check
 from services.register.domain.entry_state import Appeal, EntryState, Exclusion, evolved, standing
 from services.register.domain.procedure import Procedure, automatically
@@ -286,6 +286,8 @@ class Entry(Aggregate):
             court_ruling=content.court_ruling,
         )
         basis = COURT_BASIS if content.court_ruling is not None else None
+        after = self._after(act, event, at)
+        event = msgspec.structs.replace(event, request_term=self._goes_on(after))
         self.record(act, event, basis=basis, effective_at=at)
 
     def record_ruling(self, act: Act, content: CourtRulingRecorded) -> bool:
@@ -343,12 +345,21 @@ class Entry(Aggregate):
     def _record_correction(self, act: Act, event: EntryCorrected, basis: str) -> None:
         """Record a correction with the status that the entry has after it."""
         at = self._counts_from(act.at)
+        after = self._after(act, event, at)
+        stated = msgspec.structs.replace(event, status=after.status, request_term=self._goes_on(after))
+        self.record(act, stated, basis=basis, effective_at=at)
+
+    def _after(self, act: Act, event: Event, at: datetime) -> EntryState:
+        """What the entry would be after an event."""
         trial = Entry(self.id)
         for fact in self._facts:
             trial.apply(fact)
         Aggregate.record(trial, act, event, effective_at=at)
-        stated = msgspec.structs.replace(event, status=trial.state.status)
-        self.record(act, stated, basis=basis, effective_at=at)
+        return trial.state
+
+    def _goes_on(self, after: EntryState) -> FixedTerm | None:
+        """The term of a request for exclusion that waits again, where one does."""
+        return after.request_term if self.state.requested_on is None else None
 
     def miss_term(self, act: Act, term: FixedTerm) -> bool:
         """Record that the term of an exclusion at own request ended unmet; False when it no longer runs.
@@ -382,7 +393,6 @@ class Entry(Aggregate):
             ]
 
     def when(self, event: Event, fact: Fact) -> None:  # the state is evolved by whole facts
-        """Change state by one event; a correction makes it anew from all facts."""
+        """Change state by one event; one that changes what counted before makes it anew from all facts."""
         self._facts.append(fact)
-        corrects = isinstance(event, EntryCorrected)
-        self._state = standing(self._facts) if corrects else evolved(self._state, fact)
+        self._state = standing(self._facts) if annuls(event) else evolved(self._state, fact)

@@ -33,6 +33,8 @@ from services.register.contract.updates import EntryUpdated, UpdatedField
 from services.register.domain.correcting import EntryStatus, corrections_of, in_order
 from services.register.domain.own_data import LastUpdate, Stated, brought_up_to_date, told
 
+AppealOutcome = Literal["pending", "upheld", "dismissed", "closed"]
+
 
 class Exclusion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One exclusion of the entry; `undone` once an appeal, a correction or a court put the entry back.
@@ -59,7 +61,7 @@ class Appeal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     filed_on: str
     in_time: bool
     term: FixedTerm
-    outcome: Literal["pending", "upheld", "dismissed", "closed"] = "pending"
+    outcome: AppealOutcome = "pending"
     reasons: OfficialText | None = None
 
 
@@ -182,12 +184,15 @@ def _without_effect(state: EntryState | None, fact: Fact) -> EntryState | None:
 
 
 def _told_only(before: EntryState, after: EntryState) -> EntryState:
-    """The entry after an exclusion that a later fact annuls from the start."""
+    """The entry after an exclusion that a later fact annuls from the start.
+
+    A request of the producer's own that it overtook goes on; one that it answered is answered.
+    """
     *earlier, annulled = after.exclusions
     told = msgspec.structs.replace(annulled, undone=True, annulled=True)
-    return msgspec.structs.replace(
-        after, status=before.status, changed_at=before.changed_at, exclusions=(*earlier, told)
-    )
+    if annulled.ground == "own_request":
+        before = msgspec.structs.replace(before, requested_on=None, request_term=None)
+    return msgspec.structs.replace(before, exclusions=(*earlier, told))
 
 
 def _included(state: EntryState | None, event: Included, fact: Fact) -> EntryState:
@@ -254,8 +259,8 @@ def _(event: Excluded, state: EntryState, fact: Fact) -> EntryState:
 
 @_evolve.register
 def _(event: Reinstated, state: EntryState, fact: Fact) -> EntryState:
-    if event.court_ruling is None:
-        state = msgspec.structs.replace(state, appeals=_upheld(state.appeals, event))
+    if event.court_ruling is None:  # a court leaves the decision on an appeal as it was taken
+        state = _ended(state, event.appeal_id, "upheld", event.reasons)
     return _without(
         state,
         event.exclusion_event_id,
@@ -263,16 +268,6 @@ def _(event: Reinstated, state: EntryState, fact: Fact) -> EntryState:
         reinstated_on=event.reinstated_on,
         from_start=event.annuls_from_start,
         court_ruling=event.court_ruling,
-    )
-
-
-def _upheld(appeals: tuple[Appeal, ...], event: Reinstated) -> tuple[Appeal, ...]:
-    """A court leaves the decision on an appeal as it was taken; an upheld appeal is marked so."""
-    return tuple(
-        msgspec.structs.replace(a, outcome="upheld", reasons=event.reasons)
-        if a.appeal_id == event.appeal_id
-        else a
-        for a in appeals
     )
 
 
@@ -341,22 +336,20 @@ def _(event: AppealFiled, state: EntryState, _fact: Fact) -> EntryState:
 
 @_evolve.register
 def _(event: AppealDismissed, state: EntryState, _fact: Fact) -> EntryState:
-    decided = tuple(
-        msgspec.structs.replace(a, outcome="dismissed", reasons=event.reasons)
-        if a.appeal_id == event.appeal_id
-        else a
-        for a in state.appeals
-    )
-    return msgspec.structs.replace(state, appeals=decided)
+    return _ended(state, event.appeal_id, "dismissed", event.reasons)
 
 
 @_evolve.register
 def _(event: AppealClosed, state: EntryState, _fact: Fact) -> EntryState:
-    outcome: Literal["upheld", "closed"] = "upheld" if event.ground == "included_anew" else "closed"
+    outcome: AppealOutcome = "upheld" if event.ground == "included_anew" else "closed"
+    return _ended(state, event.appeal_id, outcome, event.reasons)
+
+
+def _ended(
+    state: EntryState, appeal_id: str | None, outcome: AppealOutcome, reasons: OfficialText | None
+) -> EntryState:
     ended = tuple(
-        msgspec.structs.replace(a, outcome=outcome, reasons=event.reasons)
-        if a.appeal_id == event.appeal_id
-        else a
+        msgspec.structs.replace(a, outcome=outcome, reasons=reasons) if a.appeal_id == appeal_id else a
         for a in state.appeals
     )
     return msgspec.structs.replace(state, appeals=ended)

@@ -30,7 +30,7 @@ from services.register.contract.events import (
 )
 from services.register.contract.rulings import CourtRulingRecorded
 from services.register.contract.updates import EntryUpdated, UpdatedField
-from services.register.domain.correcting import EntryStatus, in_order
+from services.register.domain.correcting import EntryStatus, annuls, in_order
 from services.register.domain.entry_state import EntryState, evolved, standing
 from services.register.domain.naming import named
 from services.register.projections.applications import APPLICATIONS
@@ -65,8 +65,7 @@ ENTRIES: Final = sa.Table(
 it which entries are worth a look, and what they are called at the moment asked about decides.
 
 From the instant `counts_from` on (microseconds since 1970, UTC) the row is also the answer about any past
-that knows its last fact. It is null where facts were not recorded in the order in which they count, or one
-leaves out another from the start.
+that knows its last fact. It is null where facts were not recorded in the order in which they count.
 """
 
 _KINDS: Final = (
@@ -100,8 +99,8 @@ class Entries(StateFold[EntryState]):
         return (recorded.fact.originator_id,) if own_term or isinstance(data, _KINDS) else ()
 
     def fold(self, facts: Sequence[Recorded], connection: sa.Connection) -> None:
-        """Evolve the rows; one whose entry is corrected is made anew from all facts of the entry."""
-        corrected = {r.fact.originator_id for r in facts if isinstance(r.fact.data, EntryCorrected)}
+        """Evolve the rows; one of whose facts changes what counted before is made anew from all of them."""
+        corrected = {r.fact.originator_id for r in facts if annuls(r.fact.data)}
         if not corrected:
             return super().fold(facts, connection)
         super().fold([r for r in facts if r.fact.originator_id not in corrected], connection)
@@ -160,8 +159,6 @@ def _counts_from(row: Row | None, fact: Fact) -> int | None:
     at = microseconds(fact.effective_at)
     if row is None:
         return at
-    if isinstance(fact.data, Reinstated) and fact.data.annuls_from_start:
-        return None
     before: int | None = row["counts_from"]
     if isinstance(fact.data, EntryUpdated) and before is not None:
         return max(before, at)

@@ -21,8 +21,10 @@ from services.register.contract.events import (
     NotificationReceived,
     NotificationReturned,
     NotificationSettled,
+    Reinstated,
     TermMissed,
 )
+from services.register.projections.facts import facts_until
 from services.register.schema import METADATA
 
 Holder = Literal["notification", "entry"]
@@ -44,7 +46,10 @@ _DECODER: Final = msgspec.json.Decoder(FixedTerm)
 
 
 class OpenTerms:
-    """A term opens with what fixes it and closes when it is met, falls away, or is recorded as missed."""
+    """A term opens with what fixes it and closes when it is met, falls away, or is recorded as missed.
+
+    That of a producer's own request opens again once the exclusion that overtook it never was.
+    """
 
     tables: Sequence[sa.Table] = (OPEN_TERMS,)
 
@@ -57,7 +62,9 @@ class OpenTerms:
         rows: dict[UUID, Row | None] = {}
         for recorded in facts:
             data = recorded.fact.data
-            if isinstance(data, _BEGIN) and data.term is not None:
+            if isinstance(data, EntryCorrected | Reinstated) and data.request_term is not None:
+                rows[recorded.fact.originator_id] = _again(connection, recorded, data.request_term)
+            elif isinstance(data, _BEGIN) and data.term is not None:
                 holder: Holder = "notification" if isinstance(data, NotificationReceived) else "entry"
                 rows[recorded.fact.originator_id] = _row(recorded.fact.originator_id, holder, data.term)
             elif isinstance(data, _END) or _is_moot(data):
@@ -71,6 +78,14 @@ class OpenTerms:
 def _is_moot(data: Event) -> bool:
     """A request to exclude what never rightly was in the register waits for nothing."""
     return isinstance(data, EntryCorrected) and data.status == "annulled"
+
+
+def _again(connection: sa.Connection, recorded: Recorded, term: FixedTerm) -> Row | None:
+    """The row of a request that waits again; none where its term was recorded as missed before."""
+    entry_id = recorded.fact.originator_id
+    before = facts_until(connection, [entry_id], recorded.position - 1, TermMissed).get(entry_id, [])
+    missed = [one.fact.data.term for one in before if isinstance(one.fact.data, TermMissed)]
+    return None if term in missed else _row(entry_id, "entry", term)
 
 
 def _row(stream_id: UUID, holder: Holder, term: FixedTerm) -> Row:

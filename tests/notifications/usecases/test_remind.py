@@ -141,6 +141,32 @@ def test_a_redated_exclusion_is_told_with_its_later_term_and_reminded_of_before_
     assert reminded(office, "2026-04-06") == 1
 
 
+def test_a_request_that_an_annulled_exclusion_had_overtaken_waits_for_the_authority_again(
+    office: Office,
+) -> None:
+    """Art. 51-6(3): from when the exclusion is left out, at its own term."""
+    application = excluded(office)
+    entry_id, own = application.product_id, term("own_request", "2026-03-05")
+    back = register.Reinstated(
+        entry_id=entry_id,
+        producer=application.producer,
+        notification_id=str(new_stream_id()),
+        annuls_from_start=True,
+        exclusion_event_id=new_event_id(),
+        reinstated_on="2026-03-02",
+        reasons=REASONS,
+        request_term=own,
+    )
+    office.register.publish(back)
+    office.follow()
+    (matter,) = office.rows(MATTERS)
+    assert (matter["kind"], matter["holder"], matter["due_on"]) == (
+        "exclusion_request",
+        "industry_authority",
+        "2026-03-05",
+    )
+
+
 def documents_requested(
     application: register.ApplicationFiled, due_on: str
 ) -> officers_work.DocumentsRequested:

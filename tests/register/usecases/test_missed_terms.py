@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
+
+from services.kernel.journal.rebuilding import rebuild_read_models
 from services.register.contract.events import TermMissed
 from services.register.domain.application import Application
 from services.register.domain.entry import Entry
@@ -60,6 +63,32 @@ def test_an_exclusion_not_done_in_three_working_days_is_missed_para_31(desk: Des
     desk.on("2026-03-06")
     watch(desk)
     assert [event.term.name for event in missed(desk)] == ["exclusion"]
+
+
+@pytest.mark.parametrize("missed_before", [False, True])
+def test_a_request_that_waits_again_has_its_term_again_and_misses_it_once(
+    desk: Desk, missed_before: bool
+) -> None:
+    """An exclusion that overtook the request was annulled from the start (art. 51-6(3))."""
+    entry = desk.include()
+    request_exclusion(
+        desk.journal, RequestExclusion(entry_id=entry.id, by=BIN), desk.act("producer"), desk.procedure
+    )
+    desk.on("2026-03-06" if missed_before else "2026-03-03")
+    watch(desk)
+    out = desk.exclude(entry).state.exclusions[0]
+    assert desk.rows(OPEN_TERMS) == []
+    desk.accept(desk.notify("monitoring", "conforms", entry, corrects=out.notification_id))
+    assert len(desk.rows(OPEN_TERMS)) == (0 if missed_before else 1)
+    live = desk.rows(OPEN_TERMS)
+    rebuild_read_models(desk.journal)
+    assert desk.rows(OPEN_TERMS) == live
+    desk.on("2026-03-09")
+    watch(desk)
+    watch(desk)
+    assert [event.term.name for event in missed(desk)] == ["own_request"]
+    grant_exclusion(desk.journal, GrantExclusion(entry_id=entry.id), desk.act(), None)
+    assert not desk.journal.load(Entry, entry.id).is_included
 
 
 def test_a_request_of_the_producer_left_waiting_is_missed_and_not_called_statutory(desk: Desk) -> None:
