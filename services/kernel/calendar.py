@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from importlib.metadata import version
+from importlib.resources import files
 from pathlib import Path
 from typing import Final, Literal
 from zoneinfo import ZoneInfo
@@ -23,7 +24,15 @@ import msgspec
 
 from services.kernel.contract import FixedTerm
 
-ALMATY: Final = ZoneInfo("Asia/Almaty")
+
+def _almaty() -> ZoneInfo:
+    """The zone as the `tzdata` package has it: a system's own files may be from before March 2024."""
+    with (files("tzdata") / "zoneinfo" / "Asia" / "Almaty").open("rb") as file:
+        return ZoneInfo.from_file(file, key="Asia/Almaty")
+
+
+ALMATY: Final = _almaty()
+"""UTC+5 since 1 March 2024, UTC+6 before."""
 TRANSFERS: Final = Path(__file__).with_name("data") / "working_days_kz.json"
 _QUARTER: Final = re.compile(r"(20[0-9]{2})-Q([1-4])")
 _DAY: Final = timedelta(days=1)

@@ -24,6 +24,7 @@ from services.kernel.database import Database
 from services.kernel.http.connections import Connection
 from services.kernel.http.rates import Rate
 from services.kernel.http.requests import Edge
+from services.kernel.http.xroad import XRoad
 from services.kernel.identity.tokens import (
     DEVELOPMENT_ISSUER,
     ROLES,
@@ -72,7 +73,7 @@ def edge_of(service: str, settings: ServiceSettings, clock: Clock, actor_id: Cal
     audiences = {service_name(service), settings.audience or service_name(service)}
     verifier = TokenVerifier(issuers, audiences=audiences, granted=granted, renewal=renewal)
     rate = Rate(settings.rate_per_second, settings.rate_burst)
-    return Edge(verifier, clock, _body_key(settings), rate, actor_id)
+    return Edge(verifier, clock, _body_key(settings), rate, actor_id, XRoad(settings.xroad_servers))
 
 
 def _trusted(settings: ServiceSettings) -> Issuers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Literal, Self, TypeVar
 
@@ -57,6 +58,9 @@ class ServiceSettings(BaseSettings):
     forwarded_allow_ips: str = ""
     """Addresses or networks of the reverse proxies, separated by commas, whose `X-Forwarded-For` and
     `X-Forwarded-Proto` are believed; nobody's by default."""
+    xroad_servers: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Addresses or networks of the X-Road security servers whose `X-Road-Client` and `X-Road-Id` are
+    recorded; nobody's by default."""
     threads: int = Field(default=40, ge=2, le=400)
     rate_per_second: float = Field(default=500.0, ge=0, le=1_000_000)
     """Requests a second that one caller may make of one process for ever; 0 limits nothing."""

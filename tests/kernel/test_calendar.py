@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.kernel.calendar import (
+    ALMATY,
     APPEAL,
     EXCLUSION,
     REVIEW,
@@ -24,6 +31,28 @@ from services.kernel.calendar import (
 
 DAYS = st.dates(date(2010, 1, 1), date(2035, 12, 31))
 INSTANTS = st.datetimes(datetime(2010, 1, 1), datetime(2035, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+def test_an_old_zone_database_of_the_system_does_not_move_legal_days(tmp_path: Path) -> None:
+    """One zone, UTC+5, since 1 March 2024; a system's files may still say +6."""
+    old = tmp_path / "Asia" / "Almaty"
+    old.parent.mkdir()
+    old.write_bytes((files("tzdata") / "zoneinfo" / "Etc" / "GMT-6").read_bytes())
+    asked = (
+        "from datetime import UTC, datetime; from zoneinfo import ZoneInfo;"
+        "from services.kernel.calendar import legal_date;"
+        "instant = datetime(2026, 3, 2, 18, 30, tzinfo=UTC);"
+        "print(instant.astimezone(ZoneInfo('Asia/Almaty')).date(), legal_date(instant))"
+    )
+    run = partial(subprocess.run, capture_output=True, text=True, check=True, timeout=60)
+    said = run([sys.executable, "-c", asked], env={**os.environ, "PYTHONTZPATH": str(tmp_path)})
+    assert said.stdout.split() == ["2026-03-03", "2026-03-02"]
+
+
+def test_almaty_moved_to_utc_plus_5_on_1_march_2024() -> None:
+    before, after = datetime(2024, 2, 29, 17, 59, tzinfo=UTC), datetime(2024, 2, 29, 19, tzinfo=UTC)
+    offsets = [instant.astimezone(ALMATY).utcoffset() for instant in (before, after)]
+    assert offsets == [timedelta(hours=6), timedelta(hours=5)]
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ _SINGLE: Final = (
     b"if-match",
     b"request-id",
     b"traceparent",
+    b"x-road-client",
+    b"x-road-id",
 )
 """Header fields that one reader would take from the first line and another from the last."""
 

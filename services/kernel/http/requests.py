@@ -9,7 +9,7 @@ import hmac
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Final, Literal
 
 from fastapi import Header, Request
@@ -21,6 +21,7 @@ from services.kernel.errors import Stale
 from services.kernel.http.language import preferred_language
 from services.kernel.http.problems import Problem
 from services.kernel.http.rates import Rate
+from services.kernel.http.xroad import XRoad
 from services.kernel.identity.tokens import PUBLIC, ROLES, Principal, TokenRefused, TokenVerifier
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.events import Provenance
@@ -44,6 +45,7 @@ class Edge:
     rate: Rate
     actor_id: Callable[[str], str]
     """Of a principal the id that facts, stored answers and logs know it by (`kernel.personal_keys`)."""
+    xroad: XRoad = field(default_factory=XRoad)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,25 +231,26 @@ DecidedBy = Literal["automatic", "officer", "producer", "state_system"]
 
 
 def provenance_of(request: Request, caller: Caller) -> Provenance:
-    """Who acts in this request, as facts record it: opaque ids only, never a BIN or IIN."""
+    """Who acts in this request, as facts record it: opaque ids only, never a BIN or IIN.
+
+    Raises `Problem` (400) for X-Road headers that are none.
+    """
     roles = caller.principal.roles
     decided_by: DecidedBy = "state_system"
     if roles & _OFFICERS:
         decided_by = "officer"
     elif "producer" in roles:
         decided_by = "producer"
+    edge: Edge = request.app.state.edge
+    xroad_client, xroad_id = edge.xroad.told(request)
     return Provenance(
         actor=request.scope["actor"],
         decided_by=decided_by,
         correlation_id=caller.request_id,
         traceparent=request.scope.get("traceparent"),
-        xroad_client=_short(request.headers.get("x-road-client")),
-        xroad_id=_short(request.headers.get("x-road-id")),
+        xroad_client=xroad_client,
+        xroad_id=xroad_id,
     )
-
-
-def _short(value: str | None) -> str | None:
-    return value[:255] if value else None
 
 
 async def _command(

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import pytest
+from starlette.testclient import TestClient
 
+from services.kernel.http.xroad import XRoad
+from services.kernel.settings import ServiceSettings
 from tests.kernel.ledger_service import LARGER, LedgerService
 
 
@@ -35,15 +40,68 @@ def test_every_answer_names_its_request_and_is_not_to_be_sniffed(edge: LedgerSer
 
 def test_the_request_id_and_trace_go_into_the_fact(edge: LedgerService) -> None:
     trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
-    headers = {"Request_Id": "r-1", "traceparent": trace, "X_Road_Client": "KZ/GOV/1", "X_Road_Id": "x9"}
+    headers = {"Request_Id": "r-1", "traceparent": trace}
     assert edge.raw(b'{"owner": "o"}', **headers).status_code == 201
     assert edge.raw(b'{"owner": "p"}', traceparent="garbage").status_code == 201
     first, second = (
         edge.journal.facts_of(row.stream_id)[0].fact.provenance for row in edge.journal.after(0, 2)
     )
     assert (first.correlation_id, first.traceparent) == ("r-1", trace)
-    assert (first.xroad_client, first.xroad_id) == ("KZ/GOV/1", "x9")
     assert second.traceparent is None
+
+
+XROAD = {"X_Road_Client": "KZ/GOV/181240006529/portal", "X_Road_Id": "KZ-0191f3c0-0000"}
+
+
+@pytest.mark.parametrize(
+    ("servers", "asks_from", "recorded"),
+    [
+        (["10.1.0.0/16"], "10.1.2.3", True),
+        (["10.1.0.0/16", "2001:db8::1"], "2001:db8::1", True),
+        (["10.1.2.3"], "::ffff:10.1.2.3", True),
+        (["10.1.0.0/16"], "10.2.2.3", False),
+        (["10.1.0.0/16"], "not-an-address", False),
+        ([], "10.1.2.3", False),
+    ],
+)
+def test_only_our_security_server_tells_who_asks_by_xroad(
+    edge: LedgerService, servers: list[str], asks_from: str, recorded: bool
+) -> None:
+    settings = ServiceSettings(xroad_servers=servers, _env_file=None)
+    edge.app.state.edge = replace(edge.app.state.edge, xroad=XRoad(settings.xroad_servers))
+    asking = replace(edge, client=TestClient(edge.app, client=(asks_from, 50_000)))
+    assert asking.raw(b'{"owner": "o"}', **XROAD).status_code == 201
+    (row,) = edge.journal.after(0, 2)
+    said = edge.journal.facts_of(row.stream_id)[0].fact.provenance
+    assert (said.xroad_client, said.xroad_id) == (tuple(XROAD.values()) if recorded else (None, None))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"X_Road_Client": value}
+        for value in ("", "KZ", "KZ/GOV", "KZ/GOV/1/a/b", "KZ/GOV/a b", "KZ//1", "KZ/GOV/<b>", "KZ/GOV/%zz")
+    ]
+    + [{"X_Road_Client": "KZ/GOV/" + "/".join(["x" * 100] * 2) + "x" * 48}, {"X_Road_Client": "KZ/GOV/é"}]
+    + [{"X_Road_Id": value} for value in ("", "a b", "a\tb", "x" * 129, "é", "<script>", "660427402182;")],
+)
+def test_xroad_headers_of_another_form_are_refused_and_nothing_is_stored(
+    edge: LedgerService, said: dict[str, str]
+) -> None:
+    encoded = {name: value.encode("latin-1") for name, value in said.items()}
+    answer = edge.raw(b'{"owner": "o"}', **encoded)  # type: ignore[arg-type]
+    assert (answer.status_code, answer.json()["code"]) == (400, "xroad_header_invalid")
+    assert answer.json()["params"]["header"].replace("-", "_") in said
+    assert edge.journal.head() == 0
+
+
+@pytest.mark.parametrize("said", ["", "x" * 129, "<script>"])
+def test_a_request_id_of_another_form_is_not_recorded_but_replaced(edge: LedgerService, said: str) -> None:
+    answer = edge.raw(b'{"owner": "o"}', Request_Id=said.encode("latin-1"))  # type: ignore[arg-type]
+    (row,) = edge.journal.after(0, 2)
+    told = edge.journal.facts_of(row.stream_id)[0].fact.provenance.correlation_id
+    assert told == answer.headers["Request-Id"] != said
+    assert re.fullmatch("[0-9a-f]{32}", told)
 
 
 @pytest.mark.parametrize(("length", "status"), [(2_000, 404), (2_001, 414)])
