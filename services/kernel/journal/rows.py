@@ -7,6 +7,7 @@ the interpreter's lock to the threads that serve requests.
 
 from __future__ import annotations
 
+import json
 from collections import namedtuple
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -344,6 +345,11 @@ class Stored:
         self._between = f"{query} > ? AND position <= ? ORDER BY position"
         query = f"SELECT stream_version, type, record FROM {events.name} WHERE stream_id = ?"  # noqa: S608  # ours
         self._stream = f"{query} AND stream_version > ? AND stream_version <= ? ORDER BY stream_version"
+        query = f"SELECT stream_id, position, type, record FROM {events.name}"  # noqa: S608  # ours
+        order = "AND position <= ? ORDER BY position"
+        self._streams = f"{query} WHERE stream_id = ANY(?) {order}"
+        some = "IN (SELECT value FROM json_each(?))"
+        self._streams_on_sqlite = f"{query} WHERE stream_id {some} {order}"
 
     def between(self, connection: sa.Connection, after: int, to: int) -> Sequence[Sequence[Any]]:
         """Position, instant (microseconds), record and type of the events after a position up to another."""
@@ -355,6 +361,18 @@ class Stored:
         """Version, type and record of a stream's events after a version up to another, oldest first."""
         key = stream_id if connection.dialect.name == "postgresql" else stream_id.hex
         return _fetched(connection, self._stream, (key, after, to))
+
+    def streams(
+        self, connection: sa.Connection, stream_ids: Sequence[UUID], to: int
+    ) -> Iterator[Sequence[Any]]:
+        """Stream, position, type and record of several streams' events up to a position, oldest first."""
+        if connection.dialect.name == "postgresql":
+            yield from _fetched(connection, self._streams, (list(stream_ids), to))
+            return
+        by_hex = {stream_id.hex: stream_id for stream_id in stream_ids}  # one object for all rows of a stream
+        rows = _fetched(connection, self._streams_on_sqlite, (json.dumps(list(by_hex)), to))
+        for stream_id, position, name, record in rows:
+            yield by_hex[stream_id], position, name, record
 
 
 def _fetched(connection: sa.Connection, query: str, parameters: tuple[Any, ...]) -> Sequence[Sequence[Any]]:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from services.kernel.journal.events import Event, Fact
+from services.kernel.journal.rows import Stored
 from services.register.contract.events import REGISTER_EVENTS
-from services.register.projections.parts import among, in_parts
+from services.register.projections.parts import in_parts
 from services.register.schema import JOURNAL
+
+_STORED: Final = Stored(JOURNAL.events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +30,13 @@ def facts_until(
     connection: sa.Connection, stream_ids: Collection[UUID], known_at: int, *kinds: type[Event]
 ) -> dict[UUID, list[KnownFact]]:
     """The facts of streams up to a position, oldest first; with `kinds` only those."""
-    events = JOURNAL.events.c
-    names = [name for kind in kinds for name in REGISTER_EVENTS.names_of(kind)]
-    wanted = events.type.in_(names) if kinds else sa.true()
+    names = {name for kind in kinds for name in REGISTER_EVENTS.names_of(kind)}
     found: dict[UUID, list[KnownFact]] = {}
     for some in in_parts(set(stream_ids)):
-        rows = connection.execute(
-            sa.select(events.stream_id, events.position, events.type, events.record)
-            .where(among(connection, events.stream_id, some), events.position <= known_at, wanted)
-            .order_by(events.position)
-        ).all()
-        for row in rows:
-            fact = REGISTER_EVENTS.decode(row.type, bytes(row.record))
-            found.setdefault(row.stream_id, []).append(KnownFact(row.position, fact))
+        for stream_id, position, name, record in _STORED.streams(connection, some, known_at):
+            if not kinds or name in names:
+                fact = REGISTER_EVENTS.decode(name, bytes(record))
+                found.setdefault(stream_id, []).append(KnownFact(position, fact))
     return found
 
 

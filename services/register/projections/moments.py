@@ -105,19 +105,22 @@ def entries_at(connection: sa.Connection, entry_ids: Sequence[UUID], moment: Mom
     """Those of the entries that exist at the moment, in the order given."""
     present = _present(connection, entry_ids)
     states = _states_at(connection, [one for one in entry_ids if one in present], present, moment)
-    unnamed = {row.producer_id for row in present.values() if row.transformed_by is None}
-    owners = {UUID(state.producer.producer_id) for state, _ in states.values()}
-    renamed = facts_until(connection, owners - unnamed, moment.known_at, ProducerTransformed)
-    filings = {row.application_id: (row.filed_by, row.status == "included") for row in present.values()}
-    filed = {UUID(state.included.application_id) for state, _ in states.values()}
-    if earlier := filed - filings.keys():
-        filings.update(filings_of(connection, sorted(earlier)))
+    unnamed = {str(row.producer_id) for row in present.values() if row.transformed_by is None}
+    owners = {state.producer.producer_id for state, _ in states.values()}
+    named_anew = facts_until(
+        connection, [UUID(one) for one in owners - unnamed], moment.known_at, ProducerTransformed
+    )
+    renamed = {str(producer_id): [one.fact for one in facts] for producer_id, facts in named_anew.items()}
+    filings = {str(row.application_id): (row.filed_by, row.status == "included") for row in present.values()}
+    if earlier := {state.included.application_id for state, _ in states.values()} - filings.keys():
+        told = filings_of(connection, sorted(map(UUID, earlier)))
+        filings.update((str(application_id), one) for application_id, one in told.items())
+    valid_at = from_microseconds(moment.valid_at)
     found: list[FoundEntry] = []
     for state, version in states.values():
-        facts = [one.fact for one in renamed.get(UUID(state.producer.producer_id), ())]
-        now = transformed(facts, at=from_microseconds(moment.valid_at))
+        now = transformed(renamed.get(state.producer.producer_id, ()), at=valid_at)
         ref = named(state.producer, state.included_by, state.stated.get("name"), now)
-        filed_by, is_in_now = filings[UUID(state.included.application_id)]
+        filed_by, is_in_now = filings[state.included.application_id]
         is_open = is_in_now and state.status == "included"
         found.append(FoundEntry(state, version, ref, filed_by, is_open))
     return found

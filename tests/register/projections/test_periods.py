@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from services.kernel.calendar import legal_date
 from services.kernel.contract import CourtRuling, OfficialText, ProducerRef
 from services.kernel.errors import DomainError
-from services.kernel.journal.events import Fact, microseconds
+from services.kernel.journal.events import Event, Fact, microseconds
 from services.kernel.journal.units import Recorded
 from services.register.contract.corrections import CorrectionKind, EntryCorrected
 from services.register.contract.events import Excluded, Included, ProducerTransformed, Reinstated
@@ -28,8 +28,10 @@ from services.register.domain.correction import Proposed
 from services.register.domain.entry import Entry
 from services.register.domain.entry_state import EntryState, folded
 from services.register.domain.updating import Given
+from services.register.projections import moments
 from services.register.projections.applications import of_product
 from services.register.projections.entries import ENTRIES, find
+from services.register.projections.facts import facts_until
 from services.register.projections.moments import Moment, entries_of, find_at
 from services.register.projections.periods import PERIODS, covers
 from services.register.projections.products import PRODUCTS
@@ -322,16 +324,18 @@ def annulment(entry: Entry, event_id: str) -> Proposed:
 
 def folds(desk: Desk, entry_id: UUID, moment: Moment) -> bool:
     """Whether reading the entry at that moment looks into the journal."""
-    asked: list[str] = []
-    with desk.journal.database.read() as connection:
+    read: list[UUID] = []
 
-        def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-            asked.append(statement)
+    def noted(
+        connection: sa.Connection, streams: Collection[UUID], known_at: int, *kinds: type[Event]
+    ) -> object:
+        read.extend(streams)
+        return facts_until(connection, streams, known_at, *kinds)
 
-        sa.event.listen(connection, "before_cursor_execute", note)
+    with desk.journal.database.read() as connection, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(moments, "facts_until", noted)
         find_at(connection, entry_id, moment)
-        sa.event.remove(connection, "before_cursor_execute", note)
-    return any("FROM events" in statement for statement in asked)
+    return entry_id in read
 
 
 def test_what_was_known_stays_known_when_an_appeal_annuls_from_the_start(automatic: Desk) -> None:
