@@ -54,7 +54,12 @@ def _as_before(case: Case) -> Literal["confirmed", "refused"]:
 
 
 def resubmit_by_judgement(work: Work, practice: Practice, act: Act, case: Case) -> bool:
-    """Resubmit as the judgement says now; False when the case has to wait for an officer."""
+    """Resubmit as the judgement says now; False when the case has to wait for an officer.
+
+    It waits, too, where an officer had departed from the judgement: that is not for the rules to undo.
+    """
+    if case.conclusion is not None and case.conclusion.departs_from_judgement:
+        return False
     assessment = assess_case(work.database, practice, case.considered, checks=case.checks)
     result = expected_result(case.kind, assessment.judgement)
     if assessment.obstacle is not None or result is None:

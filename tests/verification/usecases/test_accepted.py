@@ -74,6 +74,20 @@ def test_what_people_kept_in_the_register_waits_for_them_in_the_next_round(
         assert conclude(here, case, "exclude", B).result == "exclude"
 
 
+@pytest.mark.parametrize("result", ["confirmed", "refused"])
+def test_a_returned_decision_that_departs_from_the_rules_is_not_resubmitted_by_them(
+    sqlite_url: str, tmp_path: Path, result: str
+) -> None:
+    """Order 327 para. 9: the remarks are about what an officer decided, and an officer answers them."""
+    with authority(sqlite_url, tmp_path, "resubmission") as here:
+        if result == "refused":
+            here.list_product()  # and the rules would confirm it
+        case = here.case_of(f"application:{here.file()}")
+        here.return_notification(conclude(here, case, result, A, REASONS))
+        assert here.case_of(f"application:{case.opened.application_id}").status == "rework"
+        assert here.types()[-1] == "ReworkBegun"
+
+
 def test_what_was_accepted_for_an_earlier_application_is_over(sqlite_url: str, tmp_path: Path) -> None:
     with authority(sqlite_url, tmp_path) as here:
         case = monitored(here)
