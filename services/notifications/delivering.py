@@ -24,6 +24,7 @@ from services.kernel.runtime import Election
 from services.kernel.telemetry import logger
 from services.notifications.adapters.webhook_http import Attempt, Trouble, WebhookSender
 from services.notifications.domain.consent import request_headers
+from services.notifications.measuring import DeliveryMeasure
 from services.notifications.usecases.attempt_rows import Made
 from services.notifications.usecases.deliver import (
     LEASE,
@@ -77,6 +78,7 @@ class DeliveryWorker:
         self._owner = uuid4().hex
         self._presence = Election(database, presence_name(self._owner))
         self._present_until = 0.0
+        self._measure = DeliveryMeasure(database)
         self._random = random.SystemRandom()
         self._stopping = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -175,6 +177,7 @@ class DeliveryWorker:
         if freed:
             logger.info("leases of a worker that is gone were freed", extra={"deliveries": freed})
         self._present_until = time.monotonic() + POLL_SECONDS
+        self._measure.refresh()
         return True
 
     def _claim(self, room: int) -> list[Claimed]:

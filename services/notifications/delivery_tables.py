@@ -44,13 +44,18 @@ JOBS: Final = sa.Table(
     sa.Column("created_at", BigInt, nullable=False),
     sa.Column("ended_at", BigInt, nullable=True),
     sa.Column("trouble", sa.Text, nullable=True),
+    sa.Column("delivered", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("exhausted", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("cancelled", sa.Integer, nullable=False, server_default="0"),
     sa.Index("jobs_subscription", "subscription_id", "job_id"),
 )
 """What an owner asked to be delivered again.
 
 `kind` is `resend`, `recover` or `replay`, `state` `running`, `done` or `cancelled`; `asked` is JSON.
 `reached` is how far it has come and `until` where it ends: journal positions of a replay, delivery ids of a
-recovery. `queued` counts the deliveries made so far; `trouble` says what a running job waits for.
+recovery. `queued` counts the deliveries made so far, `delivered`, `exhausted` and `cancelled` those of them
+that are over, in the transactions that end them: nobody has to count a long replay's. `trouble` says what a
+running job waits for.
 """
 RUNNING: Final = sa.Index(
     "jobs_running",

@@ -19,6 +19,7 @@ from services.kernel.journal.events import microseconds
 from services.kernel.runtime import Election
 from services.kernel.telemetry import logger
 from services.notifications.domain.channels import Channel, ChannelName, Ending, Parcel, Result
+from services.notifications.measuring import EVERY_SECONDS, measure_channel
 from services.notifications.projections.channels import given_up_over
 from services.notifications.usecases.dispatch import (
     claim,
@@ -31,7 +32,6 @@ POLL_SECONDS: Final = 1.0
 STOP_SECONDS: Final = 5.0
 TROUBLE_AFTER: Final = 3
 GIVEN_UP_TOLD: Final = timedelta(days=1)
-COUNTED_EVERY_SECONDS: Final = 60.0
 
 
 class ChannelWorker:
@@ -137,7 +137,8 @@ class ChannelWorker:
         since = microseconds(self._clock.now() - GIVEN_UP_TOLD)
         with self._database.read() as connection:
             self._given_up = given_up_over(connection, self.name, since=since)
-        self._counted_until = time.monotonic() + COUNTED_EVERY_SECONDS
+        measure_channel(self._database, self.name, self._given_up)
+        self._counted_until = time.monotonic() + EVERY_SECONDS
 
     def _run(self) -> None:
         try:

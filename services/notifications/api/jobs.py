@@ -35,7 +35,7 @@ from services.notifications.api.subscription_forms import (
 )
 from services.notifications.api.subscriptions import OWNERS, SubscriptionId
 from services.notifications.domain.filters import Filter, checked
-from services.notifications.projections.jobs import jobs_of, progress_of
+from services.notifications.projections.jobs import jobs_of
 from services.notifications.projections.subscriptions import subscription_of
 from services.notifications.usecases import jobs
 from services.notifications.usecases.once import once
@@ -164,11 +164,10 @@ def list_jobs(
     with desk.database.read() as connection:
         subscription_of(connection, caller.principal.key, subscription_id)
         rows = jobs_of(connection, subscription_id, before=before, limit=limit + 1)
-        progress = progress_of(connection, [row["job_id"] for row in rows])
     following = (
         desk.cursors.write(request, [rows[limit - 1]["job_id"]], filters) if len(rows) > limit else None
     )
-    items = [_shown(row, progress.get(row["job_id"], {})) for row in rows[:limit]]
+    items = [_shown(row) for row in rows[:limit]]
     return page(request, items, JobPage, next_cursor=following)
 
 
@@ -189,8 +188,7 @@ def read_job(
     with desk.database.read() as connection:
         subscription_of(connection, caller.principal.key, subscription_id)
         row = jobs.job_of(connection, subscription_id, job_id)
-        progress = progress_of(connection, [job_id])
-    return read(request, _shown(row, progress.get(job_id, {})))
+    return read(request, _shown(row))
 
 
 @router.post(
@@ -238,10 +236,8 @@ def _answered(
     with desk.database.read() as connection:
         subscription_of(connection, command.caller.principal.key, subscription_id)
         row = jobs.job_of(connection, subscription_id, job_id)
-        progress = progress_of(connection, [job_id])
     location = f"/v1/subscriptions/{subscription_id}/jobs/{job_id}" if status == 201 else None
-    shown = _shown(row, progress.get(job_id, {}))
-    return recorded(shown, status=status, version=1, position=None, location=location)
+    return recorded(_shown(row), status=status, version=1, position=None, location=location)
 
 
 def _asked(desk: Desk, body: Replay) -> jobs.Asked:
@@ -265,7 +261,7 @@ def _instant(given: datetime | None) -> int | None:
     return None if given is None else microseconds(given)
 
 
-def _shown(row: sa.RowMapping, progress: dict[str, int]) -> Job:
+def _shown(row: sa.RowMapping) -> Job:
     replayed = row["kind"] == "replay"
     ended = row["ended_at"]
     begins = jobs.asked_of(row).from_position
@@ -279,9 +275,9 @@ def _shown(row: sa.RowMapping, progress: dict[str, int]) -> Job:
         reached_position=int(row["reached"]) if replayed and row["reached"] is not None else None,
         until_position=int(row["until"]) if replayed and row["until"] is not None else None,
         queued=row["queued"],
-        pending=progress.get("pending", 0) + progress.get("waiting", 0),
-        delivered=progress.get("delivered", 0),
-        exhausted=progress.get("exhausted", 0) + progress.get("recovered", 0),
-        cancelled=progress.get("cancelled", 0),
+        pending=row["queued"] - row["delivered"] - row["exhausted"] - row["cancelled"],
+        delivered=row["delivered"],
+        exhausted=row["exhausted"],
+        cancelled=row["cancelled"],
         trouble=row["trouble"],
     )

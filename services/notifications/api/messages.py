@@ -103,8 +103,8 @@ class AccountShown(Representation):
     """An account: how many messages it holds, how many were never opened, and which terms run."""
 
     account: str
-    messages: int
-    unread: int
+    messages: int = Field(description="Counted up to 10,000.")
+    unread: int = Field(description="Of the newest 10,000.")
     terms: list[OpenTerm] = Field(description="Those that end first before the others; at most 100.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -12,6 +13,7 @@ from services.notifications.channel_tables import DISPATCHES
 from services.notifications.domain.messages import folded
 from services.notifications.schema import MESSAGES, RECEIPTS
 
+MOST_COUNTED: Final = 10_000
 _SHOWN = (
     sa.select(MESSAGES, RECEIPTS.c.opened_at, RECEIPTS.c.opened_by)
     .join_from(MESSAGES, RECEIPTS, RECEIPTS.c.message_id == MESSAGES.c.message_id, isouter=True)
@@ -67,12 +69,17 @@ def message_of(connection: sa.Connection, account: str, message_id: str) -> sa.R
 
 
 def counts_of(connection: sa.Connection, account: str) -> tuple[int, int]:
-    """How many messages an account has, and how many of them were never opened."""
-    row = connection.execute(
-        sa.select(sa.func.count(), sa.func.count(sa.case((RECEIPTS.c.opened_at.is_(None), 1))))
-        .select_from(MESSAGES.join(RECEIPTS, RECEIPTS.c.message_id == MESSAGES.c.message_id, isouter=True))
+    """How many messages an account has, and how many of them were never opened: of the newest 10,000."""
+    newest = (
+        sa.select(MESSAGES.c.message_id)
         .where(MESSAGES.c.recipient == pseudonym(connection, account))
-    ).one()
+        .order_by(MESSAGES.c.message_id.desc())
+        .limit(MOST_COUNTED)
+        .subquery()
+    )
+    opened = newest.join(RECEIPTS, RECEIPTS.c.message_id == newest.c.message_id, isouter=True)
+    unread = sa.func.count(sa.case((RECEIPTS.c.opened_at.is_(None), 1)))
+    row = connection.execute(sa.select(sa.func.count(), unread).select_from(opened)).one()
     return int(row[0]), int(row[1])
 
 

@@ -9,9 +9,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from services.notifications.schema import DELIVERIES, FORMER_BINS, PRODUCERS, PRODUCTS
+from services.notifications.schema import DELIVERIES, FORMER_BINS, PRODUCERS, PRODUCTS, SUBSCRIPTIONS
 
 QUIET: Final = timedelta(days=30) // timedelta(microseconds=1)
+_HEARD: Final = ("event", "operational")
 
 
 def warnings_of(
@@ -58,14 +59,24 @@ def _known_bins(connection: sa.Connection, bins: set[str]) -> dict[str, set[str]
 
 
 def _last_heard(connection: sa.Connection, subscription_ids: Sequence[str]) -> dict[str, int]:
-    """When the last event was queued for each (microseconds): ids of deliveries are UUIDv7."""
+    """When the last event was queued for each (microseconds): ids of deliveries are UUIDv7.
+
+    Of each the index is asked for the last one.
+    """
     columns = DELIVERIES.c
-    query = (
-        sa.select(columns.subscription_id, sa.func.max(columns.delivery_id))
-        .where(columns.subscription_id.in_(subscription_ids), columns.kind == "event")
-        .group_by(columns.subscription_id)
+    last = (
+        sa.select(columns.delivery_id)
+        .where(columns.subscription_id == SUBSCRIPTIONS.c.subscription_id, columns.kind.in_(_HEARD))
+        .order_by(columns.delivery_id.desc())
+        .limit(1)
+        .correlate(SUBSCRIPTIONS)
+        .scalar_subquery()
+    )
+    query = sa.select(SUBSCRIPTIONS.c.subscription_id, last).where(
+        SUBSCRIPTIONS.c.subscription_id.in_(subscription_ids)
     )
     return {
         subscription_id: (UUID(delivery_id).int >> 80) * 1_000
         for subscription_id, delivery_id in connection.execute(query)
+        if delivery_id is not None
     }

@@ -17,6 +17,8 @@ MOST_TRIES: Final = 10_000
 """Of a busier day the latest tries stand for all."""
 MOST_WAITING: Final = 100_000
 """Counted no further: what is more is shown as so many."""
+_NOT_OVER: Final = [sa.literal_column(f"'{state}'", sa.Text) for state in ("pending", "waiting")]
+"""Written into the statement, so that every plan knows the index."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +68,27 @@ def statistics_of(connection: sa.Connection, subscription_id: str, *, now: int) 
     )
 
 
+def backlog_of_all(connection: sa.Connection) -> tuple[int, int]:
+    """How many deliveries wait, and how many were given up and not recovered, of all subscriptions."""
+    columns = DELIVERIES.c
+    pending = columns.state == _NOT_OVER[0]
+    lined_up = sa.and_(columns.subject.is_not(None), columns.state.in_(_NOT_OVER), columns.state == "waiting")
+    exhausted = columns.state == sa.literal_column("'exhausted'", sa.Text)
+    counted = [_up_to_most(connection, which) for which in (pending, lined_up, exhausted)]
+    return counted[0] + counted[1], counted[2]
+
+
+def _up_to_most(connection: sa.Connection, which: sa.ColumnElement[bool]) -> int:
+    some = sa.select(DELIVERIES.c.subscription_id).where(which).limit(MOST_WAITING).subquery()
+    return int(connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0)
+
+
 def _share(ordered: list[int], percent: int) -> int | None:
     return ordered[(len(ordered) - 1) * percent // 100] if ordered else None
 
 
 def _counted(connection: sa.Connection, subscription_id: str, state: str) -> int:
-    some = (
-        sa.select(DELIVERIES.c.delivery_id)
-        .where(DELIVERIES.c.subscription_id == subscription_id, DELIVERIES.c.state == state)
-        .limit(MOST_WAITING)
-        .subquery()
+    columns = DELIVERIES.c
+    return _up_to_most(
+        connection, sa.and_(columns.subscription_id == subscription_id, columns.state == state)
     )
-    return int(connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0)

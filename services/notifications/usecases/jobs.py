@@ -97,9 +97,9 @@ def cancel_job(connection: sa.Connection, subscription_id: str, job_id: str, *, 
     ).all()
     if row["state"] != "running" and not cancelled:
         raise Conflict("job_over", state=row["state"])
-    connection.execute(
-        sa.update(JOBS).where(JOBS.c.job_id == job_id).values(state="cancelled", ended_at=now, trouble=None)
-    )
+    counted = JOBS.c.cancelled + len(cancelled)
+    ended = {"state": "cancelled", "ended_at": now, "trouble": None, "cancelled": counted}
+    connection.execute(sa.update(JOBS).where(JOBS.c.job_id == job_id).values(ended))
     free_at: dict[str, int] = {}
     for one in cancelled:
         if one.subject is not None:

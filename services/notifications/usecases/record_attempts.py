@@ -30,6 +30,7 @@ from services.notifications.schema import ATTEMPTS, DELIVERIES, SUBSCRIPTIONS
 from services.notifications.usecases.attempt_rows import Made, attempt_row
 from services.notifications.usecases.deliver import ASKING, Claimed
 from services.notifications.usecases.disable import Reason, disable, first_missed
+from services.notifications.usecases.job_counts import JobCounts
 from services.notifications.usecases.operational import (
     DELIVERY_EXHAUSTED,
     DELIVERY_RECOVERED,
@@ -144,6 +145,7 @@ class _Recorder:
         self._origin = origin
         self._changes: list[dict[str, object]] = []
         self._ended: list[tuple[str, str]] = []
+        self._counts = JobCounts()
         self._disabled: dict[str, tuple[Reason, int]] = {}
 
     def record(self, made: Made, row: sa.Row[*tuple[Any, ...]]) -> str:
@@ -154,6 +156,7 @@ class _Recorder:
         self._changes.append(change | {"at": next_at or self._now, "rank": _priority(claimed)})
         if row.subject is not None and state not in WAITING:
             self._ended.append((claimed.subscription_id, row.subject))
+        self._counts.ended(row.job_id, row.state, state)
         if state == "delivered" and row.job_id:
             self._recovered(claimed)
         return state
@@ -245,6 +248,7 @@ class _Recorder:
     def write(self, made: Sequence[Made]) -> None:
         """Send what was gathered."""
         self._connection.execute(_CHANGED, self._changes)
+        self._counts.write(self._connection)
         delivered = {change["id"] for change in self._changes if change["became"] == "delivered"}
         rows = [attempt_row(one, self._now, delivered=one.claimed.delivery_id in delivered) for one in made]
         self._connection.execute(sa.insert(ATTEMPTS), rows)

@@ -17,6 +17,7 @@ from services.notifications.domain.endpoint import UrlRules, parse_endpoint_url
 from services.notifications.domain.filters import Filter, Reach, checked
 from services.notifications.domain.secrets import Secrets, secret_given
 from services.notifications.schema import DELIVERIES, SUBSCRIPTIONS
+from services.notifications.usecases.job_counts import count_cancelled
 from services.notifications.usecases.own_events import CHALLENGE, HANDSHAKE, TEST, own_event
 from services.notifications.usecases.queue_deliveries import WAITING, delivery_row, event_row, keep_events
 
@@ -154,6 +155,7 @@ def cancel_pending(connection: sa.Connection, subscription_id: str, *, now: int)
     """Cancel the job and every waiting delivery of a subscription that gets nothing more."""
     running = sa.and_(JOBS.c.subscription_id == subscription_id, JOBS.c.state == "running")
     connection.execute(sa.update(JOBS).where(running).values(state="cancelled", ended_at=now, trouble=None))
+    count_cancelled(connection, subscription_id)
     connection.execute(
         sa.update(DELIVERIES)
         .where(DELIVERIES.c.subscription_id == subscription_id, DELIVERIES.c.state.in_(WAITING))
