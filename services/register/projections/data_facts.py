@@ -1,6 +1,7 @@
-"""From when data of entries changed in law: the facts that changed them, by their legal instant.
+"""From when what is told of entries changed in law: the facts that changed it, by their legal instant.
 
-A producer's update, a correction by officers, a transformation, which concerns all entries of its producer.
+A producer's update, a correction by officers, requests, appeals, rulings and monitoring, an exclusion or its
+end also where no status begins by it; and a transformation, which concerns all entries of its producer.
 """
 
 from __future__ import annotations
@@ -15,8 +16,18 @@ from services.kernel.database import BigInt
 from services.kernel.journal.events import Event, microseconds
 from services.kernel.journal.rows import BulkInsert
 from services.kernel.journal.units import Recorded
+from services.register.contract.appeals import AppealClosed
 from services.register.contract.corrections import EntryCorrected
-from services.register.contract.events import ProducerTransformed
+from services.register.contract.events import (
+    AppealDismissed,
+    AppealFiled,
+    Excluded,
+    ExclusionRequested,
+    MonitoringRecorded,
+    ProducerTransformed,
+    Reinstated,
+)
+from services.register.contract.rulings import CourtRulingRecorded
 from services.register.contract.updates import EntryUpdated
 from services.register.projections.entries import ENTRIES
 from services.register.schema import METADATA
@@ -31,7 +42,19 @@ DATA_FACTS: Final = sa.Table(
 )
 """`stream_id` is an entry's or a producer's; `effective_at` in microseconds since 1970 (UTC)."""
 
-_KINDS: Final[tuple[type[Event], ...]] = (EntryUpdated, EntryCorrected, ProducerTransformed)
+_KINDS: Final[tuple[type[Event], ...]] = (
+    EntryUpdated,
+    EntryCorrected,
+    ProducerTransformed,
+    Excluded,
+    Reinstated,
+    ExclusionRequested,
+    MonitoringRecorded,
+    AppealFiled,
+    AppealDismissed,
+    AppealClosed,
+    CourtRulingRecorded,
+)
 
 
 class DataFacts:
