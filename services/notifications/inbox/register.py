@@ -211,10 +211,12 @@ def entry_corrected(known: Known, foreign: Foreign) -> Draft:
     return Draft("entry_corrected", {**params, "correction": what}, data.producer.producer_id)
 
 
-def entry_updated(known: Known, foreign: Foreign) -> Draft:
-    """The producer's own data as it brought them up to date, in time or late."""
+def entry_updated(known: Known, foreign: Foreign) -> Draft | None:
+    """The producer's own data as it brought them up to date, in time or late, once for all entries."""
     data = foreign.fact.data
     assert isinstance(data, updates.EntryUpdated)
+    if data.told_for is not None:
+        return None
     params = {**_entry(known, data.entry_id), "fields": updated_fields(data.fields)}
     if data.in_time:
         return Draft("entry_updated", params, data.producer.producer_id)

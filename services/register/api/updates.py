@@ -45,7 +45,9 @@ def update(
 ) -> Response:
     """Order 327 para. 26: what changed in a quarter, by the 5th of the month after it; late counts too.
 
-    What was verified (BIN or IIN, the product's names and codes) needs an application.
+    Name and state registration number are the producer's: all its entries change from the same instant, each
+    with a fact of its own. What was verified (BIN or IIN, the product's names and codes) needs an
+    application.
     """
     desk = desk_of(request)
     asked = UpdateEntry(

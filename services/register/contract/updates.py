@@ -34,6 +34,9 @@ class EntryUpdated(Event, frozen=True, kw_only=True):
 
     `producer` is named as from then on; an individual's name and state registration number, the address, the
     e-mail and the telephone are bound by `commitments`. `activity` is whole where any of it changed.
+
+    `told_for` is the entry for which the producer told it, where that is another one: name and registration
+    number are the producer's, and stand in all its entries.
     """
 
     legal_basis: ClassVar[str] = "order-327 para. 26"
@@ -51,3 +54,4 @@ class EntryUpdated(Event, frozen=True, kw_only=True):
     activity: Activity | None = None
     capacity_per_year: str | None = None
     registration_number: str | None = None
+    told_for: str | None = None

@@ -17,8 +17,9 @@ from services.kernel.journal.aggregate import Act, Aggregate
 from services.register.contract.appeals import AppealClosingGround
 from services.register.contract.events import ExclusionGround, NotificationReceived
 from services.register.domain.application import Application, ClosedGround
+from services.register.domain.confirmation import Confirmation
 from services.register.domain.correction import Proposed
-from services.register.domain.entry import Confirmation, Entry
+from services.register.domain.entry import Entry
 from services.register.domain.entry_state import Appeal, Exclusion
 from services.register.domain.notification import Notification, SettledOutcome
 from services.register.domain.procedure import Procedure, Step

@@ -5,7 +5,6 @@ The stream of an entry has the product's id, so a product can never have two ent
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
@@ -33,6 +32,7 @@ from services.register.contract.events import (
 from services.register.contract.rulings import CourtRulingRecorded
 from services.register.domain.appealing import appealable, redated_term
 from services.register.domain.application import Application
+from services.register.domain.confirmation import Confirmation
 from services.register.domain.correcting import NAMES, annuls, corrections_of
 from services.register.domain.correction import Proposed, check
 from services.register.domain.entry_state import Appeal, EntryState, Exclusion, evolved, standing
@@ -40,15 +40,6 @@ from services.register.domain.procedure import Procedure, automatically
 from services.register.domain.proposal import Authors
 from services.register.domain.texts import COURT_BASIS, EXCLUSION_BASES
 from services.register.domain.updating import Given, Update, stands_from
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Confirmation:
-    """What the informatization authority's notification brings to an inclusion (order 327 Appendix 4)."""
-
-    notification_id: str
-    trusted_register_reference: str | None = None
-    localisation_share: str | None = None
 
 
 class Entry(Aggregate):
@@ -145,21 +136,31 @@ class Entry(Aggregate):
         Raises `Conflict` (`entry_not_included`) and what `stands_from` raises.
         """
         self._must_be_included()
-        stated = next(fact for fact in self._facts if fact.id == self.state.included_by)
-        at = stands_from(given.changed_on, now, corrections_of(self._facts).applied(stated))
+        return self.data_from(stands_from(given.changed_on, now, self._inclusion()))
+
+    def data_from(self, at: datetime) -> tuple[datetime, EntryState]:
+        """From when what a producer tells from `at` on stands here: not before the inclusion that it changes.
+
+        With the entry as it stands then.
+        """
+        at = max(at, self._inclusion().effective_at)
         return at, standing(self._facts, valid_at=at) or self.state
+
+    def _inclusion(self) -> Fact:
+        stated = next(fact for fact in self._facts if fact.id == self.state.included_by)
+        return corrections_of(self._facts).applied(stated)
 
     def update(
         self, act: Act, update: Update, at: datetime, commitments: dict[str, str], term: FixedTerm
     ) -> Fact:
-        """The producer brings its own data up to date, late too (order 327 para. 26)."""
-        self._must_be_included()
-        event = update.event(at, act.at, term, commitments)
-        stand = {field: stated.at for field, stated in self.state.stated.items()}
-        if update.renamed_at is not None:
-            stand["name"] = max(update.renamed_at, stand.get("name", at))
-        later = tuple(field for field in event.fields if stand.get(field, at) > at)
-        return self.record(act, msgspec.structs.replace(event, superseded=later), effective_at=at)
+        """The producer brings its own data up to date, late too (order 327 para. 26).
+
+        What it told for another entry stands here also while this one is out: it may come back.
+        """
+        if update.told_for is None:
+            self._must_be_included()
+        event = update.event(at, act.at, term, commitments, self.state)
+        return self.record(act, event, effective_at=at)
 
     def exclude(  # the facts an exclusion states
         self,

@@ -6,7 +6,7 @@ verified is not among them: BIN or IIN, the product's names and codes, the figur
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
@@ -40,6 +40,15 @@ class Given:
     kato: str | None = None
     capacity_per_year: str | None = None
 
+    def of_producer(self, fields: Collection[UpdatedField]) -> Given | None:
+        """What of the changed `fields` is the producer's and so stands in all its entries; None for nothing.
+
+        Order 327 Appendices 1 and 2: one BIN or IIN has one name and one state registration number.
+        """
+        name = self.name if "name" in fields else None
+        number = self.registration_number if "registration_number" in fields else None
+        return None if name is None and number is None else Given(name=name, registration_number=number)
+
 
 def stands_from(changed_on: date | None, now: datetime, inclusion: Fact) -> datetime:
     """From when a change stands: from now, or from the day it is said to have happened on.
@@ -62,7 +71,8 @@ class Update:
     """What is given beside what the register holds for the instant from which it stands.
 
     `state` and `producer` are of that instant, `personal` is what the vault holds for it, by field.
-    `renamed_at` is from when (UTC) the last name counts that a transformation gave the producer.
+    `renamed_at` is from when (UTC) the last name counts that a transformation gave the producer; `told_for`
+    the entry for which the producer told it, where that is another one.
     """
 
     given: Given
@@ -70,17 +80,20 @@ class Update:
     producer: ProducerRef
     personal: Mapping[str, str]
     renamed_at: datetime | None = None
+    told_for: str | None = None
 
     @property
     def fields(self) -> tuple[UpdatedField, ...]:
         """What changes. Raises `Invalid` (`update_changes_nothing`) where nothing does."""
-        given = self._given()
-        fields: tuple[UpdatedField, ...] = tuple(
-            field for field, value in self._held().items() if given[field] not in (None, value)
-        )
+        fields = self.changed()
         if not fields:
             raise Invalid("update_changes_nothing")
         return fields
+
+    def changed(self) -> tuple[UpdatedField, ...]:
+        """What changes, if anything."""
+        given = self._given()
+        return tuple(field for field, value in self._held().items() if given[field] not in (None, value))
 
     @property
     def is_individual(self) -> bool:
@@ -107,10 +120,16 @@ class Update:
         return values
 
     def event(
-        self, at: datetime, now: datetime, term: FixedTerm, commitments: dict[str, str]
+        self, at: datetime, now: datetime, term: FixedTerm, commitments: dict[str, str], present: EntryState
     ) -> EntryUpdated:
-        """The fact, standing from `at` and given `now`; late where its term has ended by then."""
+        """The fact, standing from `at` and given `now`; late where its term has ended by then.
+
+        Of the fields another update, or a transformation, may state what holds in the `present` state.
+        """
         changed_on = legal_date(at)
+        stand = {field: stated.at for field, stated in present.stated.items()}
+        if self.renamed_at is not None:
+            stand["name"] = max(self.renamed_at, stand.get("name", at))
         return EntryUpdated(
             entry_id=self.state.included.entry_id,
             producer=self._named(),
@@ -120,10 +139,12 @@ class Update:
             quarter=str(Quarter.of(changed_on)),
             term=term,
             in_time=not has_ended(term, now),
+            superseded=tuple(field for field in self.fields if stand.get(field, at) > at),
             commitments=commitments,
             activity=self._activity(),
             capacity_per_year=self._stated("capacity_per_year"),
             registration_number=None if self.is_individual else self._stated("registration_number"),
+            told_for=self.told_for,
         )
 
     def _activity(self) -> Activity | None:

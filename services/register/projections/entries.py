@@ -348,13 +348,11 @@ def called_so(
         after = ids[-1]
 
 
-def included_of(connection: sa.Connection, producer_id: UUID) -> set[UUID]:
-    """The entries of a producer that are in the register."""
-    columns = ENTRIES.c
-    found = connection.execute(
-        sa.select(columns.entry_id).where(columns.producer_id == producer_id, columns.status == "included")
-    )
-    return set(found.scalars())
+def included_of(connection: sa.Connection, producer_id: UUID, *, or_out: bool = False) -> set[UUID]:
+    """The entries of a producer that are in the register; with `or_out` also those rightly in it once."""
+    statuses: tuple[EntryStatus, ...] = ("included", "excluded") if or_out else ("included",)
+    own = (ENTRIES.c.producer_id == producer_id, ENTRIES.c.status.in_(statuses))
+    return set(connection.execute(sa.select(ENTRIES.c.entry_id).where(*own)).scalars())
 
 
 def appealed_of(connection: sa.Connection, producer_id: UUID) -> set[UUID]:

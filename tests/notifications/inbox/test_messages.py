@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from services.kernel.contract import OfficialText
 from services.kernel.journal.events import new_event_id, new_stream_id
 from services.notifications.projections.contacts import contact_of
 from services.notifications.schema import FOLLOWING, MESSAGES
@@ -341,6 +342,18 @@ def test_an_update_is_confirmed_and_a_late_one_called_late_para_26(office: Offic
     for text in ("2026 жылғы 10 наурыздан", "10 марта 2026 года", "6 апреля 2026 года", "I квартал 2026"):
         assert text in late
     assert "late@dala" not in late
+
+
+def test_a_new_name_of_the_producer_is_told_once_however_many_entries_it_has(
+    office: Office, automatic: Desk
+) -> None:
+    first = automatic.include(name="А")
+    automatic.include(name="Б")
+    follow(office, automatic)
+    before = len(told(office))
+    automatic.update(first, Given(name=OfficialText(kk="«Жаңа» ЖШС", ru="ТОО «Новое»")))
+    follow(office, automatic)
+    assert told(office)[before:] == ["entry_updated"]
 
 
 def test_messages_go_to_the_address_that_holds_now_and_not_to_one_told_of_later(tmp_path: Path) -> None:
