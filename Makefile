@@ -33,7 +33,7 @@ token: $(VENV)/.project ## Print a development token: ROLE=industry_officer, or 
 	@exec $(TOOLS)/tizilim token $(if $(ROLE),--role $(ROLE)) $(if $(BIN)$(IIN),--producer $(or $(BIN),$(IIN))) $(ARGS)
 
 ##@ Judging
-.PHONY: test check bench chaos fuzz independent browser
+.PHONY: test check bench chaos fuzz mutations independent browser
 test: $(VENV)/.dev browser ## Run the tests on two cores (ARGS goes to pytest)
 	@$(TOOLS)/pytest -n 2 --dist worksteal $(ARGS)
 
@@ -67,6 +67,9 @@ chaos: $(VENV)/.dev ## Kill the services again and again under load (CHAOS_KILLS
 
 fuzz: $(VENV)/.dev ## Send hostile requests to every operation (FUZZ_EXAMPLES=300 each)
 	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} $(TOOLS)/pytest -q -n 2 --dist worksteal tests/contract $(ARGS)
+
+mutations: $(VENV)/.dev ## Alter a stored journal at random; each change must be found (MUTATIONS=10000)
+	@MUTATIONS=$${MUTATIONS:-10000} $(TOOLS)/pytest -q tests/kernel/journal/sealing/test_mutations.py $(ARGS)
 
 JUDGES := build/independent
 independent: $(VENV)/.dev ## Have verifiers by others judge our proofs (installs them from PyPI and npm)

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from services.cli import main
 from services.commands.demo_receiver import listening
+from services.commands.registry import database_of, journal_of
+from services.proof.command import main as proof_command
+from services.proof.tiles import split_bundle, tile_path, tile_width
 from tests.journeys.life import REASONS, Life, again, confirmed, included, stories
 from tests.journeys.world import World
 
@@ -70,8 +78,10 @@ def test_what_was_included_by_itself_can_no_longer_be_withdrawn(automatic: World
     assert life.entry(entry["entry_id"], "included")
 
 
-def test_webhooks_arrive_signed_with_the_journals_bytes(automatic: World) -> None:
-    """Every event of the register, once each, as recorded."""
+def test_webhooks_arrive_signed_with_the_journals_bytes(
+    automatic: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every event of the register, once each, as recorded; and the same wherever else it is told."""
     integrator = automatic.as_role("integrator", subject="portal")
     with listening() as endpoint:
         subscription = integrator.done(
@@ -99,6 +109,52 @@ def test_webhooks_arrive_signed_with_the_journals_bytes(automatic: World) -> Non
             return {one["state"] for one in deliveries} == {"delivered"} or None
 
         automatic.eventually(recorded_as_delivered, "the outcome of every delivery")
+        (body,) = {one for one in endpoint.arrived(event["type"]) if event["id"].encode() in one}
+    same_bytes(automatic, body, tmp_path, monkeypatch)
+
+
+def same_bytes(world: World, body: bytes, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a webhook brought stands in feed, log, export and import byte for byte, and is proven offline."""
+    fact = json.loads(body)
+    auditor = world.as_role("auditor")
+    (position,) = [one["position"] for one in world.journal("register") if one["id"] == fact["id"]]
+
+    def read(path: str, **parameters: Any) -> bytes | None:
+        answer = auditor.request("GET", "register", path, params=parameters)
+        return answer.content if answer.status_code == 200 else None
+
+    feed = read("/v1/journal/events", after=position - 1, limit=1)
+    assert feed is not None
+    assert b'"event":' + body in feed
+    proof = world.eventually(lambda: read(f"/v1/journal/events/{position}/proof"), "the fact is sealed")
+    key, checkpoint = (read(f"/v1/journal/log/{name}") for name in ("key", "checkpoint"))
+    assert key is not None
+    assert checkpoint is not None
+    index, place = divmod(position - 1, 256)
+    width = tile_width(0, index, int(checkpoint.split(b"\n")[1]))
+    tile = read(f"/v1/journal/log/{tile_path('entries', index, width)}")
+    assert tile is not None
+    assert list(split_bundle(tile))[place] == body
+
+    monkeypatch.setenv("VAR", str(world.installation.var))
+    if (url := world.database_urls.get("register")) is not None:
+        monkeypatch.setenv("TIZILIM_REGISTER_DATABASE_URL", url)
+    assert main(["export", "register", str(folder / "journal.ndjson")]) == 0
+    assert (folder / "journal.ndjson").read_bytes().count(body) == 1
+    monkeypatch.setenv("VAR", str(folder))
+    monkeypatch.delenv("TIZILIM_REGISTER_DATABASE_URL", raising=False)
+    assert main(["import", "register", str(folder / "journal.ndjson"), "--key", key.decode()]) == 0
+    with closing(database_of("register", folder)) as elsewhere:
+        (imported,) = journal_of("register", elsewhere).after(position - 1, 1)
+    assert imported.record == body
+
+    (folder / "fact").write_bytes(imported.record)
+    (folder / "proof").write_bytes(proof)
+    offline = ["verify", "proof", str(folder / "proof"), str(folder / "fact"), "--key", key.decode()]
+    assert proof_command(offline) == 0
+    assert proof_command(["verify", "export", str(folder / "journal.ndjson"), "--key", key.decode()]) == 0
+    (folder / "fact").write_bytes(body.replace(b'"included"', b'"excluded"').replace(b"2026", b"2025"))
+    assert proof_command(offline) == 1
 
 
 def test_own_request_excludes_without_an_appeal(automatic: World) -> None:

@@ -25,8 +25,9 @@ FoundT = TypeVar("FoundT")
 class World:
     """A running installation as its users see it."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, database_urls: Mapping[str, str] | None = None) -> None:
         self.installation = installation
+        self.database_urls = dict(database_urls or {})
         self.issuer: TokenIssuer = development_issuer(installation.var)
         self.http = httpx.Client(trust_env=False, timeout=30)
 
@@ -127,7 +128,7 @@ def installation_of(
         finally:  # another installation may start in this process with other settings
             os.environ.clear()
             os.environ.update(before)
-        world = World(installation)
+        world = World(installation, database_urls)
         stack.callback(world.http.close)
         yield world
 
