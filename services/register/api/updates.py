@@ -23,9 +23,16 @@ LOCATION: Final = "/v1/entries/{id}"
 
 
 def _shown(desk: Desk, found: Entry) -> EntryShown:
-    """The entry as it stands, also where a transformation gave a name that counts after the one stated."""
+    """The entry as it stood when it was answered, now or again.
+
+    The producer is named as it was known then, also where a transformation gave a name that counts after the
+    one stated.
+    """
     state = found.state
-    producer = desk.journal.load(Producer, UUID(state.producer.producer_id))
+    producer_id = UUID(state.producer.producer_id)
+    answered_at = desk.journal.facts_of(found.id)[found.version - 1].position
+    known = sum(one.position <= answered_at for one in desk.journal.facts_of(producer_id))
+    producer = desk.journal.load(Producer, producer_id, version=known)
     named = producer.named(state.producer, since=state.included_by, updated=state.stated.get("name"))
     return presenting.entry(state, named, {})
 

@@ -104,6 +104,22 @@ def test_a_name_from_before_a_transformation_is_shown_up_to_its_day_and_found_by
         assert [item["entry_id"] for item in items] == found
 
 
+def test_a_repeated_key_names_the_producer_as_it_was_called_when_first_answered(api: Api) -> None:
+    """A transformation told meanwhile is no part of that answer (art. 51-6)."""
+    entry = api.desk.include()
+    given: dict[str, Any] = {"key": "k", "if_match": '"1"'}
+    first = updated(api, entry, {"producer": {"name": RENAMED}}, **given)
+    later = OfficialText(kk="«Кейін» АҚ", ru="АО «Позже»")
+    command = TransformProducer(
+        bin=BIN, on=date(2026, 3, 2), reference="R", new_bin=OTHER_BIN, new_name=later
+    )
+    transform_producer(api.desk.journal, command, api.desk.act())
+    again = updated(api, entry, {"producer": {"name": RENAMED}}, **given)
+    assert (first.status_code, first.content) == (201, again.content)
+    assert again.json()["producer"]["bin"] == BIN
+    assert read(api, entry)["producer"]["bin"] == OTHER_BIN
+
+
 def test_a_late_update_is_taken_and_called_late(api: Api, tmp_path: Path) -> None:
     entry = api.desk.include()
     on(api, tmp_path, "2026-04-07")
