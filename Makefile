@@ -23,14 +23,16 @@ NEW_ENOUGH := import sys, ensurepip, sqlite3, ssl, venv; sys.exit(sys.version_in
 
 ##@ Running
 .PHONY: up demo token
+ROLES := make token ROLE=industry_officer, or ROLE=producer BIN=181240006529
 up: $(VENV)/.project ## Run the three services here until Ctrl-C (VAR=var, PORT_BASE=8000)
 	@exec $(TOOLS)/tizilim up $(ARGS)
 
-demo: $(VENV)/.project ## Tell a producer's whole life, step by step, against running services
+demo: $(VENV)/.project ## Tell producers' whole lives, step by step (ARGS=--apart, ARGS='--story clean')
 	@exec $(TOOLS)/tizilim demo $(ARGS)
 
 token: $(VENV)/.project ## Print a development token: ROLE=industry_officer, or ROLE=producer BIN=181240006529
-	@exec $(TOOLS)/tizilim token $(if $(ROLE),--role $(ROLE)) $(if $(BIN)$(IIN),--producer $(or $(BIN),$(IIN))) $(ARGS)
+	@$(if $(ROLE)$(findstring --role,$(ARGS)),,echo "which ROLE? $(ROLES)" >&2; exit 2;) \
+	exec $(TOOLS)/tizilim token $(if $(ROLE),--role $(ROLE)) $(if $(BIN)$(IIN),--producer $(or $(BIN),$(IIN))) $(ARGS)
 
 ##@ Judging
 .PHONY: test check bench chaos fuzz mutations independent browser
@@ -131,14 +133,14 @@ clean: ## Remove the environment and caches; data in VAR stays
 $(TOOLS)/python:
 	@for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3.14 python3 python); do \
 	  if "$$python" -c '$(NEW_ENOUGH)' >/dev/null 2>&1; then \
-	    echo "making $(VENV) with $$("$$python" --version)"; exec "$$python" -m venv --clear $(VENV); \
+	    echo "making $(VENV) with $$("$$python" --version)" >&2; exec "$$python" -m venv --clear $(VENV); \
 	  fi; \
 	done; \
 	echo "No usable Python 3.11 or later (with venv, ssl and sqlite3)$(if $(PYTHON),: $(PYTHON))." >&2; \
 	echo "Install one, or name it: make $(firstword $(MAKECMDGOALS) help) PYTHON=/path/to/python3.11" >&2; exit 1
 
 $(VENV)/.runtime: requirements.lock | $(TOOLS)/python
-	@echo "installing requirements.lock"
+	@echo "installing requirements.lock" >&2  # not into what `make -s token` prints
 	@$(PIP) install --require-hashes -r requirements.lock
 	@touch $@
 
@@ -147,6 +149,6 @@ $(VENV)/.project: pyproject.toml $(VENV)/.runtime
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.project
-	@echo "installing requirements-dev.lock"
+	@echo "installing requirements-dev.lock" >&2
 	@$(PIP) install --require-hashes -r requirements-dev.lock
 	@touch $@
