@@ -265,10 +265,14 @@ ATTEMPTS: Final = sa.Table(
     sa.Column("request_headers", sa.Text, nullable=True),
     sa.Column("body_digest", sa.Text, nullable=True),
     sa.Column("answer_headers", sa.Text, nullable=True),
+    sa.Column("resolved_after", sa.Integer, nullable=True),
+    sa.Column("connected_after", sa.Integer, nullable=True),
+    sa.Column("answered_after", sa.Integer, nullable=True),
     sa.Index("attempts_made", "subscription_id", "at"),
 )
 """One HTTP try: `at` is when it ended. Headers are JSON lists of pairs; `body_digest` is SHA-256 in
-hexadecimal; `answer_head` is the beginning of the answer's body."""
+hexadecimal; `answer_head` is the beginning of the answer's body. `milliseconds` is the whole try, what ends
+in `_after` how long it took to get so far, NULL for what was not reached or not needed."""
 
 IDEMPOTENCY_KEYS: Final = sa.Table(
     "idempotency_keys",

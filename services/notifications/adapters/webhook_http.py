@@ -12,7 +12,8 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from types import TracebackType
@@ -20,6 +21,8 @@ from typing import Final, Self
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
 from yarl import URL
 
 from services.kernel.errors import Invalid
@@ -69,13 +72,27 @@ class Answer:
         return next((value for known, value in self.headers if known.lower() == name.lower()), None)
 
 
+@dataclass(slots=True)
+class Timings:
+    """How far a try came, in seconds after its beginning; None for what was not reached or not needed.
+
+    `resolved` and `connected` (over `https` with TLS) are None on a connection that is used again too;
+    `answered` is when the head of the answer was there.
+    """
+
+    resolved: float | None = None
+    connected: float | None = None
+    answered: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try: either an answer or a trouble, and how long it took."""
+    """One try: either an answer or a trouble, and how long it took, in all and up to each stage."""
 
     answer: Answer | None
     trouble: Trouble | None
     elapsed: timedelta
+    timings: Timings = field(default_factory=Timings)
 
     @property
     def status(self) -> int | None:
@@ -119,7 +136,7 @@ class WebhookSender:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        connector = aiohttp.TCPConnector(
+        connector = _TimedConnector(
             resolver=_CheckedResolver(self._resolver, self._addresses),
             use_dns_cache=False,
             ssl=self._tls,
@@ -156,17 +173,17 @@ class WebhookSender:
         return await self._timed("OPTIONS", url, None, headers)
 
     async def _timed(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Attempt:
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        answer, trouble = await self._try(method, url, body, headers)
-        return Attempt(answer, trouble, timedelta(seconds=loop.time() - started))
+        watch = _Watch(asyncio.get_running_loop().time)
+        _WATCH.set(watch)
+        answer, trouble = await self._try(method, url, body, headers, watch)
+        return Attempt(answer, trouble, timedelta(seconds=watch.elapsed()), watch.timings)
 
     async def _try(
-        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+        self, method: str, url: str, body: bytes | None, headers: Mapping[str, str], watch: _Watch
     ) -> tuple[Answer | None, Trouble | None]:
         try:
             async with asyncio.timeout(self._deadline.total_seconds()):
-                return await self._exchange(method, self._checked_url(url), body, headers), None
+                return await self._exchange(method, self._checked_url(url), body, headers, watch), None
         except (Invalid, TimeoutError, AddressRefused, aiohttp.ClientError) as error:
             return None, _trouble(error)
 
@@ -183,20 +200,57 @@ class WebhookSender:
     def _checked_socket(self, address: AddressInfo) -> socket.socket:
         """The last gate: no socket is opened for an address that was not allowed, whoever asks for it."""
         self._addresses.check([str(address[4][0])])
+        _WATCH.get().connects = True
         return self._opening(address)
 
     async def _exchange(
-        self, method: str, url: URL, body: bytes | None, headers: Mapping[str, str]
+        self, method: str, url: URL, body: bytes | None, headers: Mapping[str, str], watch: _Watch
     ) -> Answer:
         if self._session is None:
             raise RuntimeError("the sender is used inside its own context only")
         async with self._session.request(
             method, url, data=body, headers=headers, allow_redirects=False
         ) as response:
+            watch.timings.answered = watch.elapsed()
             read, truncated = await _read_capped(response.content)
             if truncated:
                 response.close()
             return Answer(response.status, _bounded_headers(response.raw_headers), read, truncated)
+
+
+class _Watch:
+    """The stop-watch of one try. `connects` once a socket was opened for it."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._started = clock()
+        self.timings = Timings()
+        self.connects = False
+
+    def elapsed(self) -> float:
+        """Seconds since the try began."""
+        return self._clock() - self._started
+
+
+_WATCH: Final[ContextVar[_Watch]] = ContextVar("watch")
+"""The watch of the try that a task makes. The carrier's own tracing would make a tenth more of a try."""
+
+
+class _TimedConnector(aiohttp.TCPConnector):
+    """Tells the watch of a try when its new connection stands."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109  # its name
+    ) -> Connection:
+        """See the carrier's own."""
+        connection = await super().connect(req, traces, timeout)
+        watch = _WATCH.get()
+        if watch.connects:
+            watch.timings.connected = watch.elapsed()
+        return connection
 
 
 class _CheckedResolver(AbstractResolver):
@@ -213,6 +267,9 @@ class _CheckedResolver(AbstractResolver):
         family: socket.AddressFamily = socket.AF_UNSPEC,  # the interface's own parameter
     ) -> list[ResolveResult]:
         """All addresses of the host, when all may be called. Raises OSError, which AddressRefused is too."""
+        found = await self._resolver.resolve(host, port)
+        watch = _WATCH.get()
+        watch.timings.resolved = watch.elapsed()
         return [
             ResolveResult(
                 hostname=host,
@@ -222,7 +279,7 @@ class _CheckedResolver(AbstractResolver):
                 proto=socket.IPPROTO_TCP,
                 flags=socket.AI_NUMERICHOST,
             )
-            for address in self._rules.check(await self._resolver.resolve(host, port))
+            for address in self._rules.check(found)
         ]
 
     async def close(self) -> None:

@@ -44,7 +44,15 @@ class AttemptMade(Representation):
         description="Why there was no complete answer: `no_usable_address`, `not_connected`, `tls_failed`, "
         "`deadline_passed`, `answer_broken`; `not_signed`: nothing was sent, its secret cannot be read here.",
     )
-    milliseconds: int
+    milliseconds: int = Field(description="The whole try.")
+    resolved_after: int | None = Field(
+        default=None,
+        description="Milliseconds until the name was resolved; absent on a connection used again.",
+    )
+    connected_after: int | None = Field(
+        default=None, description="Until the connection stood, with TLS over `https`; absent likewise."
+    )
+    answered_after: int | None = Field(default=None, description="Until the head of the answer was there.")
     url: str | None = Field(default=None, description="Where it was sent.")
     request_headers: list[tuple[str, str]] = Field(description="Those made for this try.")
     body_digest: str | None = Field(default=None, description="SHA-256 of the body sent, hexadecimal.")
@@ -215,6 +223,9 @@ def _delivery(row: sa.RowMapping, attempts: list[sa.RowMapping]) -> Delivery:
                 status=attempt["status"],
                 trouble=attempt["trouble"],
                 milliseconds=attempt["milliseconds"],
+                resolved_after=attempt["resolved_after"],
+                connected_after=attempt["connected_after"],
+                answered_after=attempt["answered_after"],
                 url=attempt["url"],
                 request_headers=_pairs(attempt["request_headers"]) or [],
                 body_digest=attempt["body_digest"],

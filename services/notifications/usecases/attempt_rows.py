@@ -39,12 +39,19 @@ def attempt_row(made: Made, now: int, *, delivered: bool) -> dict[str, object]:
         "status": attempt.status,
         "trouble": attempt.trouble.value if attempt.trouble else None,
         "milliseconds": int(attempt.elapsed.total_seconds() * 1_000),
+        "resolved_after": _milliseconds(attempt.timings.resolved),
+        "connected_after": _milliseconds(attempt.timings.connected),
+        "answered_after": _milliseconds(attempt.timings.answered),
         "url": claimed.url,
         "request_headers": _pairs(made.headers.items()),
         "body_digest": hashlib.sha256(claimed.body).hexdigest(),
         "answer_headers": _pairs(_bounded(answer.headers)) if answer else None,
         "answer_head": _readable(head) if head is not None else None,
     }
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else int(seconds * 1_000)
 
 
 def _bounded(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

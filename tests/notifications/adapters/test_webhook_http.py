@@ -93,6 +93,24 @@ def test_a_connection_is_used_again_while_posts_follow_at_once() -> None:
     assert (len(received.requests), received.connections) == (5, 1)
 
 
+def test_a_try_tells_how_long_each_stage_took_and_which_was_not_reached() -> None:
+    (first, again), _ = asyncio.run(exchange(answering(OK), times=2))
+    told = first.timings
+    assert told.resolved is not None
+    assert told.connected is not None
+    assert told.answered is not None
+    assert 0 < told.resolved <= told.connected <= told.answered <= first.elapsed.total_seconds()
+    assert (again.timings.resolved, again.timings.connected) == (None, None), "the connection was there"
+    assert again.timings.answered is not None
+    silent = one(_nothing, SHORT)
+    assert silent.timings.connected is not None
+    assert (silent.timings.answered, silent.trouble) == (None, Trouble.DEADLINE_PASSED)
+
+
+async def _nothing(_writer: asyncio.StreamWriter) -> None:
+    await asyncio.sleep(1)
+
+
 def test_16_kib_of_an_answer_are_read_and_the_rest_is_left() -> None:
     async def pour(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 104857600\r\n\r\n")
