@@ -19,9 +19,10 @@ from services.register.journal import open_journal
 from services.register.projections.data_facts import DATA_FACTS
 from services.register.projections.products import PRODUCT_NAMES
 from services.register.schema import JOURNAL
+from services.register.usecases.file_appeal import FileAppeal, file_appeal
 from tests.personal import keyed
 from tests.register.desk import RECTIFIED, Desk, filing
-from tests.register.given import act
+from tests.register.given import BIN, act
 
 
 @pytest.fixture
@@ -84,9 +85,12 @@ def test_from_when_data_changed_before_is_carried_over(automatic: Desk) -> None:
     entry = automatic.include()
     automatic.on("2026-03-20")
     automatic.update(entry, Given(capacity_per_year="7", changed_on=date(2026, 3, 10)))
+    automatic.exclude(entry)
+    filed = FileAppeal(entry_id=entry.id, by=BIN, grounds="г", language="ru")
+    file_appeal(automatic.journal, filed, automatic.act("producer"))
     kept = automatic.rows(DATA_FACTS)
     events = automatic.rows(JOURNAL.events)
-    assert len(kept) == 1
+    assert len(kept) == 3
     with TemporaryDirectory() as folder:
         database = Database(f"sqlite:///{folder}/register.db")
         config = configuration("register")
