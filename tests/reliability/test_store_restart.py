@@ -103,7 +103,7 @@ class Served:
             (operation["x-roles"][0], re.sub(r"\{[^}]+\}", AN_ID, path))
             for path, methods in self.document["paths"].items()
             for method, operation in methods.items()
-            if method == "get" and path.startswith("/v1/")
+            if method == "get" and path.startswith("/v1/") and "/log/" not in path  # which are files
         ]
 
     def read(self, role: str, path: str) -> httpx2.Response:
@@ -117,7 +117,7 @@ class Served:
         """Have several connections open, so that more than one is found ended."""
         role, path = next((role, path) for role, path in self.reads() if AN_ID not in path)
         with ThreadPoolExecutor(6) as threads:
-            list(threads.map(lambda _: self.read(role, path), range(24)))
+            list(threads.map(lambda _: self.read(role, path), range(12)))
 
 
 @pytest.fixture(scope="module", params=SERVICES)
@@ -136,8 +136,9 @@ def running(
 
 def test_the_first_read_after_a_restart_is_answered_as_before(running: Served) -> None:
     before = {(role, path): running.read(role, path).status_code for role, path in running.reads()}
-    assert set(before.values()) & {200, 404}
-    for (role, path), status in before.items():
+    asking = {read: status for read, status in before.items() if status in {200, 404}}
+    assert len(asking) > len(before) / 2
+    for (role, path), status in asking.items():
         running.end_connections()
         answer = running.read(role, path)
         assert answer.status_code == status, f"{role} {path}: {answer.text}"
