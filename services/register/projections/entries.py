@@ -65,7 +65,8 @@ ENTRIES: Final = sa.Table(
 it which entries are worth a look, and what they are called at the moment asked about decides.
 
 From the instant `counts_from` on (microseconds since 1970, UTC) the row is also the answer about any past
-that knows its last fact. It is null where facts were not recorded in the order in which they count.
+that knows its last fact. It is null where facts were not recorded in the order in which they count, or one
+leaves out another from the start.
 """
 
 _KINDS: Final = (
@@ -112,10 +113,11 @@ class Entries(StateFold[EntryState]):
         """A correction concerns what went before it, which the row's state no longer holds."""
         before = facts_until(connection, [entry_id], facts[0].position - 1).get(entry_id, [])
         known = [*(one.fact for one in before), *(recorded.fact for recorded in facts)]
+        from_start = any(isinstance(one.data, Reinstated) and annuls(one.data) for one in known)
         row = {
             "entry_id": entry_id,
             STATE: standing(known),
-            "counts_from": microseconds(in_order(known)[-1].effective_at),
+            "counts_from": None if from_start else microseconds(in_order(known)[-1].effective_at),
             "search": _search_text("", *(fact.data for fact in known)),
             "version": facts[-1].fact.originator_version,
             "position": facts[-1].position,

@@ -303,10 +303,11 @@ def test_a_past_is_read_from_the_present_row_only_where_it_is_the_same(automatic
         else:
             automatic.correct(annulment(entry, exclusion.event_id))
     (row,) = [row for row in automatic.rows(ENTRIES) if row["entry_id"] == entry.id]
+    assert (row["counts_from"] is None) == (life == "annulled from the start")
     later = Moment(microseconds(automatic.clock.now() + timedelta(days=1)), automatic.journal.head())
     earlier = Moment(later.valid_at, row["position"] - 1)
-    before = Moment(row["counts_from"] - 1, later.known_at)
-    assert not folds(automatic, entry.id, later)
+    before = Moment((row["counts_from"] or 1) - 1, later.known_at)
+    assert folds(automatic, entry.id, later) == (row["counts_from"] is None)
     assert folds(automatic, entry.id, earlier)
     assert folds(automatic, entry.id, before)
     all_moments_agree(automatic, entry.id)
