@@ -70,12 +70,13 @@ def outgoing(connection: sa.Connection) -> Iterator[Outgoing | None]:
         yield None
         return
     held = Outgoing(psycopg_connection(connection))
-    connection.info[OUTGOING] = held
+    info = connection.info  # asked of a connection that was lost meanwhile, it would raise what hides that
+    info[OUTGOING] = held
     try:
         yield held
         held.send()
     finally:
-        del connection.info[OUTGOING]
+        info.pop(OUTGOING, None)
 
 
 class Ahead(Outgoing):
@@ -114,7 +115,8 @@ def sent_ahead(connection: sa.Connection) -> Iterator[None]:
         yield
         return
     held = Ahead(psycopg_connection(connection))
-    connection.info[OUTGOING] = held
+    info = connection.info  # as above
+    info[OUTGOING] = held
     try:
         yield
         held.send()
@@ -122,7 +124,7 @@ def sent_ahead(connection: sa.Connection) -> Iterator[None]:
         held.give_up(error)
         raise
     finally:
-        del connection.info[OUTGOING]
+        info.pop(OUTGOING, None)
 
 
 def _send(connection: sa.Connection, query: str, parameters: list[Any]) -> None:

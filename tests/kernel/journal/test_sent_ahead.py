@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 
 import psycopg
 import pytest
 import sqlalchemy as sa
 
-from services.kernel.database import Database
-from services.kernel.journal.rows import FEW_ROWS, BulkInsert, BulkUpsert, Row, sent_ahead
+from services.kernel.database import Database, psycopg_connection
+from services.kernel.journal.rows import FEW_ROWS, BulkInsert, BulkUpsert, ByKeys, Row, outgoing, sent_ahead
+from services.kernel.trouble import STORE_TROUBLE
 
 METADATA = sa.MetaData()
 NOTES = sa.Table(
@@ -83,3 +85,34 @@ def test_an_error_of_the_caller_is_raised_and_nothing_stays(database: Database) 
     with pytest.raises(ZeroDivisionError):
         insert_and_fail(database)
     assert kept(database) == []
+
+
+@pytest.mark.parametrize("sending", [outgoing, sent_ahead])
+def test_a_connection_that_ends_meanwhile_is_told_as_the_stores_trouble(
+    fresh_postgres: str, sending: Callable[[sa.Connection], AbstractContextManager[object]]
+) -> None:
+    """So a follower waits and asks again, where it would park what is at fault itself."""
+    database = Database(fresh_postgres)
+    METADATA.create_all(database.engine)
+    for read in (ByKeys(NOTES.c.note_id).read, _counted):
+        with pytest.raises(STORE_TROUBLE):
+            read_after_the_end(database, sending, read)
+    assert kept(database) == []
+    database.close()
+
+
+def _counted(connection: sa.Connection, _keys: Sequence[str]) -> object:
+    return connection.scalar(sa.select(sa.func.count()).select_from(NOTES))
+
+
+def read_after_the_end(
+    database: Database,
+    sending: Callable[[sa.Connection], AbstractContextManager[object]],
+    read: Callable[[sa.Connection, Sequence[str]], object],
+) -> None:
+    with database.write() as connection, sending(connection):
+        INSERT(connection, notes(0))
+        backend = psycopg_connection(connection).info.backend_pid
+        with database.write() as other:
+            other.execute(sa.select(sa.func.pg_terminate_backend(backend, 10_000)))
+        read(connection, ["n0"])
