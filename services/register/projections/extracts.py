@@ -98,15 +98,38 @@ class Registration:
 
 
 def registration_of(connection: sa.Connection, entries: Sequence[FoundEntry]) -> Registration:
-    """The state registration number that a producer last stated in law, for any of its entries."""
-    last = max(entries, key=lambda entry: entry.state.stands_since("registration_number"), default=None)
+    """The state registration number that a producer last stated in law, for any of its entries.
+
+    A filing that stated none says nothing of the number: a product without it hides no other's.
+    """
+    numbers = _numbers_of(connection, entries)
+    stating = [entry for entry in entries if entry.entry_id in numbers]
+    last = max(stating, key=lambda entry: entry.state.stands_since("registration_number"), default=None)
     if last is None:
         return Registration()
-    if last.producer.kind == "legal_entity":
-        return Registration(last.state.included.registration_number)
-    event_id = last.stated_by("registration_number")
-    number = _number_in(connection, event_id)
-    return Registration(number, event_id) if number is not None else Registration()
+    held_by = last.stated_by("registration_number") if _is_individual(last) else None
+    return Registration(numbers[last.entry_id], held_by)
+
+
+def _numbers_of(connection: sa.Connection, entries: Sequence[FoundEntry]) -> dict[UUID, str]:
+    """The number of each entry that states one, by its id; an individual's while the vault holds it."""
+    sealed = {
+        entry.entry_id: entry.stated_by("registration_number") for entry in entries if _is_individual(entry)
+    }
+    opened = VAULT.of_events(connection, sealed.values()) if sealed else {}
+    found: dict[UUID, str] = {}
+    for entry in entries:
+        number = entry.state.included.registration_number
+        if entry.entry_id in sealed:
+            value = opened.get(sealed[entry.entry_id], {}).get("registration_number")
+            number = None if value is None else value.value
+        if number is not None:
+            found[entry.entry_id] = number
+    return found
+
+
+def _is_individual(entry: FoundEntry) -> bool:
+    return entry.producer.kind == "individual_entrepreneur"
 
 
 def _number_in(connection: sa.Connection, event_id: str) -> str | None:

@@ -15,6 +15,7 @@ from services.register.contract.updates import EntryUpdated
 from services.register.domain.entry import Entry
 from services.register.domain.updating import Given
 from services.register.projections.entries import FoundEntry
+from services.register.projections.extracts import registration_of
 from services.register.projections.moments import Moment, entries_of
 from services.register.projections.personal import personal_values
 from services.register.usecases.update_entry import UpdateEntry, update_entry
@@ -145,3 +146,19 @@ def test_what_is_not_the_producers_alone_changes_one_entry(automatic: Desk) -> N
     automatic.update(first, Given(address="Алматы, Абай 1", telephone="+77272000000", kato="750000001"))
     assert [one.entry_id for one in updates(automatic, before)] == [str(first.id)]
     assert automatic.journal.load(Entry, second.id).version == 1
+
+
+@pytest.mark.parametrize("number", [BIN, IIN])
+def test_a_filing_without_the_registration_number_hides_no_other_products_number(
+    automatic: Desk, number: str
+) -> None:
+    """Appendix 2: the producer has one, though a later filing stated none; one that states it counts."""
+    first = automatic.include(number, "А", registration_number="GU-1")
+    for day, name, stated, shown in (
+        ("2026-03-10", "Б", None, "GU-1"),
+        ("2026-03-12", "В", "GU-2", "GU-2"),
+    ):
+        automatic.on(day)
+        automatic.include(number, name, registration_number=stated)
+        with automatic.journal.database.read() as connection:
+            assert registration_of(connection, found(automatic, first, day)).number == shown
