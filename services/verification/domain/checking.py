@@ -8,7 +8,12 @@ from dataclasses import dataclass
 import msgspec
 
 from services.kernel.errors import Invalid
-from services.verification.contract.events import CriterionCheck, CriterionOutcome, RecordedJudgement
+from services.verification.contract.events import (
+    CaseConcluded,
+    CriterionCheck,
+    CriterionOutcome,
+    RecordedJudgement,
+)
 from services.verification.contract.officers_work import CriterionChecked
 from services.verification.domain.judgement import reason_of
 
@@ -32,6 +37,21 @@ def outcome_of(by_rules: RecordedJudgement, criterion: str) -> CriterionOutcome:
             return outcome
     allowed = ", ".join(outcome.criterion for outcome in by_rules.criteria)
     raise Invalid("criterion_unknown", pointer="/criterion", criterion=criterion, allowed=allowed)
+
+
+def overridden_in(judgement: RecordedJudgement) -> tuple[str, ...]:
+    """The criteria that an officer answered otherwise than the rules."""
+    return tuple(
+        outcome.criterion
+        for outcome in judgement.criteria
+        if outcome.checked is not None and outcome.checked.verdict == "overridden"
+    )
+
+
+def departs_from_rules(conclusion: CaseConcluded) -> bool:
+    """True where an officer decided otherwise than the judgement, or overrode a criterion of it."""
+    judgement = conclusion.judgement
+    return conclusion.departs_from_judgement or (judgement is not None and bool(overridden_in(judgement)))
 
 
 def as_checked(

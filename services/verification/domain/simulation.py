@@ -15,6 +15,7 @@ from typing import Final, Literal
 import msgspec
 
 from services.verification.contract.events import CriterionOutcome, JudgedEvidence, RecordedJudgement
+from services.verification.domain.checking import overridden_in
 from services.verification.domain.criteria import CRITERIA, Evidence
 from services.verification.domain.judged_evidence import remake_evidence
 from services.verification.domain.rule_sets import CriterionRule, RuleSet
@@ -94,11 +95,7 @@ def judged_case(judgement: RecordedJudgement) -> JudgedCase:
         conforms=conforms if by_rules is None else by_rules,
         criteria={outcome.criterion: _by_rules(outcome) for outcome in judgement.criteria},
         evidence=judgement.evidence,
-        overridden=tuple(
-            outcome.criterion
-            for outcome in judgement.criteria
-            if outcome.checked is not None and outcome.checked.verdict == "overridden"
-        ),
+        overridden=overridden_in(judgement),
     )
 
 

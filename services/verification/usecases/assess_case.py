@@ -180,18 +180,20 @@ def report_named(
 ) -> DocumentRef | None:
     """The report that counts: the one named last, without those superseded.
 
-    In monitoring one of a newer year counts before it, so that no old report hides what a new one tells.
+    In monitoring it is the newest of the years it may be of, so that no old report hides what a new one
+    tells, and one that this case may not be judged by hides none that it may.
     """
     counting = counting_documents(opened.documents, faults)
     reports = [document for document in counting if document.kind == REPORT]
-    if opened.kind != "monitoring" or len(reports) < 2:
+    years = report_years(opened)
+    if opened.kind != "monitoring" or years is None or len(reports) < 2:
         return reports[-1] if reports else None
-    found = [(_year_of(practice, document, faults), document) for document in reports]
-    last = found[-1][0]
-    if last is None:
-        return reports[-1]
-    newest = max(year for year, _document in found if year is not None)
-    return [document for year, document in found if year == newest][-1]
+    newest, counts = years.first, reports[-1]
+    for document in reports:
+        year = _year_of(practice, document, faults)
+        if year is not None and newest <= year <= years.last:
+            newest, counts = year, document
+    return counts
 
 
 def _year_of(practice: Practice, document: DocumentRef, faults: Mapping[str, DocumentFault]) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 from services.kernel.contract import OfficialText
@@ -102,5 +103,5 @@ def conclude_by_judgement(
 
 def _was_accepted(work: Work, case: Case) -> bool:
     """What people accepted with reasons, no automatic step undoes (decision 16)."""
-    with work.database.read() as connection:
-        return was_accepted(connection, case.opened.entry_id, case.opened.application_id)
+    opened = case.opened
+    return work.rely_on(partial(was_accepted, entry_id=opened.entry_id, application_id=opened.application_id))

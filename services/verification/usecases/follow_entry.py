@@ -123,8 +123,7 @@ def follow_reinstatement(
         known_by = inclusion.begun_by
         _annul_end(work, practice, act, entry_id, exclusion=exclusion_event_id, known_by=known_by)
         return
-    with work.database.read() as connection:
-        entry = included_entries.latest(connection, entry_id)
+    entry = work.rely_on(partial(included_entries.latest, entry_id=entry_id))
     if entry is None:
         raise NotFound("entry_unknown", id=entry_id)
     _begin(work, act, entry, inclusion)

@@ -9,6 +9,7 @@ from services.kernel.contract import OfficialText
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.journal import Work
 from services.verification.domain.case import Case, expected_result
+from services.verification.domain.checking import departs_from_rules
 from services.verification.domain.wording import EXAMINED_AGAIN
 from services.verification.usecases.assess_case import assess_case
 from services.verification.usecases.keep_rule_set import keep_rule_set
@@ -56,9 +57,10 @@ def _as_before(case: Case) -> Literal["confirmed", "refused"]:
 def resubmit_by_judgement(work: Work, practice: Practice, act: Act, case: Case) -> bool:
     """Resubmit as the judgement says now; False when the case has to wait for an officer.
 
-    It waits, too, where an officer had departed from the judgement: that is not for the rules to undo.
+    It waits, too, where an officer had departed from the rules, as a whole or in one criterion: the remarks
+    are about that, and it is not for the rules to undo (decision 16).
     """
-    if case.conclusion is not None and case.conclusion.departs_from_judgement:
+    if case.conclusion is not None and departs_from_rules(case.conclusion):
         return False
     assessment = assess_case(work.database, practice, case.considered, checks=case.checks)
     result = expected_result(case.kind, assessment.judgement)

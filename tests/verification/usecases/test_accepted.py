@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from services.kernel.contract import OfficialText
+from services.kernel.journal.journal import Work
 from services.verification.domain.case import Case
+from services.verification.usecases.check_criterion import check_criterion
+from services.verification.usecases.conclude_case import conclude_by_judgement
 from services.verification.usecases.correct_exclusion import correct_exclusion
 from services.verification.usecases.monitor_round import Paces, carry_on
 from services.verification.usecases.record_ruling import RecordedRuling, record_ruling
@@ -86,6 +89,50 @@ def test_a_returned_decision_that_departs_from_the_rules_is_not_resubmitted_by_t
         here.return_notification(conclude(here, case, result, A, REASONS))
         assert here.case_of(f"application:{case.opened.application_id}").status == "rework"
         assert here.types()[-1] == "ReworkBegun"
+
+
+def test_a_returned_decision_with_an_overridden_criterion_is_not_resubmitted_by_the_rules(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """The judgement is the officer's there, so that the result does not depart from it."""
+    with authority(sqlite_url, tmp_path, "resubmission") as here:
+        case = here.case_of(f"application:{here.file()}")
+        name = "trusted_software_register"
+
+        def override(work: Work, found: Case) -> Case:
+            return check_criterion(work, here.practice, officer(A), found, name, "overridden", REASONS)
+
+        done(here, case.id, override)
+        concluded = conclude(here, case, "confirmed", A)
+        assert concluded.conclusion is not None
+        assert not concluded.conclusion.departs_from_judgement
+        here.return_notification(concluded)
+        assert here.types()[-1] == "ReworkBegun"
+
+
+def test_what_is_accepted_while_the_rules_exclude_waits_all_the_same(sqlite_url: str, tmp_path: Path) -> None:
+    """The other case is decided between the judgement and its record: this one is judged again."""
+    with authority(sqlite_url, tmp_path) as here:
+        first = monitored(here)
+        here.clock.set(datetime(2026, 4, 2, 7, 0, tzinfo=UTC))
+        opened(here)
+        while carry_on(here.journal, here.practice, Q1, Paces()) is not None:
+            pass
+        (case,) = here.cases(kind="monitoring", quarter=str(Q1))
+        waits: list[bool] = []
+
+        def judged(work: Work) -> Case:
+            found = work.load(Case, case.id)
+            waits.append(not conclude_by_judgement(work, here.practice, officer(B), found))
+            if len(waits) == 1:
+                found_to_conform(here, first)
+            if not waits[-1]:
+                work.save(found)
+            return found
+
+        here.journal.transact(judged)
+        assert waits == [False, True]
+        assert here.journal.load(Case, case.id).status == "open"
 
 
 def test_what_was_accepted_for_an_earlier_application_is_over(sqlite_url: str, tmp_path: Path) -> None:

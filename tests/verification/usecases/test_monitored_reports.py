@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,13 +21,12 @@ from tests.verification.authority import Authority, authority, report
 from tests.verification.officers import A, B, ask, conclude, supply
 from tests.verification.usecases.test_rounds import included, opened
 
-SPRING, SUMMER = Quarter.parse("2027-Q1"), Quarter.parse("2027-Q2")
+WINTER, SPRING, SUMMER = (Quarter.parse(one) for one in ("2026-Q4", "2027-Q1", "2027-Q2"))
 
 
 def round_of(here: Authority, quarter: Quarter, *automatic: Step) -> list[Case]:
     """The quarter's round after its end, judged by itself where that is automatic."""
-    month = quarter.last_day.month + 1
-    here.clock.set(datetime(quarter.last_day.year, month, 2, 7, 0, tzinfo=UTC))
+    here.clock.set(datetime.combine(quarter.last_day + timedelta(days=2), time(7), UTC))
     opened(here, quarter)
     practice = replace(here.practice, automatic=frozenset(automatic))
     while carry_on(here.journal, practice, quarter, Paces()) is not None:
@@ -35,10 +34,13 @@ def round_of(here: Authority, quarter: Quarter, *automatic: Step) -> list[Case]:
     return here.cases(kind="monitoring", quarter=str(quarter))
 
 
-def supplied(here: Authority, case: Case, year: int, foreign: str) -> None:
+def supplied(
+    here: Authority, case: Case, year: int, foreign: str, replaces: DocumentRef | None = None
+) -> None:
     ask(here, case)
     content = json.dumps(report(foreign, year=year, expenses=f"{year}.00")).encode()
-    supply(here, case, Named("localisation_report", here.keep(content)))
+    replaced = replaces.sha256 if replaces is not None else None
+    supply(here, case, Named("localisation_report", here.keep(content), replaced))
 
 
 def year_judged(case: Case) -> int | None:
@@ -71,10 +73,23 @@ def test_a_report_of_a_year_that_is_not_over_is_a_finding(sqlite_url: str, tmp_p
     with authority(sqlite_url, tmp_path) as here:
         included(here, 1, listed=True)
         (case,) = round_of(here, SPRING)
-        supplied(here, case, 2027, "5.00")
+        (first,) = (one for one in case.documents if one.kind == "localisation_report")
+        supplied(here, case, 2027, "5.00", replaces=first)
         reasons = conclude(here, case, "exclude", A).reasons
         assert reasons is not None
         assert "report_year_wrong /reporting_year (year 2027, expected 2025-2026)" in (reasons.en or "")
+
+
+@pytest.mark.parametrize(("quarter", "year"), [(WINTER, 2026), (SPRING, 2027)])
+def test_a_report_the_case_may_not_be_judged_by_hides_none_that_it_may(
+    sqlite_url: str, tmp_path: Path, quarter: Quarter, year: int
+) -> None:
+    """A round judges as of its quarter's last day, on which the year of that quarter is not over."""
+    with authority(sqlite_url, tmp_path) as here:
+        included(here, 1, listed=True)
+        (case,) = round_of(here, quarter)
+        supplied(here, case, year, "30.00")
+        assert year_judged(conclude(here, case, "conforms", A)) == 2025
 
 
 def test_an_entry_included_anew_is_monitored_by_its_new_application(sqlite_url: str, tmp_path: Path) -> None:
