@@ -104,6 +104,11 @@ class Work:
             self._aggregates[aggregate.id] = aggregate
             self._saved.extend(aggregate.collect_events())
 
+    @property
+    def taken(self) -> int:
+        """How many facts the unit holds so far."""
+        return len(self._saved)
+
     def write(self, write: Write) -> None:
         """Add a row that stands or falls with the facts."""
         self._writes.append(write)

@@ -387,11 +387,11 @@ class Entry(Aggregate):
     def numbered(self, event: Event) -> None:
         """Learn the registration number."""
         if isinstance(event, Included) and self._state is not None:
-            self._state = msgspec.structs.replace(self._state, included=event)
             self._facts = [
                 msgspec.structs.replace(fact, data=event) if fact.id == self._state.included_by else fact
                 for fact in self._facts
             ]
+            self._state = standing(self._facts)
 
     def when(self, event: Event, fact: Fact) -> None:  # the state is evolved by whole facts
         """Change state by one event; one that changes what counted before makes it anew from all facts."""

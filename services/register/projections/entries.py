@@ -357,6 +357,13 @@ def included_of(connection: sa.Connection, producer_id: UUID, *, or_out: bool = 
     return set(connection.execute(sa.select(ENTRIES.c.entry_id).where(*own)).scalars())
 
 
+def rightly_of(connection: sa.Connection, producer_id: UUID) -> list[FoundEntry]:
+    """The entries of a producer that are in the register or rightly were once, by their ids."""
+    own = (ENTRIES.c.producer_id == producer_id, ENTRIES.c.status != "annulled")
+    rows = connection.execute(FOUND.where(*own).order_by(ENTRIES.c.entry_id))
+    return [_found(row) for row in rows]
+
+
 def appealed_of(connection: sa.Connection, producer_id: UUID) -> set[UUID]:
     """The entries of a producer, in the register or not, with an appeal that is undecided."""
     columns = ENTRIES.c

@@ -16,6 +16,7 @@ from services.register.domain.producer import Producer
 from services.register.projections.applications import of_product
 from services.register.projections.notifications import open_for_product
 from services.register.usecases.precondition import still_active
+from services.register.usecases.telling import Telling
 
 _IN_FORCE: Final = frozenset({"included", "reinstated", "exclusion_corrected"})
 
@@ -59,8 +60,15 @@ def save_dossier(work: Work, dossier: Dossier) -> None:
 def settle(
     work: Work, dossier: Dossier, notification: Notification, act: Act, procedure: Procedure
 ) -> Effect:
-    """Let a notification have its effect; nothing comes into force for a producer that ends meanwhile."""
+    """Let a notification have its effect; nothing comes into force for a producer that ends meanwhile.
+
+    What is included is called as the producer is now, not only as it was when it filed.
+    """
     effect = dossier.settle(act, notification, procedure)
+    if effect.outcome == "included":
+        application = dossier.applications[notification.content.application_id or ""]
+        save_dossier(work, dossier)
+        Telling(work, dossier.producer, act, procedure).tell_included(dossier.entry, application.filed_by)
     if effect.outcome in _IN_FORCE:
         work.write(still_active(dossier.producer.id))
     return effect

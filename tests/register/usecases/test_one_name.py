@@ -19,7 +19,7 @@ from services.register.projections.extracts import registration_of
 from services.register.projections.moments import Moment, entries_of
 from services.register.projections.personal import personal_values
 from services.register.usecases.update_entry import UpdateEntry, update_entry
-from tests.register.desk import Desk
+from tests.register.desk import RECTIFIED, Desk
 from tests.register.given import BIN, IIN, OTHER_BIN, at
 from tests.register.usecases.test_exclusion_and_appeal import _meanwhile, transform
 
@@ -162,3 +162,34 @@ def test_a_filing_without_the_registration_number_hides_no_other_products_number
         automatic.include(number, name, registration_number=stated)
         with automatic.journal.database.read() as connection:
             assert registration_of(connection, found(automatic, first, day)).number == shown
+
+
+@pytest.mark.parametrize("number", [BIN, IIN])
+@pytest.mark.parametrize("is_anew", [False, True])
+def test_a_name_told_while_an_application_waits_stands_in_what_is_included_by_it(
+    automatic: Desk, number: str, is_anew: bool
+) -> None:
+    """Filed under the old name on the 5th, told for another product of the 10th, included on the 12th."""
+    first, follows = automatic.include(number, "А"), {}
+    if is_anew:
+        out = automatic.exclude(automatic.include(number, "Б"))
+        follows = {"follows": out.state.included.application_id, "rectified": RECTIFIED}
+    automatic.on("2026-03-05")
+    application = automatic.file(number, "Б", **follows)
+    automatic.on("2026-03-11")
+    automatic.update(first, PLUS, by=number)
+    automatic.on("2026-03-12")
+    before = automatic.journal.head()
+    automatic.notify("confirmation", "confirmed", application)
+    entry = automatic.entry(application)
+    assert {(one.told_for, one.changed_on) for one in updates(automatic, before)} == {
+        (str(first.id), "2026-03-12")
+    }
+    shown = found(automatic, entry, "2026-03-13")
+    with automatic.journal.database.read() as connection:
+        kept = personal_values(connection, [(one.state, one.filed_by) for one in shown])
+        assert registration_of(connection, shown).number == "GU-2026-002"
+        if number == IIN:
+            assert {one["name_ru"] for one in kept} == {NEW}
+    if number == BIN:
+        assert names(automatic, entry, "2026-03-13") == {NEW}
