@@ -36,14 +36,19 @@ def forget_contact(
 ) -> None:
     """Erase it, as of a position of the register; what waits for the address goes nowhere.
 
-    An address that was told before and is read only later is not learnt any more. Of the fields `kept` the
-    newest value, filed since, stays: under another key, as one key may have opened what goes, too.
+    An address that was told before and is read only later is not learnt any more; a field told after the
+    position stays, as the erasure was parked. Of the fields `kept` the newest value, filed since, stays, too.
+    What stays does so under another key, as one key may have opened what goes, too.
     """
+    columns = PRODUCERS.c
+    own = columns.producer_id == producer_id
+    query = sa.select(columns.identifier_told_at, columns.email_told_at).where(own)
+    row = connection.execute(query).one_or_none()
+    told_at = {"iin": row.identifier_told_at, "email": row.email_told_at} if row is not None else {}
+    staying = {*kept, *(field for field, told in told_at.items() if (told or 0) > position)}
     found = VAULT.of_subjects(connection, [producer_id]).get(producer_id, {})
     VAULT.erase(connection, producer_id)
-    staying = {field: value for field, value in found.items() if field in kept}
-    VAULT.put(connection, {producer_id: staying} if staying else {})
-    if "email" in kept:
-        return
-    own = sa.update(PRODUCERS).where(PRODUCERS.c.producer_id == producer_id)
-    connection.execute(own.values(email_told_at=position))
+    values = {field: value for field, value in found.items() if field in staying}
+    VAULT.put(connection, {producer_id: values} if values else {})
+    if "email" not in staying:
+        connection.execute(sa.update(PRODUCERS).where(own).values(email_told_at=position))

@@ -317,7 +317,8 @@ def forget_individual(connection: sa.Connection, producer_id: str, position: int
 
     What still waits to go out over a channel goes nowhere. Nothing changes for a legal entity. Of one that is
     not known yet it is noted: its filing, read after the erasure, tells no number any more. What was told
-    before the position of the erasure is not learnt after it.
+    before the position of the erasure is not learnt after it, and an account told after that position stays:
+    the erasure was parked.
     """
     nobody = {"identifier": f"{_ERASED}{producer_id}", "identifier_told_at": position}
     query = sa.select(PRODUCERS.c.identifier).where(PRODUCERS.c.producer_id == producer_id)
@@ -327,7 +328,12 @@ def forget_individual(connection: sa.Connection, producer_id: str, position: int
         return
     if is_bin(identifier):
         return
-    connection.execute(sa.update(PRODUCERS).where(PRODUCERS.c.identifier == identifier).values(nobody))
+    told_at = PRODUCERS.c.identifier_told_at
+    before = sa.and_(PRODUCERS.c.identifier == identifier, sa.func.coalesce(told_at, 0) <= position)
+    connection.execute(sa.update(PRODUCERS).where(before).values(nobody))
+    still = sa.select(PRODUCERS.c.producer_id).where(PRODUCERS.c.identifier == identifier).limit(1)
+    if connection.scalar(still) is not None:
+        return
     own = sa.select(MESSAGES.c.message_id).where(MESSAGES.c.recipient == identifier)
     waiting = sa.and_(DISPATCHES.c.state == "pending", DISPATCHES.c.message_id.in_(own))
     connection.execute(sa.update(DISPATCHES).where(waiting).values(state="unaddressed"))

@@ -25,11 +25,11 @@ def disable(
     """End it until its owner resumes it; the caller holds its row.
 
     `missed_from` is as `first_missed` found it before anything was cancelled. Of two times that it was
-    disabled without a replay between them the earlier one counts.
+    disabled without a replay between them the earlier one counts, and is told.
     """
     columns = SUBSCRIPTIONS.c
     earlier = columns.missed_from < missed_from
-    connection.execute(
+    counts = connection.scalar(
         sa.update(SUBSCRIPTIONS)
         .where(columns.subscription_id == subscription_id)
         .values(
@@ -39,9 +39,10 @@ def disable(
             missed_from=sa.case((earlier, columns.missed_from), else_=missed_from),
             version=columns.version + 1,
         )
+        .returning(columns.missed_from)
     )
     cancel_pending(connection, subscription_id, now=now)
-    told = {"reason": reason, "missed_from": str(missed_from)}
+    told = {"reason": reason, "missed_from": str(counts)}
     tell_owner(connection, subscription_id, ENDPOINT_DISABLED, told, now=now)
 
 

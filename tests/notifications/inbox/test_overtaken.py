@@ -153,6 +153,20 @@ def test_what_was_told_before_an_erasure_is_not_learnt_after_it(office: Office) 
         assert contact_of(connection, ref.producer_id) == Contact()
 
 
+def test_an_erasure_handled_late_leaves_what_was_told_after_it(office: Office) -> None:
+    """Law 418-V art. 36: it reaches what stood there then, and a filing since is not of that."""
+    office.channels = ("email", "portal")
+    ref = producer(None, iin_commitment="c0")
+    erased = PersonalDataErased(producer_id=ref.producer_id, fields=("email",), reason="purpose_reached")
+    old, new = ({"iin": IIN, "email": email} for email in ("old@example.kz", "new@example.kz"))
+    overtaken(office, [(filed(ref), old)], (erased, {}), [(filed(ref), new)])
+    row = office.row(PRODUCERS)
+    assert (row["email_told_at"], row["identifier_told_at"]) == (3, 3)
+    with office.database.read() as connection:
+        assert contact_of(connection, ref.producer_id) == Contact(IIN, "new@example.kz")
+        assert account_holder(connection, IIN) == ref.producer_id
+
+
 def test_of_who_filed_anew_only_what_was_not_filed_since_is_erased(office: Office) -> None:
     """A repeated erasure (law 418-V art. 36): one key opened both values, and it goes."""
     office.channels = ("email", "portal")
