@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from services.kernel.identifiers import is_bin
+from services.kernel.names import normalised_name
 
 Language = Literal["kk", "ru", "en"]
 ProducerKind = Literal["legal_entity", "individual_entrepreneur"]
@@ -84,3 +85,13 @@ class CourtRuling(Value, frozen=True, kw_only=True):
     court: OfficialText
     number: str
     ruled_on: str
+
+    def is_same_as(self, other: CourtRuling) -> bool:
+        """True of the same number, day and court; courts number their rulings each for itself, year by year.
+
+        A court is the same where either language names it so, however it is spelt.
+        """
+        if (normalised_name(self.number), self.ruled_on) != (normalised_name(other.number), other.ruled_on):
+            return False
+        courts = ((self.court.kk, other.court.kk), (self.court.ru, other.court.ru))
+        return any(normalised_name(name) == normalised_name(same) for name, same in courts)

@@ -293,7 +293,7 @@ class Entry(Aggregate):
 
     def record_ruling(self, act: Act, content: CourtRulingRecorded) -> bool:
         """Name a court's ruling in the entry's history (art. 51-5(7)); False when it stands there already."""
-        if content.ruling in self.state.rulings:
+        if any(known.is_same_as(content.ruling) for known in self.state.rulings):
             return False
         self.record(act, content)
         return True

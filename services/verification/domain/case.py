@@ -37,7 +37,6 @@ from services.verification.contract.events import (
 from services.verification.contract.officers_work import CourtRulingRecorded, RulingOutcome
 from services.verification.domain.case_file import ALLOWED, CaseFile
 from services.verification.domain.hand_off import HandOff
-from services.verification.domain.rulings import is_same_ruling
 
 RESULTS: Final[dict[CaseKind, tuple[NotificationResult, ...]]] = {
     "confirmation": ("confirmed", "refused"),
@@ -344,7 +343,7 @@ class Case(CaseFile):
         notification = self.notification
         if self.status != "concluded" or notification is None:
             raise Conflict("case_not_concluded", state=self.status, allowed=ALLOWED[self.status])
-        if any(is_same_ruling(known.ruling, ruling) for known in self.rulings):
+        if any(known.ruling.is_same_as(ruling) for known in self.rulings):
             raise Conflict("ruling_known", state="recorded", number=ruling.number, allowed="none")
         if ruling.ruled_on > legal_date(act.at).isoformat():
             raise Invalid("day_in_future", pointer="/ruled_on", day=ruling.ruled_on)

@@ -38,6 +38,7 @@ from services.verification.contract.officers_work import (
     ProposalReturned,
 )
 from services.verification.domain.checking import Check
+from services.verification.domain.supplying import with_supplied
 from services.verification.domain.terms import Terms
 
 Status = Literal["open", "concluded", "rework", "closed"]
@@ -134,9 +135,10 @@ class CaseFacts(Aggregate):
     @property
     def documents(self) -> tuple[DocumentRef, ...]:
         """The documents as they stand now: those supplied added, those replaced left out."""
-        replaced = {digest for answer in self.supplied for digest in answer.replaced}
-        named = [*self.opened.documents, *(one for answer in self.supplied for one in answer.documents)]
-        return tuple(document for document in named if document.sha256 not in replaced)
+        documents = self.opened.documents
+        for answer in self.supplied:
+            documents = with_supplied(documents, answer.documents, answer.replaced)
+        return documents
 
     @property
     def considered(self) -> CaseOpened:

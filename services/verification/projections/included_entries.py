@@ -9,7 +9,6 @@ each period once, and meets again, behind all others, whatever became known late
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Collection, Container, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +21,7 @@ from services.kernel.contract import DocumentRef, Language, OfficialText, Produc
 from services.kernel.database import BigInt
 from services.kernel.journal.units import Recorded, Write
 from services.kernel.names import normalised_name
+from services.verification.domain.supplying import monitored_documents, with_supplied
 from services.verification.schema import FOLLOWING, IDENTIFIERS, METADATA, REGISTER
 
 INCLUDED_ENTRIES: Final = sa.Table(
@@ -45,13 +45,17 @@ the day of exclusion itself."""
 
 
 class Filing(Value, frozen=True, kw_only=True):
-    """What the application behind an entry was judged on, with what the producer supplied since."""
+    """What the application behind an entry was judged on, with what the producer supplied since.
+
+    `kept_by_people` once officers of the industry authority annulled an exclusion of it.
+    """
 
     application_id: str
     filed_on: str
     reporting_year: int
     language: Language
     documents: tuple[DocumentRef, ...]
+    kept_by_people: bool = False
 
 
 class IncludedEntry(Value, frozen=True, kw_only=True):
@@ -80,25 +84,10 @@ class Passed:
     runs: bool
 
 
-MOST_DOCUMENTS: Final = 150
-"""A case's opening is one record and names every document: at most 310 bytes each, of 65,535 in all."""
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(IncludedEntry)
 _NOTED: Final = INCLUDED_ENTRIES.alias("noted_before")
 _NEXT: Final = sa.select(sa.func.coalesce(sa.func.max(_NOTED.c.noted), 0) + 1).scalar_subquery()
-
-
-def monitored_documents(documents: tuple[DocumentRef, ...]) -> tuple[DocumentRef, ...]:
-    """Those an entry is monitored by: where a case cannot name so many, the last of each kind."""
-    if len(documents) <= MOST_DOCUMENTS:
-        return documents
-    behind = Counter[str]()
-    ranked = []
-    for place, document in reversed(list(enumerate(documents))):
-        ranked.append((behind[document.kind], -place))
-        behind[document.kind] += 1
-    kept = {-place for _rank, place in sorted(ranked)[:MOST_DOCUMENTS]}
-    return tuple(document for place, document in enumerate(documents) if place in kept)
 
 
 # --- what the inbox keeps ----------------------------------------------------------------------------
@@ -156,6 +145,19 @@ def annul_end(ended_by: str) -> Write:
     return write
 
 
+def keep_by_people(ended_by: str) -> Write:
+    """A unit's write that remembers of the application an exclusion ended that people took it back."""
+
+    def kept(entry: IncludedEntry) -> IncludedEntry:
+        filing = msgspec.structs.replace(entry.filing, kept_by_people=True)
+        return msgspec.structs.replace(entry, filing=filing)
+
+    def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
+        _rewrite(connection, INCLUDED_ENTRIES.c.ended_by == ended_by, kept)
+
+    return write
+
+
 def annul_begin(begun_by: str, *, ended_by: str) -> Write:
     """A unit's write that takes an inclusion back from the start: its period holds no day."""
 
@@ -188,9 +190,8 @@ def supply(
     def with_them(entry: IncludedEntry) -> IncludedEntry:
         if entry.filing.application_id != application_id:
             return entry
-        gone = {*replaced, *(one.sha256 for one in documents)}
-        kept = tuple(one for one in entry.filing.documents if one.sha256 not in gone)
-        filing = msgspec.structs.replace(entry.filing, documents=monitored_documents(kept + documents))
+        stand = monitored_documents(with_supplied(entry.filing.documents, documents, replaced))
+        filing = msgspec.structs.replace(entry.filing, documents=stand)
         return msgspec.structs.replace(entry, filing=filing)
 
     def write(connection: sa.Connection, _recorded: Sequence[Recorded]) -> None:
@@ -271,6 +272,14 @@ def latest(connection: sa.Connection, entry_id: str) -> IncludedEntry | None:
         .limit(1)
     ).scalar_one_or_none()
     return None if found is None else _DECODER.decode(bytes(found))
+
+
+def was_kept_by_people(connection: sa.Connection, entry_id: str | None, application_id: str | None) -> bool:
+    """True when officers annulled an exclusion of the entry on this application."""
+    columns = INCLUDED_ENTRIES.c
+    rows = connection.execute(sa.select(columns.entry).where(columns.entry_id == entry_id)).scalars()
+    filings = [_DECODER.decode(bytes(row)).filing for row in rows]
+    return any(one.kept_by_people and one.application_id == application_id for one in filings)
 
 
 def is_included(connection: sa.Connection, entry_id: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar, Final
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from services.verification.contract.events import CaseConcluded
 from services.verification.domain.localisation import TOTALS_DIFFER
 from services.verification.domain.simulation import JudgedCase, judged_case
 from services.verification.projections.cases import CASES
+from services.verification.projections.included_entries import was_kept_by_people
 from services.verification.schema import METADATA
 
 JUDGED_CASES: Final = sa.Table(
@@ -161,9 +163,9 @@ def confirmed_reports(
             case.report_sha256.is_not(None),
         )
         .order_by(case.case_id.desc())
-        .limit(limit)
     )
-    return [row.report_sha256 for row in found if not _found_differing(_decoded(row.judged))]
+    measures = (row.report_sha256 for row in found if not _found_differing(_decoded(row.judged)))
+    return list(islice(measures, limit))
 
 
 def _decoded(judged: bytes | None) -> JudgedCase | None:
@@ -177,8 +179,9 @@ def _found_differing(judged: JudgedCase | None) -> bool:
 def was_accepted(connection: sa.Connection, entry_id: str | None, application_id: str | None) -> bool:
     """True when people kept an application's product in the register against what the rules said.
 
-    An officer confirmed it, or found that it conforms, although the rules did not, an appeal was upheld, or a
-    court undid its exclusion. What an earlier application of the same entry went through is over.
+    An officer confirmed it, or found that it conforms, although the rules did not, an appeal was upheld, a
+    court undid its exclusion, or officers of the industry authority annulled it. What an earlier application
+    of the same entry went through is over.
     """
     case, judged = CASES.c, JUDGED_CASES.c
     of_entry = sa.and_(case.entry_id == entry_id, case.application_id == application_id)
@@ -190,7 +193,9 @@ def was_accepted(connection: sa.Connection, entry_id: str | None, application_id
             case.result.in_(("confirmed", "conforms", "upheld")),
         )
     )
-    return any(row.result == "upheld" or row.departs or _failed(_decoded(row.judged)) for row in rows)
+    if any(row.result == "upheld" or row.departs or _failed(_decoded(row.judged)) for row in rows):
+        return True
+    return was_kept_by_people(connection, entry_id, application_id)
 
 
 def _failed(judged: JudgedCase | None) -> bool:

@@ -14,6 +14,7 @@ from services.kernel.errors import NotFound
 from services.kernel.journal.aggregate import Act
 from services.kernel.journal.journal import Work
 from services.verification.domain.case import Case
+from services.verification.domain.supplying import monitored_documents
 from services.verification.projections import included_entries
 from services.verification.projections.cases import find_origin
 from services.verification.projections.expiring_rights import keep_rights
@@ -22,7 +23,6 @@ from services.verification.projections.included_entries import (
     Filing,
     IncludedEntry,
     Inclusion,
-    monitored_documents,
 )
 from services.verification.projections.listings import delisted_by, listing_in_force
 from services.verification.usecases.close_cases import close_monitoring_cases
@@ -132,7 +132,11 @@ def follow_reinstatement(
 def follow_correction(
     work: Work, practice: Practice, act: Act, *, entry_id: str, corrected_event_id: str, event_id: str
 ) -> None:
-    """An exclusion was left out from the start: its entry was included all the time until the next one."""
+    """An exclusion was left out from the start: its entry was included all the time until the next one.
+
+    People decided so: what they kept in the register, no automatic step excludes (decision 16).
+    """
+    work.write(included_entries.keep_by_people(corrected_event_id))
     _annul_end(work, practice, act, entry_id, exclusion=corrected_event_id, known_by=event_id)
 
 

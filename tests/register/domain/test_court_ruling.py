@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from services.kernel.contract import CourtRuling, OfficialText
 from services.register.contract.events import NotificationSettled, Reinstated
+from services.register.contract.rulings import CourtRulingRecorded
 from services.register.domain.dossier import Dossier
 from services.register.domain.entry_state import Exclusion
 from tests.register.given import (
@@ -88,6 +90,23 @@ def test_the_same_ruling_twice_has_one_effect() -> None:
     rule(made, annuls_from_start=True)
     (settled,) = rule(made, annuls_from_start=True)
     assert (settled.outcome, settled.reason) == ("no_effect", "exclusion_not_in_force")
+
+
+def test_a_ruling_spelt_otherwise_stands_once_in_the_history() -> None:
+    entry = excluded().entry
+    content = CourtRulingRecorded(
+        entry_id=str(entry.id),
+        producer_id=entry.state.producer.producer_id,
+        notification_id="0192f0c4-0000-7000-8000-00000000ffff",
+        ruling=RULING,
+        outcome="upheld",
+        reasons=RULING.court,
+    )
+    court = OfficialText(kk=RULING.court.kk, ru=f"  {RULING.court.ru.upper()}")
+    spelt = CourtRuling(court=court, number=RULING.number, ruled_on=RULING.ruled_on)
+    assert entry.record_ruling(act(), content)
+    assert not entry.record_ruling(act(), replace(content, ruling=spelt))
+    assert entry.record_ruling(act(), replace(content, ruling=replace(spelt, number="7119-27/2")))
 
 
 def test_after_inclusion_anew_a_ruling_matters_only_from_the_start() -> None:

@@ -12,18 +12,19 @@ import pytest
 from services.kernel.contract import OfficialText
 from services.kernel.journal.journal import Work
 from services.verification.domain.case import Case
+from services.verification.projections.judged_cases import confirmed_reports
 from services.verification.usecases.check_criterion import check_criterion
 from services.verification.usecases.conclude_case import conclude_by_judgement
 from services.verification.usecases.correct_exclusion import correct_exclusion
 from services.verification.usecases.monitor_round import Paces, carry_on
 from services.verification.usecases.record_ruling import RecordedRuling, record_ruling
-from tests.verification.acting import NAME, REASONS, REMARKS, officer
+from tests.verification.acting import NAME, PRODUCER, REASONS, REMARKS, officer
 from tests.verification.authority import Q1, Authority, authority, report
 from tests.verification.officers import RULING, A, B, C, conclude, delist, done, monitored
 from tests.verification.usecases.test_confirmation import OTHER
 from tests.verification.usecases.test_filings import GAME
 from tests.verification.usecases.test_four_eyes_and_courts import decide
-from tests.verification.usecases.test_rounds import opened, reinstated
+from tests.verification.usecases.test_rounds import corrected, opened, reinstated
 
 
 def judged_round(here: Authority) -> list[Case]:
@@ -55,6 +56,14 @@ def appeal_upheld(here: Authority, case: Case) -> None:
     reinstated(here, entry_id, exclusion, from_start=True)
 
 
+def exclusion_annulled_in_the_register(here: Authority, case: Case) -> None:
+    told = conclude(here, case, "exclude", A).notification
+    assert told is not None
+    entry_id = str(case.opened.entry_id)
+    exclusion = here.exclude(entry_id, told.notification_id)
+    corrected(here, entry_id, exclusion)
+
+
 def undone_by_a_court(here: Authority, case: Case) -> None:
     conclude(here, case, "exclude", A)
     recorded = RecordedRuling(RULING, "undone", REMARKS, True)
@@ -63,7 +72,13 @@ def undone_by_a_court(here: Authority, case: Case) -> None:
 
 @pytest.mark.parametrize(
     "kept",
-    [found_to_conform, exclusion_corrected, appeal_upheld, undone_by_a_court],
+    [
+        found_to_conform,
+        exclusion_corrected,
+        appeal_upheld,
+        exclusion_annulled_in_the_register,
+        undone_by_a_court,
+    ],
     ids=lambda f: f.__name__,
 )
 def test_what_people_kept_in_the_register_waits_for_them_in_the_next_round(
@@ -166,5 +181,10 @@ def test_a_report_accepted_with_another_total_condemns_no_other_product(
         first = confirmed(NAME, "200.00")
         accepted = confirmed(OTHER, "300.00", REASONS)
         third = confirmed(GAME, "200.00")
+        with here.database.read() as connection:
+            measures = confirmed_reports(
+                connection, PRODUCER.producer_id, reporting_year=2025, except_product=third, limit=1
+            )
+        assert len(measures) == 1  # what is no measure takes no place among the newest
         results = {case.opened.entry_id: case.result for case in judged_round(here)}
         assert results == {first: "conforms", accepted: None, third: "conforms"}

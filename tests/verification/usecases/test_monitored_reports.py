@@ -12,7 +12,7 @@ import pytest
 from services.kernel.calendar import Quarter
 from services.kernel.contract import DocumentRef
 from services.verification.domain.case import Case
-from services.verification.projections.included_entries import MOST_DOCUMENTS, monitored_documents
+from services.verification.domain.supplying import MOST_DOCUMENTS, monitored_documents
 from services.verification.usecases.monitor_round import Paces, carry_on
 from services.verification.usecases.practice import Step
 from services.verification.usecases.supply_documents import Named
