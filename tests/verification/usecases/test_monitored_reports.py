@@ -11,12 +11,16 @@ import pytest
 
 from services.kernel.calendar import Quarter
 from services.kernel.contract import DocumentRef
+from services.kernel.journal.events import new_stream_id
+from services.kernel.journal.journal import Work
 from services.verification.domain.case import Case
 from services.verification.domain.supplying import MOST_DOCUMENTS, monitored_documents
+from services.verification.projections.included_entries import Inclusion, is_included, latest
+from services.verification.usecases.follow_entry import follow_reinstatement
 from services.verification.usecases.monitor_round import Paces, carry_on
 from services.verification.usecases.practice import Step
 from services.verification.usecases.supply_documents import Named
-from tests.verification.acting import REASONS, document
+from tests.verification.acting import REASONS, document, officer
 from tests.verification.authority import Authority, authority, report
 from tests.verification.officers import A, B, ask, conclude, supply
 from tests.verification.usecases.test_rounds import included, opened
@@ -110,6 +114,43 @@ def test_an_entry_included_anew_is_monitored_by_its_new_application(sqlite_url: 
         supply(here, appeal, Named("contracts", here.keep(b"late", "text/plain")))
         (again,) = round_of(here, SUMMER)
         assert (again.opened.application_id, again.documents) == (application_id, package)
+
+
+def test_what_is_supplied_while_a_reinstatement_is_followed_is_monitored_too(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """The entry is copied into its new period as it stands when that is recorded."""
+    with authority(sqlite_url, tmp_path) as here:
+        (entry_id,) = included(here, 1, listed=True)
+        (case,) = round_of(here, SPRING)
+        told = conclude(here, case, "exclude", A, REASONS).notification
+        assert told is not None
+        exclusion = here.exclude(entry_id, told.notification_id)
+        appeal = here.case_of(f"appeal:{here.appeal(entry_id, told.notification_id)}")
+        ask(here, appeal, B)
+        late = Named("contracts", here.keep(b"late", "text/plain"))
+        tries: list[int] = []
+
+        def followed(work: Work) -> None:
+            follow_reinstatement(
+                work,
+                here.practice,
+                officer(B, here.clock.now()),
+                entry_id=entry_id,
+                inclusion=Inclusion(begun_by=str(new_stream_id()), from_on="2027-04-03"),
+                exclusion_event_id=exclusion,
+                from_start=False,
+            )
+            tries.append(1)
+            if len(tries) == 1:
+                supply(here, appeal, late)
+
+        here.journal.transact(followed)
+        with here.database.read() as connection:
+            entry = latest(connection, entry_id)
+            assert is_included(connection, entry_id)
+        assert entry is not None
+        assert late.sha256 in {one.sha256 for one in entry.filing.documents}
 
 
 def test_no_more_documents_are_monitored_than_an_opening_holds() -> None:
