@@ -114,6 +114,14 @@ def test_what_channels_gave_up_is_told_once_to_both_authorities(watched: Watched
         assert "по электронной почте — 3 сообщения, на портал электронного правительства — 0" in text
     assert watched.run("2026-03-10") == [], "once a day"
     assert watched.run("2026-03-11") == []
+    with office.database.write() as connection:
+        instant = microseconds(datetime(2026, 3, 11, 20, tzinfo=ALMATY))
+        one = DISPATCHES.update().where(DISPATCHES.c.message_id == rows[0]["message_id"])
+        connection.execute(one.where(DISPATCHES.c.channel == "email").values(ended_at=instant))
+    told = watched.run("2026-03-13")
+    assert len(told) == 2, "on the 12th nothing watched"
+    assert "С 10 марта 2026 года до 13 марта 2026 года" in told[0][1]
+    assert "по электронной почте — 1 сообщение" in told[0][1]
 
 
 def test_facts_that_stay_away_are_told_to_the_authority_concerned_once_a_day(watched: Watched) -> None:

@@ -56,12 +56,13 @@ class MailChannel:
         except (ValueError, IndexError, MessageError):  # what the email package makes of what is no address
             return Result(Ending.REFUSED, "address_unusable")
         try:
-            asyncio.run(asyncio.wait_for(self._hand_in(mail), self._deadline))
+            asyncio.run(self._hand_in(mail))
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             return _ending(error)
         return Result(Ending.SENT, status=COMPLETED, works=True)
 
     async def _hand_in(self, mail: EmailMessage) -> None:
+        """Raise what kept the server from taking it; what comes after it was taken would only repeat it."""
         server = self._server
         context = ssl.create_default_context(cafile=server.ca_file) if server.security != "none" else None
         client = aiosmtplib.SMTP(
@@ -75,13 +76,19 @@ class MailChannel:
             timeout=self._deadline,
         )
         connection: asyncio.BaseTransport | None = None
+        taken = False
         try:
-            async with client:
+            async with asyncio.timeout(self._deadline), client:
                 connection = client.transport
                 await client.send_message(mail)
+                taken = True
+        except (aiosmtplib.SMTPException, OSError):
+            if not taken:
+                raise
         finally:
             if isinstance(connection, asyncio.WriteTransport):
                 connection.abort()  # over TLS it would wait for the server's consent, and this loop ends
+                await asyncio.sleep(0)  # the loop closes the socket at its next turn
 
     def _written(self, parcel: Parcel, address: str) -> EmailMessage:
         text = parcel.texts[parcel.language]

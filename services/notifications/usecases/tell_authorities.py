@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
 import sqlalchemy as sa
@@ -14,6 +14,7 @@ from services.notifications.domain.messages import ParameterValue
 from services.notifications.projections.channels import given_up_over
 from services.notifications.projections.matters import AUTHORITIES, Authority, waiting_for
 from services.notifications.projections.messages import holds
+from services.notifications.schema import MESSAGES
 from services.notifications.usecases.put_message import Occasion, compose, put_messages
 
 Service = Literal["register", "verification", "notifications"]
@@ -24,6 +25,7 @@ CONCERNED: Final[dict[Service, tuple[Authority, ...]]] = {
     "notifications": AUTHORITIES,
 }
 """Whose work waits when a service does not get its facts."""
+_GIVEN_UP: Final = "given-up:"
 
 
 def tell_of_waiting_work(database: Database, *, ending_within: int, now: datetime) -> int:
@@ -51,20 +53,19 @@ def tell_of_waiting_work(database: Database, *, ending_within: int, now: datetim
 
 
 def tell_of_given_up_messages(database: Database, *, now: datetime) -> int:
-    """On a working day, tell both authorities what channels gave up since the last one; returns how many.
+    """On a working day, tell both authorities what channels gave up since they were told; returns how many.
 
-    Counted are whole legal days, from the last working day on up to yesterday, so that each is told once. An
-    address that nobody has is no failure of a channel.
+    Counted are whole legal days, from the day on which it was last told (the last working day, if never) up
+    to yesterday, so that each is told once, also after days on which nothing watched. An address that nobody
+    has is no failure of a channel.
     """
     today = legal_date(now)
     if not is_working_day(today):
         return 0
-    since = today - timedelta(days=1)
-    while not is_working_day(since):
-        since -= timedelta(days=1)
-    span = {"since": microseconds(start_of(since)), "before": microseconds(start_of(today))}
-    occasion = Occasion(key=f"given-up:{today}", day=today)
+    occasion = Occasion(key=f"{_GIVEN_UP}{today}", day=today)
     with database.write() as connection:
+        since = _last_told(connection, occasion.key) or _last_working_day(today)
+        span = {"since": microseconds(start_of(since)), "before": microseconds(start_of(today))}
         email = given_up_over(connection, "email", **span)
         portal = given_up_over(connection, "portal", **span)
         params: dict[str, ParameterValue] = {"since": since, "email": email, "portal": portal}
@@ -74,6 +75,23 @@ def tell_of_given_up_messages(database: Database, *, now: datetime) -> int:
             _put_once(connection, authority, "messages_given_up", params, occasion, now)
             for authority in AUTHORITIES
         )
+
+
+def _last_told(connection: sa.Connection, before: str) -> date | None:
+    """The day of the newest message of what was given up, before an occasion."""
+    occasion = MESSAGES.c.occasion
+    told = sa.select(sa.func.max(occasion)).where(
+        MESSAGES.c.recipient.in_(AUTHORITIES), occasion.startswith(_GIVEN_UP), occasion != before
+    )
+    found = connection.scalar(told)
+    return date.fromisoformat(found.removeprefix(_GIVEN_UP)) if found is not None else None
+
+
+def _last_working_day(before: date) -> date:
+    day = before - timedelta(days=1)
+    while not is_working_day(day):
+        day -= timedelta(days=1)
+    return day
 
 
 def tell_of_stuck_facts(

@@ -28,6 +28,7 @@ class MailBox:
     logins: list[str] = field(default_factory=list)
     recipient_answer: str = "250 OK"
     data_answer: str = "250 OK"
+    answers_farewell: bool = True
 
     async def handle_RCPT(  # noqa: N802  # the library's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -46,6 +47,14 @@ class MailBox:
             self.received.append(message_from_bytes(content, policy=default))
             self.envelopes.append(envelope)
         return self.data_answer
+
+    async def handle_QUIT(  # noqa: N802  # the library's name
+        self, _server: SMTP, _session: Session, _envelope: Envelope
+    ) -> str:
+        """The farewell."""
+        if not self.answers_farewell:
+            await asyncio.Event().wait()
+        return "221 Bye"
 
 
 class _Server(Controller):

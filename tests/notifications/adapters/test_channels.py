@@ -143,6 +143,15 @@ def test_a_server_that_is_not_there_or_drips_ends_at_the_deadline() -> None:
     assert time.monotonic() - began < 3
 
 
+def test_mail_that_was_taken_is_sent_whatever_comes_after() -> None:
+    """RFC 5321 section 4.2.5: with 250 the server answers for it; another try would send it twice."""
+    with mail_server() as box:
+        box.answers_farewell = False
+        server = MailServer(host="127.0.0.1", port=box.port, security="none", sender="t@example.kz")
+        assert MailChannel(server, deadline=timedelta(seconds=0.5)).send(PARCEL).ending is Ending.SENT
+    assert len(box.received) == 1
+
+
 def test_neither_address_nor_password_is_shown_by_repr() -> None:
     server = MailServer(host="h", port=1, security="tls", sender="t@example.kz", user="u", password="p4ss")
     shown = f"{server} {PARCEL}"
