@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Final, Literal
 
 import sqlalchemy as sa
@@ -13,6 +14,8 @@ from services.notifications.schema import DELIVERIES, EVENTS, FOLLOWING, SUBSCRI
 from services.notifications.usecases.operational import ENDPOINT_DISABLED, tell_owner
 from services.notifications.usecases.queue_deliveries import WAITING
 from services.notifications.usecases.subscribe import cancel_pending
+
+logger: Final = logging.getLogger(__name__)
 
 Reason = Literal["endpoint_gone", "failing_too_long", "challenge_failed", "paused_too_long"]
 JOURNAL: Final = "register"
@@ -65,12 +68,24 @@ def first_missed(connection: sa.Connection, subscription_id: str) -> int:
 
 
 def end_long_pauses(database: Database, clock: Clock) -> int:
-    """Disable what has been paused for as long as it may; returns how many."""
-    columns, now = SUBSCRIPTIONS.c, microseconds(clock.now())
+    """Disable what has been paused for as long as it may, each on its own; returns how many.
+
+    One that cannot be disabled is logged, tried again the next time and keeps no other from it.
+    """
+    columns, now, ended = SUBSCRIPTIONS.c, microseconds(clock.now()), 0
     over = sa.and_(columns.state == "paused", columns.paused_until <= now)
-    held = sa.select(columns.subscription_id).where(over).order_by(columns.subscription_id)
-    with database.write() as connection:
-        found = connection.execute(held.with_for_update(key_share=True)).scalars().all()
-        for name in found:
-            disable(connection, name, "paused_too_long", first_missed(connection, name), now=now)
-    return len(found)
+    found = sa.select(columns.subscription_id).where(over).order_by(columns.subscription_id)
+    with database.read() as connection:
+        names = connection.execute(found).scalars().all()
+    for name in names:
+        held = found.where(columns.subscription_id == name).with_for_update(key_share=True)
+        try:
+            with database.write() as connection:
+                if connection.scalar(held) is None:
+                    continue  # resumed or deleted meanwhile
+                disable(connection, name, "paused_too_long", first_missed(connection, name), now=now)
+        except Exception:
+            logger.exception("pause not ended", extra={"subscription_id": name})
+            continue
+        ended += 1
+    return ended

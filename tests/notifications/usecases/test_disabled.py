@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
+import pytest
 import sqlalchemy as sa
 
 from services.notifications.inbox.handling import EVENT_TYPES
 from services.notifications.projections.subscriptions import subscription_of
 from services.notifications.schema import DELIVERIES, EVENTS, SUBSCRIPTIONS
 from services.notifications.usecases.change_subscription import pause, resume
+from services.notifications.usecases.disable import first_missed
 from services.notifications.usecases.operational import OPERATIONAL_TYPES
 from services.notifications.usecases.prune import Pruning
 from tests.notifications.given import filed, included, withdrawn
@@ -89,6 +91,25 @@ def test_a_pause_that_lasts_too_long_disables_and_a_replay_brings_all_of_it(offi
     run(office)
     assert all_delivered(office) == [3, 4, 5, 6]
     assert standing(office, subscription) == ("active", None, None)
+
+
+def test_a_pause_that_cannot_be_ended_keeps_no_other_from_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, other = sorted(office.subscribe() for _ in range(2))
+    for one in (broken, other):
+        paused(office, one)
+
+    def failing(connection: sa.Connection, name: str) -> int:
+        if name == broken:
+            raise ValueError("unreadable")
+        return first_missed(connection, name)
+
+    monkeypatch.setattr("services.notifications.usecases.disable.first_missed", failing)
+    office.clock.advance(MONTH)
+    Pruning(office.database, office.clock).run()
+    assert [standing(office, one)[0] for one in (broken, other)] == ["paused", "disabled"]
+    assert "pause not ended" in caplog.text
 
 
 def test_of_two_times_the_first_position_missed_counts_and_is_told(office: Office) -> None:
