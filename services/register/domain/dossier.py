@@ -205,8 +205,8 @@ class Dossier:
         wrong = self.entry.state.exclusion_on(content.corrects)
         if wrong is not None:
 
-            def correct(act: Act, _procedure: Procedure) -> None:
-                self._correct(act, content, wrong)
+            def correct(act: Act, procedure: Procedure) -> None:
+                self._correct(act, content, wrong, procedure)
 
             return Effect("exclusion_corrected", correct, "reinstatement")
         if exclusion is not None:
@@ -233,10 +233,13 @@ class Dossier:
             if str(other.id) == content.corrects and other.status != "settled":
                 other.settle(act, "no_effect", "corrected")
 
-    def _correct(self, act: Act, content: NotificationReceived, exclusion: Exclusion) -> None:
+    def _correct(
+        self, act: Act, content: NotificationReceived, exclusion: Exclusion, procedure: Procedure
+    ) -> None:
         self.entry.correct_exclusion(
             act,
             exclusion,
+            procedure,
             producer=self.named(),
             notification_id=content.notification_id,
             reasons=content.reasons,
@@ -277,8 +280,8 @@ class Dossier:
     def _reinstating(
         self, content: NotificationReceived, exclusion: Exclusion, appeal: Appeal | None
     ) -> Effect:
-        def reinstate(act: Act, _procedure: Procedure) -> None:
-            self.entry.reinstate(act, exclusion, content, producer=self.named(), appeal=appeal)
+        def reinstate(act: Act, procedure: Procedure) -> None:
+            self.entry.reinstate(act, exclusion, content, procedure, producer=self.named(), appeal=appeal)
             self._close_appeal_of(act, exclusion, "court_ruling")
 
         return Effect("reinstated", reinstate, "reinstatement")
@@ -299,9 +302,9 @@ class Dossier:
         if not content.annuls_from_start:
             return _without_effect("included_anew")
 
-        def annul(act: Act, _procedure: Procedure) -> None:
+        def annul(act: Act, procedure: Procedure) -> None:
             self._end_upheld(act, content)
-            self._correct(act, content, exclusion)
+            self._correct(act, content, exclusion, procedure)
 
         return Effect("exclusion_corrected", annul, "reinstatement")
 

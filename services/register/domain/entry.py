@@ -38,6 +38,7 @@ from services.register.domain.correction import Proposed, check
 from services.register.domain.entry_state import Appeal, EntryState, Exclusion, evolved, standing
 from services.register.domain.procedure import Procedure, automatically
 from services.register.domain.proposal import Authors
+from services.register.domain.requesting import term_again
 from services.register.domain.texts import COURT_BASIS, EXCLUSION_BASES
 from services.register.domain.updating import Given, Update, stands_from
 
@@ -264,6 +265,7 @@ class Entry(Aggregate):
         act: Act,
         exclusion: Exclusion,
         content: NotificationReceived,
+        procedure: Procedure,
         *,
         producer: ProducerRef,
         appeal: Appeal | None = None,
@@ -288,7 +290,7 @@ class Entry(Aggregate):
         )
         basis = COURT_BASIS if content.court_ruling is not None else None
         after = self._after(act, event, at)
-        event = msgspec.structs.replace(event, request_term=self._goes_on(after))
+        event = msgspec.structs.replace(event, request_term=term_again(self.state, after, act.at, procedure))
         self.record(act, event, basis=basis, effective_at=at)
 
     def record_ruling(self, act: Act, content: CourtRulingRecorded) -> bool:
@@ -302,6 +304,7 @@ class Entry(Aggregate):
         self,
         act: Act,
         exclusion: Exclusion,
+        procedure: Procedure,
         *,
         producer: ProducerRef,
         notification_id: str,
@@ -315,7 +318,7 @@ class Entry(Aggregate):
             notification_id=notification_id,
             reasons=reasons,
         )
-        self._record_correction(act, event, EntryCorrected.legal_basis)
+        self._record_correction(act, event, EntryCorrected.legal_basis, procedure)
 
     def check_correction(self, act: Act, proposed: Proposed) -> None:
         """Raise `Invalid` or `Conflict` unless the entry can be corrected so (see `correction.check`)."""
@@ -341,13 +344,14 @@ class Entry(Aggregate):
             correction_id=authors.proposal_id,
             proposed_by=authors.proposed_by,
         )
-        self._record_correction(act, event, proposed.legal_basis)
+        self._record_correction(act, event, proposed.legal_basis, procedure)
 
-    def _record_correction(self, act: Act, event: EntryCorrected, basis: str) -> None:
+    def _record_correction(self, act: Act, event: EntryCorrected, basis: str, procedure: Procedure) -> None:
         """Record a correction with the status that the entry has after it."""
         at = self._counts_from(act.at)
         after = self._after(act, event, at)
-        stated = msgspec.structs.replace(event, status=after.status, request_term=self._goes_on(after))
+        term = term_again(self.state, after, act.at, procedure)
+        stated = msgspec.structs.replace(event, status=after.status, request_term=term)
         self.record(act, stated, basis=basis, effective_at=at)
 
     def _after(self, act: Act, event: Event, at: datetime) -> EntryState:
@@ -357,10 +361,6 @@ class Entry(Aggregate):
             trial.apply(fact)
         Aggregate.record(trial, act, event, effective_at=at)
         return trial.state
-
-    def _goes_on(self, after: EntryState) -> FixedTerm | None:
-        """The term of a request for exclusion that waits again, where one does."""
-        return after.request_term if self.state.requested_on is None else None
 
     def miss_term(self, act: Act, term: FixedTerm) -> bool:
         """Record that the term of an exclusion at own request ended unmet; False when it no longer runs.

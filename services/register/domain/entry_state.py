@@ -262,7 +262,7 @@ def _(event: Reinstated, state: EntryState, fact: Fact) -> EntryState:
     if event.court_ruling is None:  # a court leaves the decision on an appeal as it was taken
         state = _ended(state, event.appeal_id, "upheld", event.reasons)
     return _without(
-        state,
+        _waiting_again(state, event.request_term),
         event.exclusion_event_id,
         fact,
         reinstated_on=event.reinstated_on,
@@ -278,9 +278,16 @@ def _(event: CourtRulingRecorded, state: EntryState, _fact: Fact) -> EntryState:
 
 @_evolve.register
 def _(event: EntryCorrected, state: EntryState, fact: Fact) -> EntryState:
+    state = _waiting_again(state, event.request_term)
     if event.kind != "annulment" or event.corrected != "exclusion":
         return state  # what it corrects is corrected before the facts are folded
     return _without(state, event.corrected_event_id, fact, reinstated_on=state.reinstated_on, from_start=True)
+
+
+def _waiting_again(state: EntryState, term: FixedTerm | None) -> EntryState:
+    """A request that an exclusion left out had overtaken waits for a term of its own, from the fact on."""
+    waits = term is not None and state.requested_on is not None
+    return msgspec.structs.replace(state, request_term=term) if waits else state
 
 
 def _without(

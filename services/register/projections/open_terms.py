@@ -48,7 +48,8 @@ _DECODER: Final = msgspec.json.Decoder(FixedTerm)
 class OpenTerms:
     """A term opens with what fixes it and closes when it is met, falls away, or is recorded as missed.
 
-    That of a producer's own request opens again once the exclusion that overtook it never was.
+    A producer's own request waits again once the exclusion that overtook it never was, for the term that
+    the fact fixes which says so.
     """
 
     tables: Sequence[sa.Table] = (OPEN_TERMS,)

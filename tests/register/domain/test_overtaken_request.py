@@ -16,6 +16,7 @@ from services.register.domain.proposal import Authors
 from tests.register.given import PROCEDURE, REASONS, act, at, clean, included, received, then
 
 TERM = PROCEDURE.own_request(at("2026-03-04"))
+AGAIN = PROCEDURE.own_request(at("2026-03-20"))
 RULING = CourtRuling(
     court=OfficialText(kk="Астана қаласының соты", ru="Суд города Астаны"), number="1", ruled_on="2026-03-20"
 )
@@ -66,10 +67,10 @@ def test_it_waits_again_once_the_exclusion_that_overtook_it_is_left_out(by: str)
     made = overtaken()
     annul(made, by)
     state = made.entry.state
-    assert (state.status, state.requested_on, state.request_term) == ("included", "2026-03-04", TERM)
+    assert (state.status, state.requested_on, state.request_term) == ("included", "2026-03-04", AGAIN)
     assert state == standing(made.entry._facts)
     (told,) = [one for one in then(made) if isinstance(one, EntryCorrected | Reinstated)]
-    assert told.request_term == TERM
+    assert told.request_term == AGAIN
     made.entry.must_be_requested()
     made.exclude(act(at("2026-03-20")), "own_request")
     assert [x.ground for x in made.entry.state.exclusions] == ["software_monitoring", "own_request"]
