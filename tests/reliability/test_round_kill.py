@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,11 +22,12 @@ import pytest
 from services.kernel.clock import set_simulated_clock
 from services.kernel.journal.events import new_event_id
 from services.kernel.journal.journal import Work
+from services.verification.adapters.filings import Filing, record_filing
 from services.verification.usecases.follow_entry import follow_exclusion
 from services.verification.usecases.list_software import NewListing, list_software
 from tests.journeys.world import Person, World
 from tests.postgres import PostgresServer
-from tests.reliability.fleet import Fleet, fleet_of
+from tests.reliability.fleet import Fleet, bin_of, fleet_of
 from tests.verification.acting import automatic, officer
 from tests.verification.authority import Authority, authority
 from tests.verification.crowd import Member, included_crowd
@@ -84,6 +86,10 @@ def test_a_round_survives_being_killed_half_way(url: str, tmp_path: Path) -> Non
 def prepared(here: Authority) -> Expected:
     """Entries of which two thirds conform, the others are not listed, and every tenth was excluded since."""
     package = here.package()
+    with here.journal.database.write() as connection:  # every producer uploaded the same
+        for number, named in product(range(ENTRIES), package):
+            filing = Filing(bin_of(number), "p")
+            record_filing(connection, named.sha256, named.media_type, filing, at=0)
     crowd = included_crowd(here.journal, here.practice, ENTRIES, lambda _number: package)
     listed = [member for number, member in enumerate(crowd) if number % 3]
     gone = crowd[::10]
