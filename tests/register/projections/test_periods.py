@@ -112,8 +112,10 @@ def as_corrected(fact: Fact, correction: EntryCorrected) -> Fact:
     if correction.counts_from is not None:
         at = datetime.fromisoformat(correction.counts_from)
         names = {Included: "included_on", Excluded: "excluded_on", Reinstated: "reinstated_on"}
-        day = {names[type(fact.data)]: legal_date(at).isoformat()}
-        return msgspec.structs.replace(fact, effective_at=at, data=msgspec.structs.replace(fact.data, **day))
+        new: dict[str, Any] = {names[type(fact.data)]: legal_date(at).isoformat()}
+        if correction.appeal_term is not None:
+            new["appeal_term"] = correction.appeal_term
+        return msgspec.structs.replace(fact, effective_at=at, data=msgspec.structs.replace(fact.data, **new))
     if correction.product is not None:
         return msgspec.structs.replace(
             fact, data=msgspec.structs.replace(fact.data, product=correction.product)
