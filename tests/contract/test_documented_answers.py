@@ -39,7 +39,7 @@ from tests.journeys.world import Person, World, installation_of
 from tests.postgres import PostgresServer
 
 OPENAPI: Final = Path(__file__).resolve().parents[2] / "openapi"
-EXAMPLES_PER_OPERATION: Final = int(os.environ.get("FUZZ_EXAMPLES", "8"))
+EXAMPLES_PER_OPERATION: Final = int(os.environ.get("FUZZ_EXAMPLES", "5"))
 REFUSED: Final = [str(status) for status in (400, 401, 403, 404, 405, 406, 409, 412, 413, 414, 415, 422, 428)]
 CONFIG: Final = schemathesis.Config.from_dict(
     {"checks": {"negative_data_rejection": {"expected-statuses": REFUSED}}}
