@@ -10,11 +10,11 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Final
 
 import httpx
@@ -113,13 +113,14 @@ def running(installation: Installation, settings: Mapping[str, str] = _NONE) -> 
 
 def run(installation: Installation) -> int:
     """Run in the foreground until SIGINT or SIGTERM; returns the exit code."""
-    stopping = threading.Event()
+    # An event's lock may be held by the very thread that the signal interrupts; this queue is reentrant.
+    stopping: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+        signal.signal(number, lambda told, _frame: stopping.put(told))
     try:
         with running(installation) as processes:
             print(_ready_text(installation), flush=True)
-            while not stopping.wait(0.5):
+            while not _told(stopping):
                 for process in processes:
                     if process.ended() is not None:
                         print(
@@ -131,6 +132,14 @@ def run(installation: Installation) -> int:
         print(f"cannot start: {reason}", file=sys.stderr)
         return 1
     return 0
+
+
+def _told(stopping: SimpleQueue[int]) -> bool:
+    try:
+        stopping.get(timeout=0.5)
+    except Empty:
+        return False
+    return True
 
 
 def free_installation(var: Path) -> Installation:

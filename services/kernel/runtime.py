@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from types import FrameType
 from typing import IO, Final
 
@@ -318,11 +319,12 @@ def _server_config(app: FastAPI, settings: ServiceSettings) -> uvicorn.Config:
 
 def run_until_stopped(start: Sequence[Callable[[], None]], stop: Sequence[Callable[[], None]]) -> None:
     """The main of a worker process: start everything, wait for SIGINT or SIGTERM, stop everything."""
-    stopped = threading.Event()
+    # An event's lock may be held by the very thread that the signal interrupts; this queue is reentrant.
+    stopped: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
+        signal.signal(number, lambda told, _frame: stopped.put(told))
     for begin in start:
         begin()
-    stopped.wait()
+    stopped.get()
     for end in stop:
         end()
