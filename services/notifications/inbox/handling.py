@@ -2,7 +2,7 @@
 
 Those that wait already are handled together: what they need is read once, what they teach is kept in memory
 and found by those behind them, and everything is written at the end, a statement for each table; but
-deliveries, which are most of it, are written `TOLD_AT_ONCE`, while the next are prepared.
+deliveries, which are most of it, are written as they gather, while the next are prepared.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from services.notifications.projections.contacts import learn_contacts
 from services.notifications.projections.known import Known, is_erased
 from services.notifications.projections.matters import Matters
 from services.notifications.usecases.put_message import NewMessage, Occasion, compose, put_messages
-from services.notifications.usecases.queue_deliveries import Asking, queue_deliveries, who_asks
+from services.notifications.usecases.queue_deliveries import Queue
 from services.register.contract.events import REGISTER_EVENTS, ApplicationFiled
 from services.register.contract.updates import EntryUpdated
 from services.verification.contract.events import VERIFICATION_EVENTS
@@ -40,8 +40,6 @@ EVENT_TYPES: Final[Mapping[str, Reach]] = {
     name: reach_of(kind) for name, kind in REGISTER_EVENTS.classes().items()
 }
 """What can be subscribed to: the register's events; the other journal is for services."""
-
-TOLD_AT_ONCE: Final = 20
 
 ConcernsOf = Callable[[Known, Foreign], Concerns]
 
@@ -113,8 +111,7 @@ class _Batch:
         self._channels = around.channels
         self._connection = connection
         self._put_at = around.legal_clock.now()
-        self._now = microseconds(around.clock.now())
-        self._asking: Asking | None = None
+        self._queue = Queue(connection, now=microseconds(around.clock.now()))
         self._begin()
 
     def _begin(self) -> None:
@@ -122,7 +119,6 @@ class _Batch:
         self._matters = Matters(self._connection)
         self._messages: list[NewMessage] = []
         self._contacts: dict[str, dict[str, str]] = {}
-        self._told: list[tuple[Foreign, Concerns]] = []
 
     def expect(self, facts: Sequence[Foreign]) -> None:
         """Read what the facts are known to need."""
@@ -141,9 +137,7 @@ class _Batch:
             self.write()  # what was learnt from the facts before is erased with the rest
             FORGETTING[kind](self._connection, foreign)
         if self._effects.concerning is not None:
-            self._told.append((foreign, self._effects.concerning(self._known, foreign)))
-            if len(self._told) == TOLD_AT_ONCE:
-                self._queue()
+            self._queue.add(foreign, self._effects.concerning(self._known, foreign))
 
     def write(self) -> None:
         """Write what the facts so far came to; those that follow read anew."""
@@ -151,15 +145,8 @@ class _Batch:
         learn_contacts(self._connection, self._contacts)
         self._known.write()
         self._matters.write()
-        self._queue()
+        self._queue.write()
         self._begin()
-
-    def _queue(self) -> None:
-        if self._told:
-            if self._asking is None:
-                self._asking = who_asks(self._connection)
-            queue_deliveries(self._connection, self._asking, self._told, now=self._now)
-            self._told = []
 
     def _draft(self, foreign: Foreign, drafting: Drafting) -> None:
         draft = drafting(self._known, foreign)

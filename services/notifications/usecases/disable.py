@@ -84,7 +84,7 @@ def end_long_pauses(database: Database, clock: Clock) -> int:
                 if connection.scalar(held) is None:
                     continue  # resumed or deleted meanwhile
                 disable(connection, name, "paused_too_long", first_missed(connection, name), now=now)
-        except Exception:
+        except Exception:  # whatever it is, the pauses of others still end; the log has it whole
             logger.exception("pause not ended", extra={"subscription_id": name})
             continue
         ended += 1

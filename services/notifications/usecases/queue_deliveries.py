@@ -27,8 +27,7 @@ FILTER_COLUMNS: Final = (
     SUBSCRIPTIONS.c.track,
 )
 _COLLECTING: Final = ("pending", "active", "paused")
-Asking = Mapping[Filter, Sequence[tuple[str, bool]]]
-"""The subscriptions that collect, and whether in order, by what they ask for."""
+EVENTS_AT_ONCE: Final = 20
 _FIRST_TRY: Final[Row] = {
     "kind": "event",
     "attempts": 0,
@@ -68,34 +67,61 @@ _LINES_AMONG: Final = sa.text(
 ).bindparams(sa.bindparam("endpoints", expanding=True), sa.bindparam("subjects", expanding=True))
 
 
-def queue_deliveries(
-    connection: sa.Connection, asking: Asking, told: Sequence[tuple[Foreign, Concerns]], *, now: int
-) -> None:
-    """Write the deliveries of events, and of those that anyone asked for the recorded bytes."""
-    kept: list[Row] = []
-    rows: list[Row] = []
-    for foreign, concerns in told:
+class Queue:
+    """The deliveries of the events of one transaction, for each subscription that asked for the event.
+
+    They are written as they gather, while the next are prepared; those in order at the end, for what stands
+    before them in their lines has to be read.
+    """
+
+    def __init__(self, connection: sa.Connection, *, now: int) -> None:
+        self._connection = connection
+        self._now = now
+        self._asking: Mapping[Filter, Sequence[tuple[str, bool]]] | None = None
+        self._kept: list[Row] = []
+        self._rows: list[Row] = []
+        self._in_order: list[Row] = []
+
+    def add(self, foreign: Foreign, concerns: Concerns) -> None:
+        """Queue one event's deliveries, and keep its recorded bytes if there are any."""
+        if self._asking is None:
+            self._asking = _asking(self._connection)
         header = foreign.upstream.header
         wanted = [
-            one for asked, those in asking.items() if asked.asks_for(header.type, concerns) for one in those
+            one
+            for asked, those in self._asking.items()
+            if asked.asks_for(header.type, concerns)
+            for one in those
         ]
-        if wanted:
-            kept.append(event_row(header.id, header.type, foreign.upstream.record, foreign.upstream.position))
-            rows += [
-                _first_try(name, header.id, header.subject if in_order else None, now)
-                for name, in_order in wanted
-            ]
-    keep_events(connection, kept)
-    line_up(connection, rows)
-    _QUEUE(connection, rows)
+        if not wanted:
+            return
+        self._kept.append(
+            event_row(header.id, header.type, foreign.upstream.record, foreign.upstream.position)
+        )
+        for name, in_order in wanted:
+            row = _first_try(name, header.id, header.subject if in_order else None, self._now)
+            (self._in_order if in_order else self._rows).append(row)
+        if len(self._kept) == EVENTS_AT_ONCE:
+            self._write_gathered()
+
+    def write(self) -> None:
+        """Write what was not written yet."""
+        self._write_gathered()
+        line_up(self._connection, self._in_order)
+        _QUEUE(self._connection, self._in_order)
+        self._in_order = []
+
+    def _write_gathered(self) -> None:
+        keep_events(self._connection, self._kept)
+        _QUEUE(self._connection, self._rows)
+        self._kept, self._rows = [], []
 
 
-def who_asks(connection: sa.Connection) -> Asking:
-    """Who is to be told of events from now on.
+def _asking(connection: sa.Connection) -> dict[Filter, list[tuple[str, bool]]]:
+    """The subscriptions that collect, and whether in order, by what they ask for.
 
-    A subscription still waiting for its consent, and a paused one, collect deliveries, which leave once it is
-    active. No owner changes or ends one until the transaction ends: what is queued for it is there to be
-    cancelled.
+    One still waiting for its consent, and a paused one, collect deliveries, which leave once it is active. No
+    owner changes or ends one until the transaction ends: what is queued for it is there to be cancelled.
     """
     columns = SUBSCRIPTIONS.c
     found: dict[Filter, list[tuple[str, bool]]] = {}
