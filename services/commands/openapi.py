@@ -51,8 +51,11 @@ def _rule_set_schema() -> str:
 
 
 def _schemas(registry: EventRegistry) -> dict[Path, str]:
-    """JSON Schemas of the published events, where their `dataschema` points."""
+    """JSON Schemas of the published events, where `dataschema` points; former versions' as they were."""
     schemas: dict[Path, str] = {}
+    for former in set(registry.readable()) - registry.classes().keys():
+        path = Path("openapi/events") / f"{former}.json"
+        schemas[path] = (ROOT / path).read_text()
     for name, kind in registry.classes().items():
         schema: dict[str, Any] = msgspec.json.schema(Envelope[kind])  # type: ignore[valid-type]  # built at run time
         schema = {
