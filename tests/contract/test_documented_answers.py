@@ -11,13 +11,11 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
-from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
 
 import pytest
 import schemathesis
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from schemathesis import APIOperation, Case, GenerationMode
@@ -36,9 +34,9 @@ from tests.contract.apps import A_BIN
 from tests.contract.lived import Lived, lived_in
 from tests.contract.tenants import NAMES_NOBODYS, PRODUCERS
 from tests.journeys.world import Person, World, installation_of
+from tests.openapi_files import openapi_of
 from tests.postgres import PostgresServer
 
-OPENAPI: Final = Path(__file__).resolve().parents[2] / "openapi"
 EXAMPLES_PER_OPERATION: Final = int(os.environ.get("FUZZ_EXAMPLES", "5"))
 REFUSED: Final = [str(status) for status in (400, 401, 403, 404, 405, 406, 409, 412, 413, 414, 415, 422, 428)]
 CONFIG: Final = schemathesis.Config.from_dict(
@@ -68,7 +66,7 @@ def operations() -> list[tuple[str, str, str]]:
     return [
         (service, method.upper(), path)
         for service in SERVICES
-        for path, methods in yaml.safe_load((OPENAPI / f"{service}.yaml").read_text())["paths"].items()
+        for path, methods in openapi_of(service)["paths"].items()
         for method in methods
     ]
 

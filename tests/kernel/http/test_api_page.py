@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from services.commands.registry import SERVICES
 from services.kernel.http.api_page import page_of
 from tests.kernel.ledger_service import LedgerService
-
-OPENAPI = Path(__file__).resolve().parents[3] / "openapi"
+from tests.openapi_files import openapi_of
 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_page_tells_every_operation_and_its_links_lead_somewhere(service: str) -> None:
-    document: dict[str, Any] = yaml.safe_load((OPENAPI / f"{service}.yaml").read_text())
+    document = openapi_of(service)
     page = page_of(document).decode()
     places = set(re.findall(r' id="([^"]+)"', page))
     named = {

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
-import yaml
 
 from tests.notifications.api.conftest import Api
+from tests.openapi_files import openapi_of
 
 NOBODY: Final = "0191f3c0-0000-7000-8000-000000000000"
 UNDER: Final = "/v1/subscriptions/{subscription_id}"
-DOCUMENT: Final = yaml.safe_load((Path(__file__).parents[3] / "openapi/notifications.yaml").read_text())
 BODIES: Final[dict[str, dict[str, Any]]] = {"replay_journal": {"from_position": 1}}
 """What an operation takes at the least; most take nothing."""
 OPERATIONS: Final = [
     (method.upper(), path, operation)
-    for path, methods in DOCUMENT["paths"].items()
+    for path, methods in openapi_of("notifications")["paths"].items()
     if path.startswith(UNDER)
     for method, operation in methods.items()
 ]
