@@ -149,6 +149,37 @@ def test_it_stops_its_services_at_either_signal(
     assert capsys.readouterr().out.endswith("stopping\n")
 
 
+MANY_SIGNALS = """
+import os, subprocess, sys
+from contextlib import contextmanager
+from pathlib import Path
+from services.commands import up
+from services.commands.registry import Installation
+
+@contextmanager
+def signalled(installation):
+    telling = f"for one in $(seq 20000); do kill -TERM {os.getpid()}; done"
+    with subprocess.Popen(["sh", "-c", telling]):
+        yield []
+
+up.running = signalled
+sys.exit(up.run(Installation(Path(sys.argv[1]), 9_000)))
+"""
+
+
+def test_it_stops_however_many_signals_come_at_once(tmp_path: Path) -> None:
+    """As when a terminal or a supervisor tells the whole group and make passes it on."""
+    ended = subprocess.run(
+        [sys.executable, "-c", MANY_SIGNALS, tmp_path],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.endswith("stopping\n")
+
+
 def assert_tidy(world: World) -> None:
     """The clock is real, and no subscription of the demo is left."""
     assert not (world.installation.var / "clock.json").exists()
