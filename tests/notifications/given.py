@@ -8,6 +8,7 @@ from services.kernel.contract import FixedTerm, OfficialText, ProducerRef
 from services.kernel.journal.events import new_event_id, new_stream_id
 from services.register.contract.events import (
     Activity,
+    AppealFiled,
     ApplicationFiled,
     ApplicationWithdrawn,
     Included,
@@ -122,6 +123,22 @@ def transformed(ref: ProducerRef, number: str) -> ProducerTransformed:
     after = ProducerRef(producer_id=ref.producer_id, kind=ref.kind, bin=number, iin_commitment=None)
     return ProducerTransformed(
         producer=after, former_bin=ref.bin or "", transformed_on="2026-03-02", reference="r-1"
+    )
+
+
+def appealed(application: ApplicationFiled) -> AppealFiled:
+    """The producer's appeal, in time, against the exclusion of its product."""
+    return AppealFiled(
+        entry_id=application.product_id,
+        producer=application.producer,
+        appeal_id=str(new_stream_id()),
+        notification_id=str(new_stream_id()),
+        exclusion_event_id=new_event_id(),
+        language="kk",
+        filed_on="2026-03-10",
+        in_time=True,
+        term=term("appeal", "2026-04-01"),
+        commitments={},
     )
 
 

@@ -328,6 +328,20 @@ def test_a_correction_that_waits_is_decided_before_an_erasure_and_goes_with_it(w
     assert kept.keys() == {"content"}, "a correction brings nothing back of what was erased"
 
 
+def meanwhile(
+    monkeypatch: pytest.MonkeyPatch, kind: type[object], decision: str, happens: Callable[[], object]
+) -> None:
+    """Let something happen once while an aggregate is about to take a decision."""
+    decide = getattr(kind, decision)
+
+    def after_it(*given: Any, **named: Any) -> Any:
+        monkeypatch.undo()
+        happens()
+        return decide(*given, **named)
+
+    monkeypatch.setattr(kind, decision, after_it)
+
+
 def test_an_erasure_and_a_proposal_at_the_same_moment_never_pass_each_other_by(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,14 +350,12 @@ def test_an_erasure_and_a_proposal_at_the_same_moment_never_pass_each_other_by(
     leave(world, entry)
     desk = world.desk
     erasure = desk.propose_erasure(producer_id)
-    erased = Producer.erase
-
-    def meanwhile(*given: Any, **named: Any) -> Any:
-        monkeypatch.undo()
-        propose_correction(desk.journal, correction_of(world, entry), desk.act())
-        return erased(*given, **named)
-
-    monkeypatch.setattr(Producer, "erase", meanwhile)
+    meanwhile(
+        monkeypatch,
+        Producer,
+        "erase",
+        lambda: propose_correction(desk.journal, correction_of(world, entry), desk.act()),
+    )
     with pytest.raises(Conflict, match="erasure_while_pending"):
         desk.approve_erasure(erasure)
     assert desk.kinds()[-1] == "CorrectionProposed"
@@ -357,14 +369,7 @@ def test_a_filing_at_the_moment_of_an_erasure_is_a_new_producers(
     leave(world, entry)
     desk = world.desk
     erasure = desk.propose_erasure(producer_id)
-    filed = Application.file
-
-    def meanwhile(*given: Any, **named: Any) -> Any:
-        monkeypatch.undo()
-        desk.approve_erasure(erasure)
-        return filed(*given, **named)
-
-    monkeypatch.setattr(Application, "file", meanwhile)
+    meanwhile(monkeypatch, Application, "file", lambda: desk.approve_erasure(erasure))
     new = UUID(desk.file(IIN, "Басқа").filed.producer.producer_id)
     assert new != producer_id
     with desk.journal.database.read() as connection:

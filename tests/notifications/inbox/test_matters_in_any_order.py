@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from services.kernel.calendar import ALMATY
 from services.kernel.feed.following import Foreign, decoded
-from services.kernel.journal.events import Event, new_event_id, new_stream_id
+from services.kernel.journal.events import Event, new_event_id
 from services.notifications.inbox.matters import MATTERS_OF
 from services.notifications.projections.known import Known
 from services.notifications.projections.matters import MATTERS, Matters, to_remind
@@ -30,6 +30,7 @@ from tests.notifications.given import (
     OTHER_BIN,
     PRODUCT,
     REASONS,
+    appealed,
     filed,
     included,
     producer,
@@ -146,19 +147,9 @@ def test_an_exclusion_handled_after_its_appeal_opens_no_term_again(office: Offic
     """Law 86-VII art. 51-2(5): nobody is reminded to file what was filed."""
     application = filed(producer())
     out = facts_of(application)["excluded"]
-    appeal = register.AppealFiled(
-        entry_id=application.product_id,
-        producer=application.producer,
-        appeal_id=str(new_stream_id()),
-        notification_id=str(new_stream_id()),
-        exclusion_event_id=new_event_id(),
-        language="kk",
-        filed_on="2026-03-10",
-        in_time=True,
-        term=term("appeal", "2026-04-01"),
-        commitments={},
+    overtaken(
+        office, [(application, {}), (included(application), {})], (out, {}), [(appealed(application), {})]
     )
-    overtaken(office, [(application, {}), (included(application), {})], (out, {}), [(appeal, {})])
     assert office.rows(MATTERS) == []
     assert len(office.rows(MESSAGES, template_id="excluded_by_monitoring")) == 1, "it is told all the same"
     noon = datetime(2026, 3, 25, 12, tzinfo=ALMATY)

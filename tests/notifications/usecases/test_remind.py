@@ -19,7 +19,7 @@ from services.register.contract import events as register
 from services.register.contract.corrections import EntryCorrected
 from services.verification.contract import events as verification
 from services.verification.contract import officers_work
-from tests.notifications.given import BIN, REASONS, filed, included, producer, received, term
+from tests.notifications.given import BIN, REASONS, appealed, filed, included, producer, received, term
 from tests.notifications.office import Office
 
 DAYS: Final = (7, 1)
@@ -86,17 +86,7 @@ def test_nobody_is_reminded_of_what_was_done(office: Office, ending: str) -> Non
     application = excluded(office)
     shared: dict[str, Any] = {"entry_id": application.product_id, "producer": application.producer}
     facts: dict[str, Event] = {
-        "appeal": register.AppealFiled(
-            appeal_id=str(new_stream_id()),
-            notification_id=str(new_stream_id()),
-            exclusion_event_id=new_event_id(),
-            language="kk",
-            filed_on="2026-03-10",
-            in_time=True,
-            term=term("appeal", "2026-04-01"),
-            commitments={},
-            **shared,
-        ),
+        "appeal": appealed(application),
         "reinstatement": register.Reinstated(
             notification_id=str(new_stream_id()),
             annuls_from_start=False,
